@@ -1,0 +1,32 @@
+"""Tail and record the Ayla Datastream Service, from the command line or from Python.
+
+>>> for event in dsstail.open_stream("wss://stream.aylanetworks.com/stream", key="…"):
+...     print(event.dsn, event.property_name, event.value)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dsstail.errors import DsstailError as DsstailError
+    from dsstail.messages import Event as Event
+    from dsstail.stream import StreamSettings as StreamSettings
+    from dsstail.stream import open_stream as open_stream
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DsstailError": "dsstail.errors",
+    "Event": "dsstail.messages",
+    "StreamSettings": "dsstail.stream",
+    "open_stream": "dsstail.stream",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is public, imported when it is first asked for: `--version` needs none of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dsstail' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

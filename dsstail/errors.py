@@ -1,0 +1,72 @@
+"""Every failure that dsstail raises, named after what the user can do about it.
+
+Messages may quote text from outside; whoever prints one escapes it first
+(`escaping.visible`). No message ever holds a whole stream key.
+"""
+
+from __future__ import annotations
+
+
+class DsstailError(Exception):
+    """A failure with an exit code of its own; the message is for the user."""
+
+    exit_code = 1
+
+
+class ConfigurationError(DsstailError):
+    """Options, environment or configuration that cannot work: change them."""
+
+    exit_code = 2
+
+
+class ConnectionFailed(DsstailError):
+    """The connection could not be opened, or it ended; worth another try.
+
+    `retry_after` is the pause in seconds that the service asked for, if any.
+    """
+
+    exit_code = 3
+
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Unreadable(ConnectionFailed):
+    """A message came that cannot be taken: sent again, it would end the next connection too."""
+
+
+class Rejected(ConnectionFailed):
+    """The service answered the handshake with a status that is not 101.
+
+    401, 403 and 404 speak about the key or the place, and are final at the first
+    connection; `final` says whether this status is one of them.
+    """
+
+    exit_code = 4
+
+    def __init__(self, reason: str, *, status: int, retry_after: float | None = None) -> None:
+        super().__init__(reason, retry_after=retry_after)
+        self.status = status
+
+    @property
+    def final(self) -> bool:
+        return self.status in (401, 403, 404)
+
+
+class StrictViolation(DsstailError):
+    """`--strict` met a gap, a reset, or something malformed."""
+
+    exit_code = 5
+
+
+class OutputError(DsstailError):
+    """The output could not be written."""
+
+    exit_code = 6
+
+
+class ExpectationTimeout(DsstailError):
+    """What `--expect` waits for did not come within `--timeout`."""
+
+    exit_code = 124
