@@ -1,0 +1,157 @@
+"""JSON as text: whether it is JSON, and where its parts are, without changing a byte of it.
+
+orjson answers nearly every question here. It refuses some texts that are JSON by RFC 8259
+(nesting beyond 1024, `1e400`, lone surrogates), so its "no" is checked again with care.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import Any, NoReturn
+
+import orjson
+
+_BLANK = rb"[ \t\r\n]*+"
+_STRING = rb'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
+_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+_MEMBER = _STRING + _BLANK + rb":" + _BLANK
+
+# An opening or closing run counts as one token, so that deep nesting costs no Python loop.
+_VALUE = re.compile(
+    rb"(?P<scalar>(?:%s|%s|true|false|null|\[%s\]|\{%s\})%s)|(?P<array>(?:\[%s(?!\]))++)|(?P<object>(?:\{%s%s)++)"
+    % (_STRING, _NUMBER, _BLANK, _BLANK, _BLANK, _BLANK, _BLANK, _MEMBER)
+)
+_AFTER = {
+    "array": re.compile(rb"(?P<next>,%s)|(?P<close>(?:\]%s)++)" % (_BLANK, _BLANK)),
+    "object": re.compile(rb"(?P<next>,%s%s)|(?P<close>(?:\}%s)++)" % (_BLANK, _MEMBER, _BLANK)),
+}
+_OPENING = {"array": re.compile(rb"\["), "object": re.compile(rb"\{%s%s" % (_BLANK, _MEMBER))}
+_CLOSING = re.compile(rb"[\]}]")
+
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},]', re.DOTALL)
+_LEADING_SEQ = re.compile(rb'\s*\{\s*"seq"\s*:\s*"([0-9]+)"')
+
+LONGEST_SCAN = 1 << 20
+"""Bytes that `value_end` looks through: a longer scan would keep a heartbeat waiting."""
+
+
+def is_json(text: bytes) -> bool:
+    """Whether `text` is JSON by RFC 8259, however deep it nests and however large its numbers."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _is_json_beyond_orjson(text)
+    return True
+
+
+def is_large_json(text: bytes) -> bool:
+    """`is_json` for a text that is too large to be decoded: slower, and in little memory."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for at in range(0, len(text), LONGEST_SCAN):
+            decoder.decode(text[at : at + LONGEST_SCAN])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return _is_deep_json(text)
+
+
+def decode_object(text: bytes) -> dict[str, Any]:
+    """Decode an object; of one nested too deep to decode, only a leading `seq` is told."""
+    try:
+        data = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        data = _decode_beyond_orjson(text)
+    return data if isinstance(data, dict) else {}
+
+
+def elements(array: bytes) -> list[bytes]:
+    """The texts of a JSON array's elements, untouched but for the blanks around them."""
+    depth = 0
+    start = 0
+    found = []
+    for token in _STRUCTURE.finditer(array):
+        kind = token[0]
+        if kind in (b"[", b"{"):
+            depth += 1
+            if depth == 1:
+                start = token.end()
+        elif kind in (b"]", b"}"):
+            depth -= 1
+        if (depth == 1 and kind == b",") or depth == 0:
+            found.append(array[start : token.start()].strip(b" \t\r\n"))
+            start = token.end()
+    return [element for element in found if element]
+
+
+def value_end(text: bytes, start: int) -> int | None:
+    """Where the object or array that opens at `start` closes; None where it does not."""
+    depth = 0
+    for token in _STRUCTURE.finditer(text, start, start + LONGEST_SCAN):
+        kind = token[0]
+        if kind in (b"[", b"{"):
+            depth += 1
+        elif kind in (b"]", b"}"):
+            depth -= 1
+        if depth <= 0:
+            return token.end() if depth == 0 and kind in (b"]", b"}") else None
+    return None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+# Numbers stay text: int() of 4,300 digits and more raises, and nobody asked for the value.
+_CHECKER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)
+
+
+def _is_json_beyond_orjson(text: bytes) -> bool:
+    try:
+        _CHECKER.decode(text.decode())
+    except RecursionError:
+        return _is_deep_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _decode_beyond_orjson(text: bytes) -> Any:
+    try:
+        return _CHECKER.decode(text.decode())
+    except (RecursionError, ValueError):
+        seq = _LEADING_SEQ.match(text)
+        return {"seq": seq[1].decode()} if seq else {}
+
+
+def _is_deep_json(text: bytes) -> bool:
+    """The grammar of JSON with a stack of our own: depth costs memory and never the process."""
+    runs: list[tuple[str, int]] = []  # what is open: its kind, and how often in a row
+    at = len(text) - len(text.lstrip(b" \t\r\n"))
+    wants_value = True
+    while wants_value or runs:
+        token = (_VALUE if wants_value else _AFTER[runs[-1][0]]).match(text, at)
+        if token is None:
+            return False
+        at = token.end()
+        what = str(token.lastgroup)
+        if what in _OPENING:
+            runs.append((what, len(_OPENING[what].findall(token[0]))))
+        elif what == "close" and not _close(runs, len(_CLOSING.findall(token[0]))):
+            return False
+        wants_value = what in _OPENING or what == "next"
+    return at == len(text)
+
+
+def _close(runs: list[tuple[str, int]], count: int) -> bool:
+    """Close `count` levels of the innermost kind; False where fewer of it are open."""
+    kind = runs[-1][0]
+    while count and runs and runs[-1][0] == kind:
+        closed = min(count, runs[-1][1])
+        count -= closed
+        depth = runs.pop()[1] - closed
+        if depth:
+            runs.append((kind, depth))
+    return count == 0
