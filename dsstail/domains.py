@@ -1,0 +1,71 @@
+"""Where the Datastream Service lives: the regional table of its documentation, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dsstail.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One instance of the service: the domain of its streams (wss) and of its REST API (https)."""
+
+    client_type: str
+    region: str
+    deployment: str
+    wss: str
+    https: str
+
+    @property
+    def stream_url(self) -> str:
+        """The URL that streams are read from, still without a key."""
+        return f"wss://{self.wss}/stream"
+
+
+_TABLE = """
+cloud   us  dev    stream.aylanetworks.com            stream.aylanetworks.com
+cloud   us  field  stream-field.aylanetworks.com      stream-field.aylanetworks.com
+cloud   cn  dev    stream.ayla.com.cn                 stream.ayla.com.cn
+cloud   cn  field  stream-field.ayla.com.cn           stream-field.ayla.com.cn
+cloud   eu  field  stream-field-eu.aylanetworks.com   stream-field-eu.aylanetworks.com
+mobile  us  dev    mstream-dev.aylanetworks.com       mdss-dev.aylanetworks.com
+mobile  us  field  mstream-field.aylanetworks.com     mdss-field.aylanetworks.com
+mobile  cn  dev    mstream-dev.ayla.com.cn            mdss-dev.ayla.com.cn
+mobile  cn  field  mstream-field.ayla.com.cn          mdss-field.ayla.com.cn
+mobile  eu  field  mstream-field-eu.aylanetworks.com  mdss-field-eu.aylanetworks.com
+"""
+
+PLACES = tuple(Place(*row.split()) for row in _TABLE.strip().splitlines())
+CLIENT_TYPES = tuple(dict.fromkeys(place.client_type for place in PLACES))
+REGIONS = tuple(dict.fromkeys(place.region for place in PLACES))
+
+
+def resolve(region: str = "us", deployment: str | None = None, client_type: str = "cloud") -> Place:
+    """The place that was asked for; without a deployment, `dev` or the only one of its region.
+
+    Raises ConfigurationError, naming what exists, where there is no such place.
+    """
+    if client_type not in CLIENT_TYPES:
+        raise ConfigurationError(
+            f"there is no client type {client_type}. Client types: {', '.join(CLIENT_TYPES)}."
+        )
+    here = {
+        place.deployment: place
+        for place in PLACES
+        if place.client_type == client_type and place.region == region
+    }
+    wanted = deployment or (next(iter(here)) if len(here) == 1 else "dev")
+    if wanted in here:
+        return here[wanted]
+    missing = f"{wanted} deployment in {region}" if here else f"region {region}"
+    raise ConfigurationError(f"there is no {missing}. Deployments: {_deployments(client_type)}.")
+
+
+def _deployments(client_type: str) -> str:
+    """What exists: `us dev, field; cn dev, field; eu field`."""
+    regions: dict[str, list[str]] = {}
+    for place in PLACES:
+        if place.client_type == client_type:
+            regions.setdefault(place.region, []).append(place.deployment)
+    return "; ".join(f"{region} {', '.join(found)}" for region, found in regions.items())

@@ -1,0 +1,158 @@
+"""Stream keys: read from where users keep them, named, and hidden wherever text is shown.
+
+Whoever has a key reads the stream, so no error here quotes what was given as one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import count
+from urllib.parse import quote, quote_plus
+
+from dsstail.errors import ConfigurationError
+
+LARGEST_FILE = 1 << 20
+"""Bytes; more is no file of keys."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StreamKey:
+    """The key of one subscription, and what its stream is called."""
+
+    name: str
+    key: str
+
+    def __repr__(self) -> str:
+        return f"StreamKey({self.name!r}, {masked(self.key)!r})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Source:
+    """Text `[NAME=]KEY` as the user gave it, and where: `--key`, or a line of a file."""
+
+    place: str
+    text: str
+
+
+def stream_keys(sources: Iterable[Source]) -> tuple[StreamKey, ...]:
+    """The keys of several streams, each under a name of its own.
+
+    Without a name of the user's, one alone is called `stream`, several `stream-1`, `stream-2`.
+    """
+    names: dict[str, str] = {}
+    for source in sources:
+        name, key = _parse(source)
+        _read.add(key)
+        if key in names:
+            raise ConfigurationError(f"{source.place}: key {masked(key)} is there twice.")
+        if name and name in names.values():
+            raise ConfigurationError(f"{source.place}: a second key is named {name}.")
+        names[key] = name
+    usual = ["stream"] if len(names) == 1 else (f"stream-{number}" for number in count(1))
+    free = (name for name in usual if name not in names.values())
+    return tuple(StreamKey(name or next(free), key) for key, name in names.items())
+
+
+def from_file(option: str, path: str, warn: Callable[[str], None]) -> list[Source]:
+    """One key a line; blank lines and `#` comments are skipped; the path `-` is stdin.
+
+    `warn` is told when others can read the file.
+    """
+    where = "stdin" if path == "-" else path
+    try:
+        with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(LARGEST_FILE + 1).decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"{option}: cannot read {where}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{option}: {where} is not text.") from None
+    if len(text) > LARGEST_FILE:
+        raise ConfigurationError(f"{option}: {where} is too large for a file of keys.")
+    if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
+        warn(f"others can read the keys in {where}. To keep them out: chmod 600 {where}")
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+    found = [Source(f"{where} line {n}", line) for n, line in lines if line and line[0] != "#"]
+    if not found:
+        raise ConfigurationError(f"{option}: there is no key in {where}.")
+    return found
+
+
+def from_terminal() -> list[Source]:
+    """What the user types at a hidden prompt; nothing where there is no terminal to ask on."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return []
+    from getpass import getpass
+
+    try:
+        typed = getpass("Stream key: ").strip()
+    except EOFError:
+        return []
+    return [Source("the key", typed)] if typed else []
+
+
+def masked(key: str) -> str:
+    """A key as it may be shown: `ab12…cd01`, and of a short one nothing."""
+    return f"{key[:4]}…{key[-4:]}" if len(key) >= 16 else "…"
+
+
+def concealed(text: str) -> str:
+    """`text` with each key masked: those read so far, however encoded, and what looks like one.
+
+    The last line of defence, for text that is not ours: usage errors, tracebacks.
+    """
+    for key in sorted(_read, key=len, reverse=True):
+        for form in {key, quote(key, safe=""), quote_plus(key), repr(key)[1:-1]}:
+            # A short key is only looked for as a word of its own, or it would hit anywhere.
+            pattern = re.escape(form) if len(form) >= 8 else rf"(?<!\w){re.escape(form)}(?!\w)"
+            text = re.sub(pattern, masked(key), text)
+    return _LIKE_A_KEY.sub(lambda found: masked(found[0]), text)
+
+
+def hide_arguments() -> None:
+    """Blot out the keys read so far in what `ps` shows as this process's arguments.
+
+    Linux keeps them in the process's own memory; elsewhere nothing happens.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            fields = file.read().rpartition(b") ")[2].split()
+        start, end = int(fields[45]), int(fields[46])  # arg_start, arg_end: proc(5)
+    except (OSError, ValueError, IndexError):
+        return
+    if 0 < start < end:
+        arguments = (ctypes.c_char * (end - start)).from_address(start)
+        shown = bytes(arguments)
+        for key in _read:
+            shown = shown.replace(key.encode(), b"*" * len(key.encode()))
+        arguments.raw = shown
+
+
+_read: set[str] = set()
+_LIKE_A_KEY = re.compile(r"[0-9A-Fa-f]{32,}")
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def _parse(source: Source) -> tuple[str, str]:
+    """The name, `""` where there is none, and the key."""
+    name, equals, key = source.text.partition("=")
+    if not equals:
+        name, key = "", source.text
+    elif not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{source.place}: before the = goes a name of letters, digits, dots, _ and -."
+        )
+    if not key:
+        raise ConfigurationError(f"{source.place}: the key is empty.")
+    if not key.isprintable() or " " in key:
+        raise ConfigurationError(f"{source.place}: a key has no blanks or control characters.")
+    return name, key
