@@ -1,0 +1,242 @@
+"""From a URL to a socket ready for the WebSocket handshake: name, proxy, TCP, TLS.
+
+Every step shares one deadline (`time.monotonic()` seconds), and fails with `ConnectionFailed`
+in words for a person. The stream key, which is in the URL's query, is in none of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from dsstail.errors import ConfigurationError, ConnectionFailed
+
+UNACKNOWLEDGED = 60
+"""Seconds that sent bytes may stay unacknowledged before TCP gives the connection up."""
+
+LONGEST_HEAD = 64 << 10
+"""Bytes of an HTTP response's head, of a proxy's or the service's, that are read at most."""
+
+AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a URL leads."""
+
+    host: str
+    port: int
+    secure: bool
+
+    @classmethod
+    def of(cls, url: str) -> Endpoint:
+        parts = urlsplit(url)
+        secure = parts.scheme in ("wss", "https")
+        return cls(parts.hostname or "", parts.port or (443 if secure else 80), secure)
+
+    @property
+    def address(self) -> str:
+        """`host:port`, as a CONNECT request wants it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        usual = 443 if self.secure else 80
+        return self.host if self.port == usual else self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy that opens tunnels with CONNECT; `credentials` is `user:password`."""
+
+    endpoint: Endpoint
+    credentials: str | None = None
+
+
+def trust(ca_file: Path | None = None) -> ssl.SSLContext:
+    """The authorities to trust: the system's, and those in `ca_file`.
+
+    Raises ConfigurationError when the file cannot be read or holds no certificate.
+    """
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except (OSError, ssl.SSLError) as error:
+            reason = error.strerror or "it holds no certificate"
+            raise ConfigurationError(f"cannot use --ca-file {ca_file}: {reason}") from None
+    return context
+
+
+def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> Proxy | None:
+    """The proxy that the usual variables name: HTTPS_PROXY for wss, HTTP_PROXY for ws, ALL_PROXY.
+
+    Lower-case names win. NO_PROXY lists hosts separated by commas: a name covers itself and its
+    sub-domains, `*` covers everything. Raises ConfigurationError for a proxy that is not HTTP.
+    """
+    if _goes_direct(endpoint, _variable(environment, "no_proxy")):
+        return None
+    named = _variable(environment, "https_proxy" if endpoint.secure else "http_proxy")
+    address = named or _variable(environment, "all_proxy")
+    if not address:
+        return None
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        port = 80 if parts.port is None else parts.port
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme != "http" or not parts.hostname or not port:
+        raise ConfigurationError(
+            "the proxy in the environment is not usable: only http://[USER:PASSWORD@]HOST:PORT is."
+        )
+    credentials = None
+    if parts.username is not None:
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return Proxy(Endpoint(parts.hostname, port, secure=False), credentials)
+
+
+def dial(
+    endpoint: Endpoint, deadline: float, *, proxy: Proxy | None, context: ssl.SSLContext | None
+) -> socket.socket:
+    """Connect to `endpoint`, through `proxy` if given, with TLS if the endpoint is secure."""
+    first_hop = proxy.endpoint if proxy else endpoint
+    sock = connect(resolve(first_hop, deadline), first_hop, deadline)
+    try:
+        if proxy:
+            open_tunnel(sock, proxy, endpoint, deadline)
+        if endpoint.secure:
+            return secure(sock, context or trust(), endpoint, deadline)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def resolve(endpoint: Endpoint, deadline: float) -> list[AddressInfo]:
+    """The addresses of the host. A resolver has no timeout of its own, so it gets a thread."""
+    answer: queue.SimpleQueue[list[AddressInfo] | OSError | UnicodeError] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+            answer.put([(int(f), int(t), p, n, a) for f, t, p, n, a in found])
+        except (OSError, UnicodeError) as error:
+            answer.put(error)
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        found = answer.get(timeout=max(0.0, deadline - time.monotonic()))
+    except queue.Empty:
+        raise ConnectionFailed(f"no answer when looking up {endpoint.host}") from None
+    if isinstance(found, OSError):
+        raise ConnectionFailed(f"cannot look up {endpoint.host}: {found.strerror or found}")
+    if isinstance(found, UnicodeError):
+        raise ConnectionFailed(f"cannot look up {endpoint.host}: not a host name")
+    return found
+
+
+def connect(addresses: list[AddressInfo], endpoint: Endpoint, deadline: float) -> socket.socket:
+    """A TCP connection to the first address that takes one, each with its share of the time."""
+    failure: OSError = OSError("no address")
+    for left, (family, kind, protocol, _, address) in zip(
+        range(len(addresses), 0, -1), addresses, strict=True
+    ):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(max(0.001, (deadline - time.monotonic()) / left))
+            sock.connect(address)
+            _keep_alive(sock)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    reason = "no answer" if isinstance(failure, TimeoutError) else failure.strerror or str(failure)
+    raise ConnectionFailed(f"cannot connect to {endpoint}: {reason}")
+
+
+def open_tunnel(sock: socket.socket, proxy: Proxy, endpoint: Endpoint, deadline: float) -> None:
+    """Have the proxy at the other end of `sock` connect to `endpoint`."""
+    lines = [f"CONNECT {endpoint.address} HTTP/1.1", f"Host: {endpoint.address}"]
+    if proxy.credentials is not None:
+        token = base64.b64encode(proxy.credentials.encode()).decode()
+        lines.append(f"Proxy-Authorization: Basic {token}")
+    head = bytearray()
+    try:
+        sock.settimeout(max(0.001, deadline - time.monotonic()))
+        sock.sendall("\r\n".join([*lines, "", ""]).encode())
+        # Byte by byte: what follows the head belongs to the tunnel.
+        while not head.endswith(b"\r\n\r\n") and len(head) < LONGEST_HEAD:
+            sock.settimeout(max(0.001, deadline - time.monotonic()))
+            byte = sock.recv(1)
+            if not byte:
+                break
+            head += byte
+    except OSError as error:
+        raise ConnectionFailed(f"proxy {proxy.endpoint}: {error.strerror or error}") from None
+    status = bytes(head).split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
+    if len(status) < 2 or not status[0].startswith("HTTP/") or status[1] != "200":
+        answer = " ".join(status[1:]) or "nothing"
+        raise ConnectionFailed(f"proxy {proxy.endpoint} answered {answer!r} to CONNECT {endpoint}")
+
+
+def secure(
+    sock: socket.socket, context: ssl.SSLContext, endpoint: Endpoint, deadline: float
+) -> ssl.SSLSocket:
+    """Wrap a connected socket in TLS; the certificate must be valid for the endpoint's host."""
+    try:
+        # CPython holds the whole TLS handshake to this timeout, not each read of it.
+        sock.settimeout(max(0.001, deadline - time.monotonic()))
+        return context.wrap_socket(sock, server_hostname=endpoint.host)
+    except ssl.SSLCertVerificationError as error:
+        raise ConnectionFailed(
+            f"the certificate of {endpoint.host} is not trusted: {error.verify_message}"
+        ) from None
+    except TimeoutError:
+        raise ConnectionFailed(f"no answer from {endpoint} to the TLS handshake") from None
+    except ssl.SSLError as error:
+        raise ConnectionFailed(f"TLS with {endpoint} failed: {in_words(error)}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConnectionFailed(f"TLS with {endpoint} failed: {reason}") from None
+
+
+def in_words(error: ssl.SSLError) -> str:
+    """OpenSSL's reason for a failure: `wrong version number`."""
+    return (error.reason or "cut").replace("_", " ").lower()
+
+
+def _variable(environment: Mapping[str, str], name: str) -> str:
+    return (environment.get(name) or environment.get(name.upper()) or "").strip()
+
+
+def _goes_direct(endpoint: Endpoint, no_proxy: str) -> bool:
+    host = endpoint.host.lower().rstrip(".")
+    for entry in no_proxy.lower().replace(" ", ",").split(","):
+        name = entry.removesuffix(f":{endpoint.port}").removeprefix("*.").strip(".[]")
+        if entry == "*" or (name and (host == name or host.endswith(f".{name}"))):
+            return True
+    return False
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """Let TCP notice a dead peer too; the idle timeout above it stays the judge."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED * 1000)

@@ -1,0 +1,130 @@
+"""Where the road is cut: readers put in, the writer takes out, and neither waits for the other.
+
+What crosses is in the order in which it happened: batches of events, and notices among them.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass
+
+from dsstail.messages import WrongLength
+from dsstail.session import Delivery
+
+CAPACITY = 64 << 20
+"""Bytes of events that may wait for the writer, over all streams."""
+
+TEXT_OVERHEAD = 96
+"""Bytes of memory that a text costs beyond its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection is open; it asked for events from `resumed_from` on, if that was known."""
+
+    resumed_from: int | None
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection ended, or could not be opened; attempt `attempt` follows in `pause` s."""
+
+    reason: str
+    attempt: int
+    pause: float
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlogged:
+    """The writer is `CAPACITY` behind: the stream disconnects until it has caught up."""
+
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotFilling:
+    """A second connection for missing events does no good here; from now on gaps are reported."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotReplaying:
+    """The service refused `seq_start`; the stream goes on without what was missed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The stream is over: `error` says why, None when it was asked to stop or is complete."""
+
+    error: BaseException | None
+
+
+Status = Connected | Disconnected | Backlogged | NotFilling | NotReplaying | Ended | WrongLength
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one read gave: event texts, or one thing to know. `received_at`: seconds, UTC."""
+
+    stream: str
+    received_at: float
+    content: Delivery | Status
+
+
+class Handover:
+    """A queue bounded in bytes that never blocks who puts in.
+
+    A reader that finds it full disconnects by its own choice, and comes back once it is drained.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._size = 0
+        self._drained = threading.Event()
+        self._drained.set()
+
+    @property
+    def full(self) -> bool:
+        return self._size >= self._capacity
+
+    def put(self, batch: Batch) -> None:
+        with self._lock:
+            self._size += _size_of(batch)
+            if self._size >= self._capacity:
+                self._drained.clear()
+        self._queue.put(batch)
+
+    def take(self, timeout: float) -> Batch | None:
+        """The next batch, or None after `timeout` seconds or a `wake`."""
+        try:
+            return self._queue.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def done(self, batch: Batch) -> None:
+        """The writer has finished with a batch: its bytes are free again."""
+        with self._lock:
+            self._size -= _size_of(batch)
+            if self._size <= self._capacity // 8:
+                self._drained.set()
+
+    def wake(self) -> None:
+        """Have `take` return at once; safe in a signal handler."""
+        self._queue.put(None)
+
+    def wait_until_drained(self, timeout: float) -> bool:
+        return self._drained.wait(timeout)
+
+
+def _size_of(batch: Batch) -> int:
+    if isinstance(batch.content, list):
+        return sum(map(len, batch.content)) + TEXT_OVERHEAD * len(batch.content)
+    return TEXT_OVERHEAD

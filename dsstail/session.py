@@ -1,0 +1,494 @@
+"""The memory of one subscription: what came, what is missing, and where to take up again.
+
+No I/O: event texts go in, and come out in the order of their numbers, with what is known of
+missing ones between them. Time is an argument, in seconds of any steady clock.
+
+What the service does with `seq_start` is not documented, so nothing here trusts it. An event is
+a duplicate only when both its seq and its text were seen before; every other event is delivered.
+"""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from dsstail import json_text
+from dsstail.messages import Event, Malformed, parse_payload, seq_of
+
+REPLAY_GRACE = 2.0
+"""Seconds in which events that a new connection was asked for may still come after later ones."""
+
+HOLD_LIMIT = 3.0
+"""Seconds that live events wait for the ones missing before them; `HOLD_BYTES` bytes at most."""
+
+HOLD_BYTES = 8 << 20
+
+OUTAGE_LIMIT = 10.0
+"""Seconds that they wait while there is no connection: the next one may bring them."""
+
+ASK_AFTER = 0.3
+"""Seconds in which missing events may come by themselves before they are asked for."""
+
+DISORDER = 5
+"""A live connection may mix up neighbours; a number this far back belongs where it came."""
+
+HOLES_AFTER = 3
+"""Gaps in a row of which nothing comes back: then the numbers are taken to have holes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Numbers `first` to `last`, both inclusive, that did not come and are not awaited any more."""
+
+    first: int
+    last: int
+
+    @property
+    def count(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Numbers that were missing, and were delivered after all: in their place, or `late`."""
+
+    first: int
+    last: int
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The numbering started again: after `before` came `after`, an event never seen."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """The service's numbers are not complete; from here on missing ones are only counted."""
+
+
+Delivery = list[bytes] | Gap | Filled | Reset | Holes | Malformed
+"""A run of event texts to hand over, or what is to be known at this place among them."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened so far; `missing` counts numbers, `gaps` the ranges that they form."""
+
+    events: int = 0
+    duplicates: int = 0
+    gaps: int = 0
+    missing: int = 0
+    resets: int = 0
+    malformed: int = 0
+
+
+class Session:
+    """Puts the events of one subscription in order, through any number of connections.
+
+    `resume_after` is the last number that an earlier run has; `known` are its last events, by
+    which duplicates are told. With `fill_gaps`, a gap inside a live stream is offered by
+    `wanted` for a replay by a second connection, and later events wait for it.
+    """
+
+    def __init__(
+        self,
+        *,
+        resume_after: int | None = None,
+        known: Iterable[bytes] = (),
+        fill_gaps: bool = True,
+    ) -> None:
+        self.counts = Counts()
+        self.fill_gaps = fill_gaps
+        self._last = resume_after
+        self._start = 0 if resume_after is None else resume_after + 1
+        self._seen = _Seen()
+        for text in known:
+            seq = seq_of(json_text.decode_object(text))
+            if seq is not None:
+                self._seen.add(seq, [text])
+                self._start = min(self._start, seq)
+        self._early: dict[int, bytes] = {}  # events that wait for missing ones before them
+        self._early_order: list[int] = []  # their numbers, as a heap
+        self._early_bytes = 0
+        self._deadline: float | None = None  # until when they wait
+        self._awaited: Gap | None = None  # what they wait for
+        self._asked_to = -1  # the highest number that was asked for, and is not asked for again
+        self._unasked: int | None = None  # the lowest one given up without having been asked for
+        self._wanted: Gap | None = None
+        self._ask_at = 0.0
+        self._replaying: Gap | None = None
+        self._answers_request = False  # the next event is the first of what was asked for
+        self._holes = _HoleRule()
+        self._out: list[Delivery] = []
+
+    @property
+    def last(self) -> int | None:
+        """The number of the last event delivered, None before the first."""
+        return self._last
+
+    @property
+    def resume_from(self) -> int | None:
+        """What to ask the next connection for with `seq_start`; None: nothing came yet."""
+        if self._last is None:
+            return None
+        return self._last + 1 if self._unasked is None else min(self._unasked, self._last + 1)
+
+    @property
+    def holding(self) -> bool:
+        """Whether events wait for missing ones: then `tick` wants to be called often."""
+        return bool(self._early)
+
+    def wanted(self, now: float) -> Gap | None:
+        """The range to ask a second connection for, until `replay_started` says that it is."""
+        return self._wanted if now >= self._ask_at else None
+
+    def connected(self, *, asked: bool, now: float) -> None:
+        """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
+        self._answers_request = asked
+        if asked:
+            self._unasked = None
+        if self._early:
+            self._wanted = None
+            self._deadline = now
+        if self._early and asked:
+            self._asked_to = max(self._early)
+            self._deadline = now + REPLAY_GRACE
+
+    def disconnected(self, now: float) -> None:
+        """The connection ended; what is missing will be asked for by the next one."""
+        if self._early:
+            self._wanted = None
+            self._deadline = now + OUTAGE_LIMIT
+
+    def replay_started(self, now: float) -> None:
+        """A second connection asks for `wanted`; its events come by `take_replayed`."""
+        assert self._wanted is not None
+        self._replaying, self._wanted = self._wanted, None
+        self._asked_to = max(self._asked_to, self._replaying.last)
+        self._deadline = now + HOLD_LIMIT
+
+    def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
+        """Take the payloads of units in the order of their arrival; return what to hand over."""
+        if not self._take_in_order(texts):
+            for text in texts:
+                self._take_carefully(text, now)
+        return self._delivered()
+
+    def take_malformed(self, message: Malformed) -> list[Delivery]:
+        """Take what is no event; it is reported in its place."""
+        self.counts.malformed += 1
+        return [message]
+
+    def take_replayed(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
+        """Take what a second connection gives; only the range that it was asked for counts."""
+        asked = self._replaying
+        for text in texts:
+            seq = seq_of(json_text.decode_object(text)) if json_text.is_json(text) else None
+            if asked and seq is not None and asked.first <= seq <= asked.last:
+                self._place(seq, text, now)
+        return self._delivered()
+
+    def replay_ended(self, now: float, *, asked: bool) -> list[Delivery]:
+        """The second connection ended; what it did not give is lost, if it was `asked` at all.
+
+        Otherwise nothing waits any longer, and the next connection will be asked.
+        """
+        replaying, self._replaying = self._replaying, None
+        if replaying is not None and asked:
+            self._deadline = None
+            self._advance(now)
+        elif replaying is not None:
+            self._asked_to = min(self._asked_to, replaying.first - 1)
+            self._release()
+        return self._delivered()
+
+    def tick(self, now: float) -> list[Delivery]:
+        """Give up waiting for missing events where it has been long enough."""
+        if self._early and self._deadline is not None and now >= self._deadline:
+            self._release()
+        return self._delivered()
+
+    def step_over(self, now: float) -> list[Delivery]:
+        """Give up the number after `last`: no connection survives what comes under it."""
+        assert self._last is not None
+        lost = Gap(self._last + 1, self._last + 1)
+        self._asked_to = max(self._asked_to, lost.last)
+        self._lose(lost)
+        self._last = lost.last
+        self._advance(now)
+        return self._delivered()
+
+    def flush(self, *, to: int | None = None) -> list[Delivery]:
+        """Deliver everything that waits: the stream ends. Numbers up to `to` were to come."""
+        self._release()
+        if to is not None and self._last is not None and self._last < to:
+            self._lose(Gap(self._last + 1, to))
+        return self._delivered()
+
+    # Everything below appends to self._out, which `_delivered` hands out.
+
+    def _delivered(self) -> list[Delivery]:
+        out, self._out = self._out, []
+        return out
+
+    def _take_in_order(self, texts: Sequence[bytes]) -> bool:
+        """The quick path: deliver all if their numbers follow `last` without a break, else none."""
+        if self._last is None or self._early or self._answers_request or not texts:
+            return False
+        first = self._last + 1
+        try:
+            seqs = [orjson.loads(text)["seq"] for text in texts]
+        except (ValueError, KeyError, TypeError):
+            return False
+        in_order = seqs == list(map(str, range(first, first + len(texts))))
+        if in_order and first > self._seen.highest:
+            self._seen.add(first, texts)
+            self._last += len(texts)
+            self._deliver(list(texts))
+            return True
+        return False
+
+    def _deliver(self, texts: list[bytes]) -> None:
+        self.counts.events += len(texts)
+        if self._out and isinstance(self._out[-1], list):
+            self._out[-1].extend(texts)
+        else:
+            self._out.append(texts)
+
+    def _take_carefully(self, text: bytes, now: float) -> None:
+        for message in parse_payload(text) or [Malformed(text, "not an event")]:
+            if isinstance(message, Event):
+                self._take_event(message.text, message.seq, now)
+            elif isinstance(message, Malformed):
+                self.counts.malformed += 1
+                self._out.append(message)
+
+    def _take_event(self, text: bytes, seq: int | None, now: float) -> None:
+        if seq is None:
+            self._deliver([text])
+        else:
+            if self._early and self._is_disorder(seq):
+                self._release()
+            self._place(seq, text, now)
+            self._answers_request = False
+
+    def _is_disorder(self, seq: int) -> bool:
+        """Whether a live number below waiting ones is too far back to have lost its place.
+
+        Unless it answers what the connection was asked for; then that is what all wait for.
+        """
+        missing = self._missing()
+        awaited = missing.last <= self._asked_to and self._replaying is None
+        return seq <= missing.last and missing.count > DISORDER and not awaited
+
+    def _place(self, seq: int, text: bytes, now: float) -> None:
+        """Find the place of a numbered event: next, early, late, a duplicate, or a reset."""
+        if self._last is None:
+            self._start, self._last = seq, seq - 1
+        seen = self._seen.fingerprint(seq)
+        if seen == hash(text) or self._early.get(seq) == text:
+            self.counts.duplicates += 1
+            if seq == self._last + 1:
+                self._last = seq
+        elif seq == self._last + 1:
+            self._append(seq, text)
+        elif seq > self._last and seq not in self._early:
+            self._wait(seq, text, now)
+            return
+        elif not seen and max(self._start, self._seen.forgotten_to) <= seq <= self._last:
+            self._take_late(seq, text)
+        else:
+            self._reset(seq, text)
+        if self._early:
+            self._advance(now)
+
+    def _take_late(self, seq: int, text: bytes) -> None:
+        """A number that was given up as missing comes after all."""
+        self.counts.missing -= 1
+        self._seen.add(seq, [text])
+        match self._out:
+            case [*_, list(), Filled(first, last, late=True)] if last == seq - 1:
+                self._out.pop()
+            case _:
+                first = seq
+        self._deliver([text])
+        self._out.append(Filled(first, seq, late=True))
+
+    def _append(self, seq: int, text: bytes) -> None:
+        self._last = seq
+        self._seen.add(seq, [text])
+        self._deliver([text])
+        if self._awaited is not None and seq >= self._awaited.last:
+            self._out.append(Filled(self._awaited.first, self._awaited.last))
+            self._awaited = None
+            self._holes.disprove()
+
+    def _reset(self, seq: int, text: bytes) -> None:
+        self._release()
+        assert self._last is not None
+        self.counts.resets += 1
+        self._out.append(Reset(self._last, seq))
+        self._start = seq
+        self._asked_to = -1
+        self._unasked = None
+        self._seen.forgotten_to = 0
+        self._append(seq, text)
+
+    def _wait(self, seq: int, text: bytes, now: float) -> None:
+        """Keep an event as long as the missing ones before it may still come."""
+        if self._answers_request:
+            self._asked_to = seq - 1
+            self._deadline = now + REPLAY_GRACE
+        self._early[seq] = text
+        heapq.heappush(self._early_order, seq)
+        self._early_bytes += len(text)
+        self._advance(now)
+        if self._early_bytes > HOLD_BYTES:
+            self._release()
+
+    def _advance(self, now: float) -> None:
+        """Deliver the early events before which nothing is missing that may still come."""
+        while self._early:
+            missing = self._missing()
+            if missing.count > 0 and self._may_come(missing, now):
+                return
+            self._deliver_first_early(missing)
+        self._deadline = self._wanted = None
+
+    def _release(self) -> None:
+        """Deliver every early event, whatever is missing before it."""
+        while self._early:
+            self._deliver_first_early(self._missing())
+        self._deadline = self._wanted = None
+
+    def _missing(self) -> Gap:
+        """The numbers missing before the first early event; its count is 0 where none is."""
+        assert self._last is not None
+        return Gap(self._last + 1, self._early_order[0] - 1)
+
+    def _may_come(self, missing: Gap, now: float) -> bool:
+        """Whether missing numbers are awaited; they are asked for here, where that is due."""
+        if missing == Gap(0, 0):
+            return False
+        if missing.last <= self._asked_to:
+            may_come = self._deadline is not None
+        elif self._wanted is None and self.fill_gaps and not self._holes.explain(missing):
+            self._wanted = missing
+            self._ask_at = now + ASK_AFTER
+            self._deadline = now + HOLD_LIMIT
+            may_come = True
+        else:
+            may_come = self._wanted is not None
+        if may_come and self._awaited is None:
+            self._awaited = missing
+        return may_come
+
+    def _deliver_first_early(self, missing: Gap) -> None:
+        seq = heapq.heappop(self._early_order)
+        text = self._early.pop(seq)
+        self._early_bytes -= len(text)
+        # Numbers start at 0 or 1: a missing 0 is no loss.
+        if missing.count > 0 and missing != Gap(0, 0):
+            self._lose(missing)
+        self._append(seq, text)
+
+    def _lose(self, missing: Gap) -> None:
+        self._awaited = None
+        self.counts.gaps += 1
+        self.counts.missing += missing.count
+        self._seen.forget(missing.first, missing.last)
+        if missing.last > self._asked_to and self._unasked is None and self.fill_gaps:
+            self._unasked = missing.first
+        explained = self._holes.explain(missing)
+        if not explained:
+            self._out.append(missing)
+        if not self._answers_request and self._holes.learn(missing):
+            self._out.append(Holes())
+
+
+class _HoleRule:
+    """Tells a service whose numbers have holes from one that loses events.
+
+    Holes are many: when `HOLES_AFTER` gaps came close together and nothing of them came back,
+    gaps of that width explain themselves, and only a much wider one is worth a word.
+    """
+
+    NEAR = 1000  # numbers between two holes that belong to one pattern
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._widest = 0
+        self._end = 0
+
+    def explain(self, missing: Gap) -> bool:
+        return self._in_a_row >= HOLES_AFTER and missing.count <= 10 * self._widest
+
+    def learn(self, missing: Gap) -> bool:
+        """Take in a gap of which nothing came back; True when that makes it a pattern."""
+        if self._in_a_row < HOLES_AFTER:
+            near = 0 <= missing.first - self._end <= self.NEAR
+            self._in_a_row = self._in_a_row + 1 if near else 1
+            self._widest = max(self._widest if near else 0, missing.count)
+            self._end = missing.last
+            return self._in_a_row == HOLES_AFTER
+        return False
+
+    def disprove(self) -> None:
+        self._in_a_row = 0
+
+
+class _Seen:
+    """The hashes of the texts delivered last, by number: in blocks, and bounded.
+
+    Python salts the hash of bytes in every process, so nobody outside can make two texts meet.
+    """
+
+    BLOCK = 4096  # numbers a block, 8 bytes each
+    BLOCKS = 128
+
+    def __init__(self) -> None:
+        self.highest = -1
+        self.forgotten_to = 0  # numbers below it may have been seen, and are not known any more
+        self._blocks: dict[int, array[int]] = {}
+
+    def add(self, first: int, texts: Sequence[bytes]) -> None:
+        """Remember the texts of `first` and the numbers that follow it."""
+        hashes = array("q", map(hash, texts))
+        self.highest = max(self.highest, first + len(hashes) - 1)
+        done = 0
+        while done < len(hashes):
+            number, at = divmod(first + done, self.BLOCK)
+            part = hashes[done : done + self.BLOCK - at]
+            self._block(number)[at : at + len(part)] = part
+            done += len(part)
+
+    def fingerprint(self, seq: int) -> int:
+        """The hash of the text seen under this number, 0 for none."""
+        block = self._blocks.get(seq // self.BLOCK)
+        return block[seq % self.BLOCK] if block else 0
+
+    def forget(self, first: int, last: int) -> None:
+        """Nothing was seen under these numbers since the numbering began."""
+        for number, block in self._blocks.items():
+            low = max(first - number * self.BLOCK, 0)
+            high = min(last - number * self.BLOCK + 1, self.BLOCK)
+            if low < high:
+                block[low:high] = array("q", bytes(8 * (high - low)))
+
+    def _block(self, number: int) -> array[int]:
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._blocks[number] = array("q", bytes(8 * self.BLOCK))
+        if len(self._blocks) > self.BLOCKS:
+            oldest = next(iter(self._blocks))
+            del self._blocks[oldest]
+            self.forgotten_to = max(self.forgotten_to, (oldest + 1) * self.BLOCK)
+        return block

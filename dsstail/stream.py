@@ -1,0 +1,478 @@
+"""Keep one subscription's stream alive: connect, read, back off, resume; all in one thread.
+
+The thread owns its connection and its session. What it learns goes into the handover, and the
+writer's pace never holds it up, so heartbeats are answered at once whatever happens to stdout.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+from dsstail import dialing
+from dsstail.connection import Connection, Received, open_connection
+from dsstail.errors import ConnectionFailed, DsstailError, Rejected, Unreadable
+from dsstail.handover import (
+    Backlogged,
+    Batch,
+    Connected,
+    Disconnected,
+    Ended,
+    Handover,
+    NotFilling,
+    NotReplaying,
+    Status,
+)
+from dsstail.keys import StreamKey, masked
+from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat, Malformed, WrongLength, parse
+from dsstail.session import HOLD_BYTES, Delivery, Gap, Session
+
+POLL = 0.5
+"""Seconds after which a silent read looks up: for a stop, and for time that has run out."""
+
+BRISK_POLL = 0.05
+"""The same while events wait for missing ones."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds: the pause before retry n is random, up to the first doubled n - 1 times."""
+
+HEALTHY_AFTER = 10.0
+"""Seconds that a connection has to last, if it brings no event, to reset the pauses."""
+
+LATE_REJECTIONS = 5
+"""How often in a row a key that worked may be refused before that is believed."""
+
+LIVELY = 64 << 10
+"""Bytes of an unfinished message within the idle timeout that count as a sign of life."""
+
+REPLAY_SILENCE = 1.5
+"""Seconds without an event after which a second connection has given all it has."""
+
+REPLAY_LIMIT = 10.0
+"""Seconds that a second connection may take in all."""
+
+LONGEST_RETRY_AFTER = 300.0
+"""Seconds of a `Retry-After` that are waited at most."""
+
+BLAME = 1.0
+"""A live connection that ends within so many seconds of a second one is taken to end by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """How to keep a stream alive. Times are seconds; `retry_for` None means for ever.
+
+    `from_seq` and `to_seq` are both inclusive; with `to_seq` the stream ends after it. `known`
+    are events that an earlier run has: the stream resumes after `from_seq - 1` and drops them.
+    """
+
+    from_seq: int | None = None
+    to_seq: int | None = None
+    known: tuple[bytes, ...] = ()
+    reconnect: bool = True
+    retry_for: float | None = None
+    idle_timeout: float = 75.0
+    connect_timeout: float = 30.0
+    fill_gaps: bool = True
+    max_message_size: int = 16 << 20
+    ca_file: Path | None = None
+    proxies: bool = True
+
+
+class Stream:
+    """One subscription, read in a thread of its own until it is stopped or complete."""
+
+    def __init__(
+        self,
+        url: str,
+        key: StreamKey,
+        handover: Handover,
+        settings: StreamSettings = StreamSettings(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.name = key.name
+        self.session = Session(
+            resume_after=None if settings.from_seq is None else settings.from_seq - 1,
+            known=settings.known,
+            fill_gaps=settings.fill_gaps,
+        )
+        self.connections = 0
+        self.heartbeats = 0
+        self._dialer = _Dialer(url, key, settings)
+        self._settings = settings
+        self._handover = handover
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
+        self._replay: _Replay | None = None
+        self._replayed_at = float("-inf")  # when the last second connection was opened
+        self._stumbled_at: int | None = None  # where a message ended the connection
+        self._retries = _Retries(settings)
+        self._wrong_length_told = False
+        self._beyond_window = False  # an event came from behind the window that was asked for
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; it says so with `Ended`. Safe in a signal handler."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._keep_alive()
+        except BaseException as failure:  # told by Ended, and raised again by who takes it
+            error = failure
+        last = self._settings.to_seq if self._complete else None
+        self._put_all(self.session.flush(to=last))
+        self._put(Ended(error))
+
+    def _keep_alive(self) -> None:
+        ask = True
+        while not self._over:
+            resume_from = self.session.resume_from if ask else None
+            ask = True
+            try:
+                with self._open(resume_from) as connection:
+                    self._read(connection)
+                return
+            except _Backlog:
+                self._put(Backlogged(self.session.last))
+                while not self._handover.wait_until_drained(POLL) and not self._stopping.is_set():
+                    pass
+            except ConnectionFailed as failure:
+                if isinstance(failure, Unreadable):
+                    self._stumble(resume_from)
+                ask = not _refuses_replay(failure, resume_from)
+                if not ask:
+                    self._put(NotReplaying(str(failure)))
+                    failure = ConnectionFailed(str(failure))
+                self._pause(failure)
+
+    @property
+    def _over(self) -> bool:
+        return self._complete or self._stopping.is_set()
+
+    @property
+    def _complete(self) -> bool:
+        """Whether the window that was asked for has been seen."""
+        return self._beyond_window or self.session.last == self._settings.to_seq is not None
+
+    def _stumble(self, asked_from: int | None) -> None:
+        """Step over an event that ended two connections in a row: others would end there too."""
+        place = self.session.resume_from
+        if place is not None and asked_from == place == self._stumbled_at:
+            self._put_all(self.session.step_over(time.monotonic()))
+        self._stumbled_at = place
+
+    def _open(self, resume_from: int | None) -> Connection:
+        connection = self._dialer.open(resume_from, self._settings.to_seq, self._retries.time_left)
+        self.connections += 1
+        self._retries.opened()
+        self.session.connected(asked=resume_from is not None, now=time.monotonic())
+        self._put(Connected(resume_from, again=self.connections > 1))
+        return connection
+
+    def _pause(self, failure: ConnectionFailed) -> None:
+        """Wait before the next attempt. Raises the failure where there is to be none."""
+        now = time.monotonic()
+        self.session.disconnected(now)
+        replayed_at = self._replay.opened_at if self._replay else self._replayed_at
+        if now - replayed_at < BLAME:
+            self._stop_filling("the live connection ended when a second one was opened")
+        pause = self._retries.pause_after(failure)
+        self._put(Disconnected(str(failure), self._retries.attempt, pause, self.session.last))
+        until = now + pause
+        while (left := until - time.monotonic()) > 0 and not self._stopping.wait(min(left, POLL)):
+            self._look_after_gaps()
+
+    def _read(self, connection: Connection) -> None:
+        """Read until the stream is over. Raises ConnectionFailed when the connection ends."""
+        idle_timeout = self._settings.idle_timeout
+        heard_at, bytes_then = time.monotonic(), 0
+        while not self._over:
+            if self._handover.full:
+                raise _Backlog
+            received = connection.receive(BRISK_POLL if self._awaits_events else POLL)
+            now = time.monotonic()
+            if received:
+                heard_at, bytes_then = now, connection.bytes_received
+                self._take(received, connection, now)
+            elif now - heard_at >= idle_timeout:
+                if connection.bytes_received - bytes_then < LIVELY or not connection.mid_message:
+                    raise ConnectionFailed(f"no data for {idle_timeout:g} s")
+                heard_at, bytes_then = now, connection.bytes_received
+            if self._awaits_events:
+                self._look_after_gaps()
+
+    @property
+    def _awaits_events(self) -> bool:
+        return self.session.holding or self._replay is not None
+
+    def _take(self, received: list[Received], connection: Connection, now: float) -> None:
+        texts: list[bytes] = []
+        for item in received:
+            if isinstance(item, list):
+                texts = texts + item if texts else item
+                continue
+            for message in parse(item.payload):
+                if isinstance(message, Event):
+                    texts.append(message.text)
+                elif isinstance(message, Heartbeat):
+                    connection.send(HEARTBEAT_ANSWER)
+                    self.heartbeats += 1
+                elif isinstance(message, Malformed):
+                    self._put_all(self.session.take(texts, now))
+                    texts = []
+                    self._put_all(self.session.take_malformed(message))
+                elif isinstance(message, WrongLength) and not self._wrong_length_told:
+                    self._wrong_length_told = True
+                    self._put(message)
+        if self._settings.to_seq is not None:
+            texts = self._within_window(texts)
+        events = self.session.counts.events
+        self._put_all(self.session.take(texts, now))
+        self._retries.proved_healthy(now, new_events=self.session.counts.events > events)
+
+    def _within_window(self, texts: list[bytes]) -> list[bytes]:
+        """The texts of the window that was asked for; one beyond it means that it is over."""
+        first, last = self._settings.from_seq or 0, self._settings.to_seq or 0
+        within = []
+        for event in map(Event, texts):
+            if event.seq is None or first <= event.seq <= last:
+                within.append(event.text)
+            elif event.seq > last:
+                self._beyond_window = True
+        return within
+
+    def _look_after_gaps(self) -> None:
+        """Have missing events replayed by a second connection, one range after the other."""
+        now = time.monotonic()
+        if self._replay is not None:
+            self._put_all(self.session.take_replayed(self._replay.texts(), now))
+            if self._replay.ended:
+                replay, self._replay = self._replay, None
+                self._replayed_at = replay.opened_at
+                self._put_all(self.session.take_replayed(replay.texts(), now))
+                if replay.refused:
+                    self._stop_filling(replay.refused)
+                self._put_all(self.session.replay_ended(now, asked=replay.opened))
+        elif (wanted := self.session.wanted(now)) is not None:
+            self._replay = _Replay(self._dialer, wanted, self._stopping)
+            self.session.replay_started(now)
+        self._put_all(self.session.tick(now))
+
+    def _stop_filling(self, reason: str) -> None:
+        if self.session.fill_gaps:
+            self.session.fill_gaps = False
+            self._put(NotFilling(reason))
+
+    def _put_all(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            self._put(delivery)
+
+    def _put(self, content: Delivery | Status) -> None:
+        self._handover.put(Batch(self.name, time.time(), content))
+
+
+class _Backlog(Exception):
+    """The handover is full."""
+
+
+class _Dialer:
+    """Opens connections to one subscription; knows its key, and lets nobody else know."""
+
+    def __init__(self, url: str, key: StreamKey, settings: StreamSettings) -> None:
+        self._url = url
+        self._key = key
+        self._settings = settings
+        self._context: ssl.SSLContext | None = None
+        if dialing.Endpoint.of(url).secure:
+            self._context = dialing.trust(settings.ca_file)
+
+    def open(self, seq_start: int | None, seq_end: int | None, timeout: float) -> Connection:
+        """A connection that asks for `seq_start` to `seq_end`, both inclusive (protocol.md)."""
+        query = {"stream_key": self._key.key}
+        if seq_start is not None:
+            query["seq_start"] = str(seq_start)
+        if seq_start is not None and seq_end is not None:
+            query["seq_end"] = str(seq_end)
+        try:
+            return open_connection(
+                f"{self._url}{'&' if '?' in self._url else '?'}{urlencode(query)}",
+                context=self._context,
+                timeout=min(timeout, self._settings.connect_timeout),
+                max_message_size=self._settings.max_message_size,
+                proxies=self._settings.proxies,
+            )
+        except Rejected as rejection:
+            if rejection.status not in (401, 403):
+                raise
+            host = dialing.Endpoint.of(self._url).host
+            raise Rejected(
+                f"{host} rejected key {masked(self._key.key)} (HTTP {rejection.status}). "
+                "A key works only in the region, deployment and client type where it was "
+                "created, and may be suspended or deleted.",
+                status=rejection.status,
+            ) from None
+
+
+class _Retries:
+    """When to try again, and when not any more."""
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self.attempt = 0
+        self._settings = settings
+        self._opened_at: float | None = None
+        self._trouble_since: float | None = time.monotonic()
+        self._rejections = 0
+
+    @property
+    def time_left(self) -> float:
+        """Seconds until `retry_for` runs out; the last attempt gets one second at least."""
+        if self._settings.retry_for is None or self._trouble_since is None:
+            return float("inf")
+        return max(1.0, self._trouble_since + self._settings.retry_for - time.monotonic())
+
+    def opened(self) -> None:
+        self._opened_at = time.monotonic()
+
+    def proved_healthy(self, now: float, *, new_events: bool) -> None:
+        """Data came; that makes a connection healthy if it is new, or if it has lasted."""
+        if new_events or (self._opened_at is not None and now - self._opened_at >= HEALTHY_AFTER):
+            self.attempt = self._rejections = 0
+            self._trouble_since = None
+
+    def pause_after(self, failure: ConnectionFailed) -> float:
+        """Seconds to wait before the next attempt, with full jitter. Raises to end the stream."""
+        if isinstance(failure, Rejected) and failure.final:
+            self._rejections += 1
+            if self._opened_at is None or self._rejections > LATE_REJECTIONS:
+                raise failure
+        if not self._settings.reconnect:
+            raise ConnectionFailed(str(failure))
+        retry_for, now = self._settings.retry_for, time.monotonic()
+        since = self._trouble_since = now if self._trouble_since is None else self._trouble_since
+        if retry_for is not None and now >= since + retry_for:
+            raise ConnectionFailed(f"{failure}; gave up after {retry_for:g} s")
+        self.attempt += 1
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.attempt - 1, 10))
+        pause = random.uniform(0, longest)
+        if failure.retry_after is not None:
+            pause += min(failure.retry_after, LONGEST_RETRY_AFTER)
+        if retry_for is not None:
+            pause = min(pause, max(0.0, since + retry_for - now))
+        return pause
+
+
+class _Replay:
+    """A short second connection for a range of missing events, in a thread of its own."""
+
+    def __init__(self, dialer: _Dialer, gap: Gap, stopping: threading.Event) -> None:
+        self.opened = False
+        self.opened_at = float("-inf")
+        self.refused = ""
+        self.ended = False
+        self._dialer = dialer
+        self._gap = gap
+        self._stopping = stopping
+        self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="replay", daemon=True).start()
+
+    def texts(self) -> list[bytes]:
+        """The events that came since the last call."""
+        return [self._texts.get_nowait() for _ in range(self._texts.qsize())]
+
+    def _run(self) -> None:
+        try:
+            connection = self._dialer.open(self._gap.first, self._gap.last, REPLAY_LIMIT)
+            self.opened, self.opened_at = True, time.monotonic()
+            with connection:
+                self._read(connection)
+        except DsstailError as failure:
+            # Once it was open, what came before it ended counts all the same.
+            if not self.opened:
+                self.refused = f"no second connection to ask for missing events ({failure})"
+        finally:
+            self.ended = True
+
+    def _read(self, connection: Connection) -> None:
+        """Read until the last missing event came, or silence, or too much of something else."""
+        silent_at = self.opened_at + REPLAY_SILENCE
+        size = 0
+        while time.monotonic() < min(silent_at, self.opened_at + REPLAY_LIMIT):
+            for item in connection.receive(BRISK_POLL):
+                silent_at = time.monotonic() + REPLAY_SILENCE
+                for message in _events_of(item):
+                    if isinstance(message, Heartbeat):
+                        connection.send(HEARTBEAT_ANSWER)
+                        continue
+                    self._texts.put(message.text)
+                    size += len(message.text)
+                    seq = message.seq
+                    if (seq is not None and seq >= self._gap.last) or size > HOLD_BYTES:
+                        return
+            if self._stopping.is_set():
+                return
+
+
+def _events_of(item: Received) -> Iterator[Event | Heartbeat]:
+    if isinstance(item, list):
+        yield from map(Event, item)
+    else:
+        for message in parse(item.payload):
+            if isinstance(message, Event | Heartbeat):
+                yield message
+
+
+def _refuses_replay(rejection: ConnectionFailed, resume_from: int | None) -> bool:
+    """Whether the handshake may have failed only because it asked for `seq_start`."""
+    return (
+        resume_from is not None
+        and isinstance(rejection, Rejected)
+        and 400 <= rejection.status < 500
+        and rejection.status not in (401, 403, 408, 429)
+    )
+
+
+def open_stream(
+    url: str,
+    key: str,
+    settings: StreamSettings = StreamSettings(),  # noqa: B008 (frozen)
+    *,
+    on_status: Callable[[Batch], None] | None = None,
+) -> Iterator[Event]:
+    """The events of one subscription, as they come, through any number of connections.
+
+    `url` is `wss://DOMAIN/stream`. `on_status` is told what else happens, in its place among the
+    events: connections, gaps, resets, malformed messages. Raises Rejected when the service
+    refuses the key, ConnectionFailed when `settings` end the attempts.
+
+    >>> for event in open_stream("wss://stream.aylanetworks.com/stream", key):
+    ...     print(event.dsn, event.value)
+    """
+    handover = Handover()
+    stream = Stream(url, StreamKey("stream", key), handover, settings)
+    stream.start()
+    try:
+        while True:
+            batch = handover.take(timeout=60.0)
+            if batch is None:
+                continue
+            if isinstance(batch.content, list):
+                yield from map(Event, batch.content)
+            elif isinstance(batch.content, Ended):
+                if batch.content.error is not None:
+                    raise batch.content.error
+                return
+            elif on_status is not None:
+                on_status(batch)
+            handover.done(batch)
+    finally:
+        stream.stop()
