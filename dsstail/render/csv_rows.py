@@ -1,0 +1,89 @@
+"""CSV by RFC 4180 with a fixed set of columns, for spreadsheets and data frames.
+
+Values stay as the service gives them (a boolean is 0 or 1); what is absent is an empty cell.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any
+
+from dsstail.escaping import visible, visible_json
+from dsstail.messages import BODIES, Event
+from dsstail.render import Style
+from dsstail.render.json_lines import instant
+from dsstail.render.values import compact, number_as_written
+
+_FROM_METADATA = (
+    "event_type",
+    "dsn",
+    "oem_model",
+    "property_name",
+    "display_name",
+    "base_type",
+)
+_FROM_BODY = (
+    *(
+        "value",
+        "echo",
+        "ack_status",
+        "ack_message",
+        "status",
+        "lat",
+        "long",
+        "provider",
+        "ip",
+    ),
+    *("registered", "registration_type"),
+)
+COLUMNS = ("received_at", "stream", "time", "seq", *_FROM_METADATA, *_FROM_BODY, "body")
+"""`body` holds, as JSON, what happened in an event of a type that is not documented."""
+
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
+# Where the semicolon separates, as in many locales, a formula can also start behind one.
+_FORMULA = re.compile("(^|;)(?=[\\s\"']*[-=+@\uff0d\uff1d\uff0b\uff20])")
+
+
+class CsvRows:
+    def __init__(self, style: Style) -> None:
+        self._style = style
+
+    def header(self) -> bytes:
+        return _rows([COLUMNS])
+
+    def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
+        arrived = instant(received_at) if self._style.live or self._style.annotate else ""
+        return _rows([(arrived, cell(stream), *_cells(Event(text))) for text in texts])
+
+
+def _cells(event: Event) -> list[str]:
+    metadata, body = event.metadata, event.body
+    seq = event.seq
+    known = event.event_type in BODIES
+    value = body.get("value")
+    if isinstance(value, float):
+        body = {**body, "value": number_as_written(value, event.text)}
+    return [
+        cell(event.time),
+        "" if seq is None else str(seq),
+        *(cell(metadata.get(name)) for name in _FROM_METADATA),
+        *(cell(body.get(name)) for name in _FROM_BODY),
+        "" if known else cell(compact(body)),
+    ]
+
+
+def cell(member: Any) -> str:
+    """A member as a cell: visible, and no spreadsheet takes it for a formula."""
+    if member is None:
+        return ""
+    text = visible(member) if isinstance(member, str) else visible_json(compact(member))
+    number = text.strip(" ")  # a latitude can have leading blanks
+    return number if _NUMBER.match(number) else _FORMULA.sub(r"\1'", text)
+
+
+def _rows(rows: list[tuple[str, ...]]) -> bytes:
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows(rows)
+    return lines.getvalue().encode()

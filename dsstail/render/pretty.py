@@ -1,0 +1,75 @@
+"""Indented, highlighted JSON for people, which is still the same JSON for programs."""
+
+from __future__ import annotations
+
+import re
+
+from dsstail.escaping import visible_json
+from dsstail.render import Style
+from dsstail.render.ink import ink
+from dsstail.render.json_lines import Annotation
+
+DEEPEST_INDENT = 64
+"""Levels beyond are not indented further: a line's blanks would outgrow the event."""
+
+_TOKEN = re.compile(
+    r"""
+      (?P<key>"(?:[^"\\]|\\.)*+") [ \t\r\n]*+ :
+    | (?P<string>"(?:[^"\\]|\\.)*+")
+    | (?P<number>-?[0-9][-+.0-9eE]*+)
+    | (?P<literal>[a-z]++)
+    | (?P<empty>\{[ \t\r\n]*+\} | \[[ \t\r\n]*+\])
+    | (?P<open>[\[{])
+    | (?P<close>[\]}])
+    | (?P<comma>,)
+    """,
+    re.VERBOSE,
+)
+
+
+class Pretty:
+    def __init__(self, style: Style) -> None:
+        colors = ink(style.color)
+        self._annotation = Annotation(style)
+        self._unicode = style.unicode
+        self._forms = {
+            "key": f"{colors.key}%s{colors.reset}: ",
+            "string": f"{colors.string}%s{colors.reset}",
+            "number": f"{colors.number}%s{colors.reset}",
+            "literal": f"{colors.literal}%s{colors.reset}",
+        }
+
+    def header(self) -> bytes:
+        return b""
+
+    def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
+        texts = self._annotation.add(texts, stream, received_at)
+        return "".join([self._indented(text) for text in texts]).encode()
+
+    def _indented(self, text: bytes) -> str:
+        """The tokens of `text` as they are, and between them white space as people like it."""
+        depth = 0
+        parts = []
+        for token in _TOKEN.finditer(
+            visible_json(text.decode(errors="replace"), unicode=self._unicode)
+        ):
+            kind = str(token.lastgroup)
+            written = token[kind]
+            if kind in self._forms:
+                parts.append(self._forms[kind] % written)
+            elif kind == "comma":
+                parts.append("," + _new_line(depth))
+            elif kind == "open":
+                depth += 1
+                parts.append(written + _new_line(depth))
+            elif kind == "close":
+                depth -= 1
+                parts.append(_new_line(depth) + written)
+            else:
+                parts.append(written[0] + written[-1])
+        parts.append("\n")
+        return "".join(parts)
+
+
+def _new_line(depth: int) -> str:
+    return "\n" + "  " * min(depth, DEEPEST_INDENT)

@@ -1,0 +1,163 @@
+"""The filter options: what matches, and that looking for bytes first changes nothing of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dsstail import filters
+from dsstail.errors import ConfigurationError
+from dsstail.messages import Event
+
+
+def event(event_type: str = "datapoint", dsn: str = "AC000W005606115", **more: Any) -> bytes:
+    metadata = {"dsn": dsn, **more, "event_type": event_type}
+    return json.dumps({"seq": "1", "metadata": metadata, "datapoint": {"value": 0}}).encode()
+
+
+def chosen(texts: dict[str, bytes], **options: list[str]) -> list[str]:
+    """The names of the texts that a filter selects; `matches` must agree."""
+    built = filters.build(**options)
+    selected = built.select(list(texts.values()))
+    assert selected == [text for text in texts.values() if built.matches(Event(text))]
+    return [name for name, text in texts.items() if text in selected]
+
+
+DEVICES = {
+    "one": event(dsn="AC000W000000001"),
+    "two": event(dsn="AC000W000000002"),
+    "both": event(dsn="AC000W000000001,AC000W000000002"),
+    "other": event(dsn="VD000W000000001"),
+    "none": b'{"seq":"2"}',
+}
+
+
+@pytest.mark.parametrize(
+    ("dsns", "names"),
+    [
+        (["AC000W000000001"], ["one", "both"]),
+        (["ac000w000000001"], []),
+        (["C000W000000001"], []),
+        (["AC*"], ["one", "two", "both"]),
+        (["AC*1", "VD*"], ["one", "both", "other"]),
+        (["?C*[12]"], ["one", "two", "both"]),
+        (["*"], ["one", "two", "both", "other"]),
+        (["!AC000W000000001"], ["two", "other", "none"]),
+        (["!AC*", "!VD*"], ["none"]),
+        (["AC*", "!*2"], ["one"]),
+        (["[!A]*"], ["other"]),
+    ],
+)
+def test_serial_numbers(dsns: list[str], names: list[str]) -> None:
+    assert chosen(DEVICES, dsns=dsns) == names
+
+
+PROPERTIES = {
+    "named": event(property_name="Blue_LED", display_name="Lamp"),
+    "displayed": event(property_name="x", display_name="Blue_LED"),
+    "nameless": event("connectivity"),
+    "of another kind": event(property_name=["Blue_LED"], display_name=5),
+    "mentioned": event(property_name="x", note="Blue_LED"),
+    "escaped": event(property_name="Blue_LED").replace(b"Blue", rb"\u0042lue"),
+}
+
+
+@pytest.mark.parametrize(
+    ("properties", "names"),
+    [
+        (["Blue_LED"], ["named", "displayed", "escaped"]),
+        (["Lamp", "x"], ["named", "displayed", "mentioned"]),
+        (["Lamp", "Blue_LED"], ["named", "displayed", "escaped"]),
+        (["*"], ["named", "displayed", "mentioned", "escaped"]),
+        (["!Blue_LED"], ["nameless", "of another kind", "mentioned"]),
+    ],
+)
+def test_properties(properties: list[str], names: list[str]) -> None:
+    assert chosen(PROPERTIES, properties=properties) == names
+
+
+def test_types_of_events_and_models() -> None:
+    texts = {
+        "ack": event("datapointack", oem_model="ledevb"),
+        "point": event("datapoint", oem_model="linuxevb"),
+        "unknown": event("activation", oem_model="ledevb"),
+    }
+    assert chosen(texts, event_types=["datapoint"]) == ["point"]
+    assert chosen(texts, event_types=["datapoint*"]) == ["ack", "point"]
+    assert chosen(texts, event_types=["activation", "datapoint"]) == ["point", "unknown"]
+    assert chosen(texts, event_types=["!datapoint*"]) == ["unknown"]
+    assert chosen(texts, oem_models=["led*"]) == ["ack", "unknown"]
+
+
+def test_different_options_narrow() -> None:
+    texts = {
+        "both": event(dsn="AC1", property_name="LED"),
+        "device": event(dsn="AC1", property_name="fan"),
+        "property": event(dsn="AC2", property_name="LED"),
+    }
+    assert chosen(texts, dsns=["AC1"], properties=["LED"]) == ["both"]
+    assert chosen(texts, dsns=["AC1"], properties=["!LED"]) == ["device"]
+
+
+def test_without_options_everything_matches() -> None:
+    assert filters.build().everything
+    assert not filters.build(dsns=["*"]).everything
+    assert chosen(DEVICES) == list(DEVICES)
+
+
+@pytest.mark.parametrize("empty", ["", "!"])
+def test_an_empty_pattern_is_an_error(empty: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^--property needs a pattern"):
+        filters.build(properties=["LED", empty])
+
+
+names = st.text('AB*[]!-é"\\/,\n', max_size=4)
+
+
+@st.composite
+def json_strings(draw: st.DrawFn, values: st.SearchStrategy[str] = names) -> str:
+    """A JSON string that writes some characters as escapes which need none."""
+    characters = []
+    for character in draw(values):
+        if draw(st.booleans()):
+            characters.append(f"\\u{ord(character):04x}")
+        else:
+            characters.append(json.dumps(character, ensure_ascii=False)[1:-1])
+    return '"' + "".join(characters) + '"'
+
+
+members = st.sampled_from(
+    ["dsn", "event_type", "property_name", "display_name", "oem_model"]
+).flatmap(
+    lambda name: st.tuples(
+        json_strings(st.just(name)), json_strings() | st.sampled_from(["null", "5", '["A"]'])
+    )
+)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> bytes:
+    """Events with escapes, members that come twice, and members that are missing."""
+    metadata = ",".join(f"{name}:{value}" for name, value in draw(st.lists(members, max_size=6)))
+    other = draw(json_strings())
+    shape = draw(st.sampled_from(['{"metadata":{%s},"x":%s}', '{"a":{%s},"x":%s}']))
+    return (shape % (metadata, other)).encode()
+
+
+globs = st.lists(names.filter(lambda glob: glob not in ("", "!")), max_size=2)
+
+
+@given(st.lists(events(), max_size=4), globs, globs, globs, globs)
+def test_select_decides_as_matches_does(
+    texts: list[bytes],
+    dsns: list[str],
+    event_types: list[str],
+    properties: list[str],
+    oem_models: list[str],
+) -> None:
+    built = filters.build(dsns, event_types, properties, oem_models)
+    assert built.select(texts) == [text for text in texts if built.matches(Event(text))]
