@@ -1,0 +1,104 @@
+"""The embedded Datastream Service: a server on loopback that speaks the protocol over WebSockets.
+
+It serves made-up devices or a recording, holds what it sent for replay, beats its heart, and
+breaks on purpose where asked to. It needs the `websockets` package, which only `start` imports.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from concurrent.futures import Future
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from dsstail.errors import ConfigurationError
+from dsstail.simulator.settings import EVENT_TYPES, Counters, SimulatorSettings
+
+if TYPE_CHECKING:
+    from dsstail.simulator.server import Server
+
+__all__ = ["EVENT_TYPES", "Counters", "Simulator", "SimulatorSettings"]
+
+
+class Simulator:
+    """A server in a thread of its own, as a context manager.
+
+    `key` is the settings' key, or a made-up one where any is accepted; `url` is complete but
+    for the key, and known once the server is started; `counters` can be read at any time.
+    """
+
+    def __init__(self, settings: SimulatorSettings | None = None) -> None:
+        self.settings = settings or SimulatorSettings()
+        chosen = self.settings.seed
+        self._seed = random.SystemRandom().getrandbits(32) if chosen is None else chosen
+        self.key = (
+            self.settings.key or f"{random.Random(f'{self._seed} key').getrandbits(128):032x}"
+        )
+        self.url = ""
+        self.counters = Counters()
+        self._server: Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to serve. Raises ConfigurationError where that cannot be."""
+        server = self._new_server()
+        started: Future[int] = Future()
+        self._thread = threading.Thread(
+            target=_run, args=(server, started), name="simulator", daemon=True
+        )
+        self._thread.start()
+        settings = self.settings
+        try:
+            port = started.result()
+        except OSError as error:
+            raise ConfigurationError(
+                f"the simulator cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+            ) from error
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self.url = f"ws://{host}:{port}/stream"
+        self._server = server
+
+    def stop(self) -> None:
+        """Close every connection and the port. Does nothing where nothing runs."""
+        if self._server is not None and self._thread is not None and self._thread.is_alive():
+            self._server.stop()
+            self._thread.join()
+            self._server = None
+
+    def _new_server(self) -> Server:
+        recording = self.settings.recording
+        try:
+            if recording is not None:
+                recording.open("rb").close()
+            from dsstail.simulator.server import Server
+        except OSError as error:
+            raise ConfigurationError(f"cannot read {recording}: {error.strerror}") from error
+        except ImportError as error:
+            raise ConfigurationError(
+                "the simulator needs the websockets package: pip install 'dsstail[sim]'"
+            ) from error
+        return Server(self.settings, self._seed, self.counters)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _run(server: Server, started: Future[int]) -> None:
+    import asyncio
+
+    try:
+        asyncio.run(server.run(started))
+    except BaseException as error:
+        if started.done():
+            raise
+        started.set_exception(error)
