@@ -1,0 +1,12 @@
+_dsstail() {
+    local candidate
+    COMPREPLY=()
+    while IFS= read -r candidate; do
+        if [[ $candidate == :files ]]; then
+            compopt -o default 2>/dev/null
+        else
+            COMPREPLY+=("${candidate%%$'\t'*}")
+        fi
+    done < <(_DSSTAIL_COMPLETE=bash _DSSTAIL_LINE=${COMP_LINE:0:COMP_POINT} "$1" 2>/dev/null)
+}
+complete -F _dsstail dsstail

@@ -1,0 +1,31 @@
+"""The command `dsstail`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit code."""
+    try:
+        _open_standard_streams()
+        from dsstail.cli.run import run
+
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130
+
+
+def _open_standard_streams() -> None:
+    """Open what was closed by whoever started us (`>&-`): a socket must not become stdout."""
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+            setattr(sys, name, open(descriptor, mode, errors="replace"))  # noqa: SIM115
+
+
+if __name__ == "__main__":
+    sys.exit(main())

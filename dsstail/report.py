@@ -1,0 +1,176 @@
+"""What a person is told on stderr: what happened to the streams, in one line each."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from dsstail.escaping import shortened, visible
+from dsstail.handover import (
+    Backlogged,
+    Batch,
+    Connected,
+    Disconnected,
+    Ended,
+    NotFilling,
+    NotReplaying,
+    Status,
+)
+from dsstail.messages import Malformed, WrongLength
+from dsstail.session import Delivery, Filled, Gap, Holes, Reset
+
+ERROR, WARNING, INFO, DEBUG = range(4)
+
+BURST = 5
+"""Lines of one kind that are told within `BURST_SECONDS`; the others are counted."""
+
+BURST_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the summary tells. `missing` counts numbers, `gaps` the ranges that they form."""
+
+    received: int = 0
+    shown: int = 0
+    reconnects: int = 0
+    gaps: int = 0
+    missing: int = 0
+    resets: int = 0
+    malformed: int = 0
+
+    def told(self, seconds: float) -> str:
+        """The totals in one line.
+
+        >>> Totals(received=12, shown=12, gaps=1, missing=9).told(63)
+        '12 events, 0 reconnects, 1 gap (9 events missing), 0 malformed in 1 min 3 s'
+        """
+        events = _counted(self.received, "event")
+        if self.shown != self.received:
+            events = f"{self.shown} of {events}"
+        gaps = _counted(self.gaps, "gap")
+        if self.gaps:
+            gaps += f" ({_counted(self.missing, 'event')} missing)"
+        resets = f", {_counted(self.resets, 'reset')}" if self.resets else ""
+        return (
+            f"{events}, {_counted(self.reconnects, 'reconnect')}, {gaps}{resets}, "
+            f"{self.malformed} malformed in {spoken(seconds)}"
+        )
+
+
+class Reporter:
+    """Writes to stderr what is worth it: errors only when `quiet`, more with each `verbosity`."""
+
+    def __init__(self, *, quiet: bool = False, verbosity: int = 0, name_streams: bool = False):
+        self._level = ERROR if quiet else INFO + min(verbosity, 1)
+        self._name_streams = name_streams
+        self._bursts: dict[str, tuple[float, int]] = {}
+        self._untold: Counter[str] = Counter()
+
+    def tell(self, batch: Batch) -> None:
+        """Report what happened to a stream, unless much of the same kind was just reported."""
+        assert not isinstance(batch.content, list)
+        level, text = describe(batch.content)
+        if level > self._level or not text:
+            return
+        kind = type(batch.content).__name__
+        if not self._allows(kind):
+            return
+        untold = self._untold.pop(kind, 0)
+        more = f" (and {untold} more like this before)" if untold else ""
+        stream = f"{batch.stream}: " if self._name_streams else ""
+        self.line(level, f"{stream}{text}{more}")
+
+    def line(self, level: int, text: str) -> None:
+        """Write one line; text from outside has to be escaped already."""
+        if level <= self._level:
+            prefix = {ERROR: "error: ", WARNING: "warning: "}.get(level, "")
+            write_to_stderr(f"{prefix}{text}\n")
+
+    def _allows(self, kind: str) -> bool:
+        now = time.monotonic()
+        since, lines = self._bursts.get(kind, (now, 0))
+        if now - since >= BURST_SECONDS:
+            since, lines = now, 0
+        self._bursts[kind] = (since, lines + 1)
+        if lines >= BURST:
+            self._untold[kind] += 1
+        return lines < BURST
+
+
+def describe(content: Delivery | Status) -> tuple[int, str]:
+    """How much something matters, and one line about it that is safe on a terminal."""
+    match content:
+        case Connected(resumed_from, again):
+            asking = "" if resumed_from is None else f", asking for seq {resumed_from} and on"
+            return INFO, f"connected{' again' if again else ''}{asking}"
+        case Disconnected(reason, attempt, pause, last):
+            resuming = "" if last is None else f", resuming after seq {last}"
+            return WARNING, f"{visible(reason)}; retry {attempt} in {pause:.1f} s{resuming}"
+        case Gap(first, last):
+            return WARNING, f"gap: seq {_range(first, last)} did not come back"
+        case Filled(first, last, late):
+            how = "came late, after they were missed" if late else "were missing and came back"
+            return (DEBUG if late else INFO), f"seq {_range(first, last)} {how}"
+        case Reset(before, after):
+            return WARNING, f"reset: after seq {before} the numbers go on from {after}"
+        case Holes():
+            return WARNING, (
+                "the service's numbers have holes; from here on they are counted, not reported"
+            )
+        case Malformed(raw, reason):
+            return WARNING, f"malformed ({reason}): {shortened(raw)}"
+        case WrongLength(declared, actual):
+            return WARNING, (
+                f"an event's length is given as {declared} and is {actual}; "
+                "it is kept, and so are others like it"
+            )
+        case Backlogged(last):
+            where = "" if last is None else f" after seq {last}"
+            return WARNING, (
+                f"output is too slow: disconnected{where} until it has caught up, then resuming"
+            )
+        case NotFilling(reason):
+            return WARNING, f"{visible(reason)}; from now on gaps are only reported"
+        case NotReplaying(reason):
+            return WARNING, f"the service refuses to resume ({visible(reason)}); going on without"
+        case Ended(error):
+            return ERROR, visible(str(error)) if error else ""
+    return DEBUG, ""
+
+
+def write_to_stderr(text: str) -> None:
+    """Write whole lines in one go; a closed stderr is nobody's problem."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+            os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
+    except (OSError, ValueError):
+        pass
+
+
+def spoken(seconds: float) -> str:
+    """A duration for people: `0.8 s`, `1 min 3 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, whole = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole} s" if minutes else f"{whole} s"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _range(first: int, last: int) -> str:
+    """`5 (1 event)` or `5–9 (5 events)`."""
+    numbers = f"{first}" if first == last else f"{first}–{last}"
+    return f"{numbers} ({_counted(last - first + 1, 'event')})"

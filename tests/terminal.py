@@ -1,0 +1,58 @@
+"""A process on a pseudo-terminal: type, and see what it prints."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from command import PATIENCE
+
+
+class Terminal:
+    """A command that talks to a terminal, 80 columns wide as far as it can tell."""
+
+    def __init__(
+        self, argv: Sequence[str], environment: Mapping[str, str], directory: Path
+    ) -> None:
+        self._pid, self._descriptor = pty.fork()
+        if self._pid == 0:
+            os.chdir(directory)
+            os.execvpe(argv[0], list(argv), environment)
+
+    def type(self, text: str) -> None:
+        os.write(self._descriptor, text.encode())
+
+    def read_until(self, *wanted: str) -> str:
+        """What is printed from here on, until all that is wanted was in it."""
+        printed = ""
+        while not all(text in printed for text in wanted):
+            read = self._read()
+            assert read, f"{wanted} is not in {printed!r}"
+            printed += read
+        return printed
+
+    def finish(self) -> tuple[int, str]:
+        """The exit code, and what is printed until the end."""
+        printed = ""
+        while read := self._read():
+            printed += read
+        return os.waitstatus_to_exitcode(self._close()), printed.replace("\r\n", "\n")
+
+    def hang_up(self) -> None:
+        self._close()
+
+    def _read(self) -> str:
+        """What is printed next; nothing at the end, or when nothing comes."""
+        if not select.select([self._descriptor], [], [], PATIENCE)[0]:
+            return ""
+        try:
+            return os.read(self._descriptor, 65536).decode(errors="replace")
+        except OSError:  # what Linux says when the other end is closed
+            return ""
+
+    def _close(self) -> int:
+        os.close(self._descriptor)
+        return os.waitpid(self._pid, 0)[1]

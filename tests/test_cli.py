@@ -1,0 +1,472 @@
+"""The installed command, from outside: what it prints where, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from command import PATIENCE, installed
+from terminal import Terminal
+
+from dsstail import __version__
+from dsstail.cli.commands import COMMANDS, load
+from dsstail.cli.options import EVENT_TYPES
+from dsstail.cli.words import read
+from dsstail.config import COLORS, OUTPUTS
+from dsstail.messages import BODIES
+from dsstail.simulator import SimulatorSettings
+
+DSSTAIL = installed()
+KEY = "0123456789abcdef0123456789abcdef"
+NOWHERE = "ws://127.0.0.1:1/stream"
+NO_KEY = (
+    "error: no stream key. Set DSSTAIL_KEY, use --key-file PATH, or run in a terminal to be asked."
+)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Ours, without what would change an answer."""
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DSSTAIL_", "_DSSTAIL_"))
+        and name not in ("NO_COLOR", "FORCE_COLOR")
+    }
+    return ours | variables
+
+
+def dsstail(
+    *words: str, input: str | None = None, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [DSSTAIL, *words],
+        input=input,
+        stdin=subprocess.DEVNULL if input is None else None,
+        capture_output=True,
+        text=True,
+        env=environment(**(variables or {})),
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def shell(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of bash in which `dsstail` is ours."""
+    path = f"{Path(DSSTAIL).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment(PATH=path, **variables),
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def error(finished: subprocess.CompletedProcess[str]) -> str:
+    """The only thing that a command with wrong options prints."""
+    assert finished.stdout == ""
+    assert finished.returncode == 2, finished.stderr
+    return finished.stderr.rstrip("\n")
+
+
+# Version and help
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--version"], ["-V"], ["tail", "--version"], ["domains", "-V"], ["-r", "eu", "-V"], ["-qV"]],
+)
+def test_the_version_is_everywhere(words: list[str]) -> None:
+    finished = dsstail(*words)
+    assert (finished.stdout, finished.stderr) == ("dsstail 0.1.0\n", "")
+    assert finished.returncode == 0
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    from importlib.metadata import version
+
+    assert version("dsstail") == __version__
+
+
+def test_python_runs_the_package_as_well() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "dsstail", "--version"], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout == "dsstail 0.1.0\n"
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in COMMANDS)])
+@pytest.mark.parametrize("spelling", ["-h", "--help"])
+def test_help_fits_80_columns_and_names_every_option(words: list[str], spelling: str) -> None:
+    finished = dsstail(*words, spelling)
+    assert finished.returncode == 0
+    assert finished.stderr == ""
+    assert finished.stdout.startswith(f"Usage: {' '.join(['dsstail', *words])} [OPTIONS]")
+    assert max(map(len, finished.stdout.splitlines())) <= 80
+    assert finished.stdout.isascii()
+    for param in load(words[0] if words else "tail").params:
+        for name in [*param.opts, *param.secondary_opts]:
+            if name.startswith("-"):
+                assert re.search(rf"^  .*{re.escape(name)}\b", finished.stdout, re.MULTILINE), name
+
+
+def test_the_help_of_the_bare_command_shows_commands_and_groups() -> None:
+    lines = dsstail("--help").stdout.splitlines()
+    titles = [line.split(":")[0] for line in lines if re.match(r"\w+:", line)]
+    assert titles == [
+        *("Usage", "Examples", "Commands"),
+        *("Connection", "Filters", "Output", "Stop", "Help"),
+    ]
+    commands = lines[lines.index("Commands:") + 1 :]
+    assert [line.split()[0] for line in commands[: len(COMMANDS)]] == list(COMMANDS)
+
+
+def test_help_before_a_command_is_the_help_of_the_command() -> None:
+    assert dsstail("--help", "domains").stdout == dsstail("domains", "--help").stdout
+
+
+def test_values_in_the_help_and_completion_are_those_that_work() -> None:
+    assert tuple(BODIES) == EVENT_TYPES
+    by_option: dict[str, Any] = {n: param for param in load("tail").params for n in param.opts}
+    context = typer.Context(load("tail"))
+    for option, values in (("--output", OUTPUTS), ("--color", COLORS)):
+        offered = by_option[option].shell_complete(context, "")
+        assert tuple(item.value for item in offered) == values
+        for value in values:
+            assert value in by_option[option].help
+
+
+def test_defaults_in_the_help_of_the_simulator_are_its_own() -> None:
+    page = dsstail("simulate", "--help").stdout
+    for option, name in (("--rate", "rate"), ("--devices", "devices"), ("--history", "history")):
+        line = next(line for line in page.splitlines() if line.startswith(f"      {option} "))
+        assert line.endswith(f"(default {getattr(SimulatorSettings(), name):g})")
+
+
+# Which word is the command
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "rest"),
+    [
+        ("", None, ""),
+        ("tail --utc", "tail", "--utc"),
+        ("--region eu tail --field", "tail", "--region eu --field"),
+        ("--region=eu --field tail", "tail", "--region=eu --field"),
+        ("-r eu -qvk tail tail", "tail", "-r eu -qvk tail"),
+        ("-ojson -reu tail x", "tail", "-ojson -reu x"),
+        (
+            "--rate 5 --seed 1 simulate x.jsonl --port 8",
+            "simulate",
+            "--rate 5 --seed 1 x.jsonl --port 8",
+        ),
+        ("-k demo", None, "-k demo"),
+        ("-- tail --utc", "tail", "-- --utc"),
+        ("--key-file - tail", "tail", "--key-file -"),
+        ("--what tail", "tail", "--what"),
+        ("-d !AC* recrod", "recrod", "-d !AC*"),
+    ],
+)
+def test_the_first_word_that_is_no_value_is_the_command(
+    words: str, command: str | None, rest: str
+) -> None:
+    line = read(words.split())
+    assert (line.command, line.rest) == (command, rest.split())
+
+
+def test_all_commands_agree_which_options_take_a_value() -> None:
+    takes_value: dict[str, bool] = {}
+    for command in COMMANDS:
+        options: list[Any] = load(command).params
+        for option in options:
+            if option.param_type_name == "option":
+                takes = not (option.is_flag or option.count)
+                for name in [*option.opts, *option.secondary_opts]:
+                    assert takes_value.setdefault(name, takes) == takes, (command, name)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--region", "eu", "--dev", "tail"],
+        ["--region", "eu", "tail", "--dev"],
+        ["tail", "--region", "eu", "--dev"],
+        ["--region", "eu", "--dev"],
+    ],
+)
+def test_options_work_before_and_after_the_command(words: list[str]) -> None:
+    assert error(dsstail(*words)) == (
+        "error: there is no dev deployment in eu. "
+        "Deployments: us dev, field; cn dev, field; eu field."
+    )
+    assert dsstail("-o", "json", "domains").stdout == dsstail("domains", "-o", "json").stdout
+
+
+# What cannot work
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["demmo"], 'error: no command "demmo". Did you mean "demo"?'),
+        (["-r", "eu", "simulat", "f"], 'error: no command "simulat". Did you mean "simulate"?'),
+        (["xyzzy"], 'error: no command "xyzzy". See dsstail --help.'),
+        ([KEY], 'error: no command "0123…cdef". See dsstail --help.'),
+        (["--regoin", "eu"], 'error: no option "--regoin". Did you mean "--region"?'),
+        (["--key"], "error: option '--key' requires an argument. See dsstail --help."),
+        (
+            ["tail", "a\x1bb"],
+            r"error: got unexpected extra argument(s) (a\x1bb). See dsstail tail --help.",
+        ),
+        (["-k", "a b"], "error: --key: a key has no blanks or control characters."),
+        (["--count", "0", "-k", KEY], "error: --count: it must be more than 0."),
+        (["--count", KEY], 'error: --count: "0123…cdef" is not a whole number.'),
+        (["domains", "-o", "xml"], 'error: --output: "xml" is none of text, json.'),
+        (
+            ["completion", "tcsh"],
+            'error: no completion for "tcsh". Shells: bash, zsh, fish, powershell.',
+        ),
+        (["simulate", "--rate", "x"], 'error: --rate: "x" is not a number.'),
+        ([], NO_KEY),
+    ],
+)
+def test_wrong_options_are_one_line_and_exit_2(words: list[str], message: str) -> None:
+    assert error(dsstail(*words)) == message
+
+
+def test_variables_are_read_and_named() -> None:
+    assert error(dsstail(variables={"DSSTAIL_REGION": "jp"})) == (
+        'error: DSSTAIL_REGION: "jp" is none of us, cn, eu.'
+    )
+    assert error(dsstail("-r", "us", variables={"DSSTAIL_REGION": "jp"})) == NO_KEY
+
+
+def test_a_key_file_that_others_can_read_gets_a_warning(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"# mine\n\n{KEY}\n{KEY}\n")
+    keys.chmod(0o644)
+    finished = dsstail("--key-file", str(keys))
+    assert finished.stderr == (
+        f"warning: others can read the keys in {keys}. To keep them out: chmod 600 {keys}\n"
+        f"error: {keys} line 4: key 0123…cdef is there twice.\n"
+    )
+    keys.chmod(0o600)
+    assert error(dsstail("--key-file", str(keys))).startswith("error: ")
+
+
+def test_keys_come_from_stdin() -> None:
+    finished = dsstail("--key-file", "-", input=f"{KEY}\nx=y z\n")
+    assert error(finished) == "error: stdin line 2: a key has no blanks or control characters."
+
+
+def test_a_bug_is_one_line_without_keys_and_exits_1(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text(f"raise RuntimeError('odd \\x1b[2J key {KEY}')\n")
+    broken = {"PYTHONPATH": str(tmp_path)}
+    line = (
+        r"error: RuntimeError: odd \x1b[2J key 0123…cdef. "
+        "This is a bug in dsstail; DSSTAIL_DEBUG=1 shows where.\n"
+    )
+    finished = dsstail("domains", "-o", "json", variables=broken)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (1, "", line)
+    finished = dsstail("domains", "-o", "json", variables=broken | {"DSSTAIL_DEBUG": "1"})
+    assert finished.returncode == 1
+    assert finished.stderr.startswith(f"{line}Traceback (most recent call last):\n")
+    assert "dsstail/cli/domains.py" in finished.stderr
+    assert KEY not in finished.stderr
+    assert "\x1b" not in finished.stderr
+
+
+# stdout in trouble
+
+
+def test_nobody_reading_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    for words in (["domains"], ["--help"], ["--version"]):
+        finished = subprocess.run(
+            [DSSTAIL, *words], stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+        assert (finished.returncode, finished.stderr) == (0, b"")
+    os.close(writing)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", [["domains"], ["--help"], ["--version"]])
+def test_a_full_disk_exits_6(words: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        finished = subprocess.run(
+            [DSSTAIL, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert finished.stderr == "error: cannot write to stdout: No space left on device.\n"
+    assert finished.returncode == 6
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_survived(closed: str) -> None:
+    assert shell(f"dsstail domains {closed}").returncode == 0
+    assert shell(f"dsstail {closed}").returncode == 2
+    assert shell(f"dsstail demo --count 2 --rate 100 {closed}").returncode == 0
+
+
+# On a terminal
+
+
+@pytest.fixture
+def on_terminal(tmp_path: Path) -> Callable[..., Terminal]:
+    """Start dsstail on a terminal of its own."""
+    return lambda *words: Terminal([DSSTAIL, *words], environment(TERM="xterm"), tmp_path)
+
+
+def test_the_key_is_asked_for_and_hidden(on_terminal: Callable[..., Terminal]) -> None:
+    terminal = on_terminal("--url", NOWHERE, "--no-reconnect")
+    terminal.read_until("Stream key: ")
+    terminal.type(f"{KEY}\n")
+    code, printed = terminal.finish()
+    assert code == 3
+    assert "error: " in printed
+    assert KEY not in printed
+
+
+def test_no_key_at_the_prompt_is_an_error_on_two_lines(
+    on_terminal: Callable[..., Terminal],
+) -> None:
+    terminal = on_terminal()
+    terminal.read_until("Stream key: ")
+    terminal.type("\n")
+    code, printed = terminal.finish()
+    assert code == 2
+    assert printed == (
+        "\nerror: no stream key. Set DSSTAIL_KEY, use --key-file PATH, or run in a terminal\n"
+        "       to be asked.\n"
+    )
+
+
+def test_ctrl_c_at_the_prompt_says_nothing(on_terminal: Callable[..., Terminal]) -> None:
+    terminal = on_terminal()
+    terminal.read_until("Stream key: ")
+    terminal.type("\x03")
+    code, printed = terminal.finish()
+    assert code == 130
+    assert printed.strip() in ("", "^C")
+
+
+def test_nobody_is_asked_for_a_key_before_the_other_options_are_fine(
+    on_terminal: Callable[..., Terminal],
+) -> None:
+    assert on_terminal("--count", "none").finish() == (
+        2,
+        'error: --count: "none" is not a whole number.\n',
+    )
+
+
+def test_headings_are_bold_on_a_terminal_unless_unwanted(
+    on_terminal: Callable[..., Terminal],
+) -> None:
+    _, printed = on_terminal("domains", "--help").finish()
+    assert "\x1b[1mHelp:\x1b[0m" in printed
+    assert "\x1b" not in dsstail("domains", "--help").stdout
+    assert "\x1b[1m" in dsstail("domains", "--help", variables={"FORCE_COLOR": "1"}).stdout
+
+
+# The commands
+
+
+def test_domains_prints_ten_places() -> None:
+    table = dsstail("domains").stdout
+    assert max(map(len, table.splitlines())) <= 80
+    assert len(re.findall(r"^(?:us|cn|eu) (?:dev|field) ", table, re.MULTILINE)) == 10
+    places = json.loads(dsstail("domains", "--output", "json").stdout)
+    assert len(places) == 10
+    assert places[9] == {
+        "client_type": "mobile",
+        "region": "eu",
+        "deployment": "field",
+        "wss": "mstream-field-eu.aylanetworks.com",
+        "https": "mdss-field-eu.aylanetworks.com",
+    }
+    for place in places:
+        assert f"{place['region']} {place['deployment']}".ljust(10) + place["wss"] in table
+        assert place["https"] in table
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_simulate_prints_the_command_to_type_which_works(signum: int) -> None:
+    simulator = subprocess.Popen(
+        [DSSTAIL, "simulate", "--rate", "200", "--key", "a b"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert simulator.stdout is not None
+    lines = [simulator.stdout.readline().rstrip("\n") for _ in range(3)]
+    url = lines[0].removeprefix("url  ")
+    assert re.fullmatch(r"ws://127\.0\.0\.1:\d+/stream", url)
+    assert lines[1:] == ["key  a b", f"try  dsstail --url {url} --key 'a b'"]
+    simulator.send_signal(signum)
+    assert simulator.communicate(timeout=PATIENCE) == ("", "")
+    assert simulator.returncode == 0
+
+
+def test_demo_shows_events_through_a_real_connection() -> None:
+    finished = dsstail("demo", "--rate", "500", "--count", "30", "-t", "datapoint")
+    assert finished.returncode == 0, finished.stderr
+    events = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert len(events) == 30
+    assert {event["metadata"]["event_type"] for event in events} == {"datapoint"}
+
+
+# What is imported
+
+
+def imported(*words: str, **variables: str) -> set[str]:
+    """The top-level names of all modules that a command imports."""
+    finished = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "dsstail", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environment(**variables),
+        timeout=PATIENCE,
+        check=False,
+    )
+    return {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in finished.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+
+
+HEAVY = {"rich", "orjson", "websocket", "websockets", "ssl", "asyncio"}
+
+
+def test_the_version_needs_no_typer() -> None:
+    modules = imported("--version")
+    assert "dsstail" in modules
+    assert not modules & (HEAVY | {"typer", "inspect", "dataclasses"})
+
+
+def test_domains_and_completion_need_only_typer() -> None:
+    for modules in (
+        imported("domains", "-o", "json"),
+        imported(_DSSTAIL_COMPLETE="bash", _DSSTAIL_LINE="dsstail --re"),
+        imported(_DSSTAIL_COMPLETE="zsh", _DSSTAIL_LINE="dsstail tail -t "),
+        imported(_DSSTAIL_COMPLETE="fish", _DSSTAIL_LINE="dsstail "),
+    ):
+        assert "typer" in modules
+        assert not modules & HEAVY
+
+
+def test_a_tail_as_json_needs_no_rich() -> None:
+    modules = imported("--url", NOWHERE, "--no-reconnect", "-k", KEY, "-o", "json")
+    assert "websocket" in modules
+    assert not modules & {"rich", "websockets", "asyncio"}

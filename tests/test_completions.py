@@ -1,0 +1,198 @@
+"""TAB in real shells, and the scripts in completions/."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command import PATIENCE, installed
+from terminal import Terminal
+
+PROJECT = Path(__file__).parent.parent
+DSSTAIL = Path(installed())
+SCRIPTS = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
+
+# What is typed, and what TAB must show of it: something that was not typed.
+TYPED = [
+    ("dsstail dom", "domains"),
+    ("dsstail --regi", "--region"),
+    ("dsstail --region e", "--region eu"),
+    ("dsstail --region=e", "--region=eu"),
+    ("dsstail -r eu tail --client-type m", "--client-type mobile"),
+    ("dsstail --client-type m", "--client-type mobile"),
+    ("dsstail tail --url ws://[::1]:80/x -t loc", "-t location"),
+    ("dsstail -t loc", "-t location"),
+    ("dsstail --event-type reg", "--event-type registration"),
+    ("dsstail -k name=KEY -o pre", "-o pretty"),
+    ("dsstail tail --output 'js", "json"),
+    ("dsstail completion pow", "completion powershell"),
+    ("A=1 dsstail --region c", "--region cn"),
+    ("dsstail --ca-file cert", "--ca-file certificates.pem"),
+    ("dsstail --ca-file=cert", "--ca-file=certificates.pem"),
+]
+
+OFFERED = [
+    ("dsstail ", ["tail", "demo", "simulate", "domains", "completion"]),
+    ("dsstail --region ", ["us", "eu", "cn"]),
+    ("dsstail tail --output ", ["text", "json", "pretty", "csv"]),
+    ("dsstail --event-type data", ["datapoint", "datapointack"]),
+    ("dsstail --f", ["--field", "--from-seq", "--fill-gaps"]),
+    ("dsstail completion ", ["bash", "zsh", "fish", "powershell"]),
+]
+
+NOTHING = [
+    "dsstail --key ",
+    "dsstail tail -k ",
+    "dsstail --url ",
+    "dsstail --region x",
+    "dsstail recrod ",
+]
+
+CLEAR = "\x15"
+ZSH_SETUP = "unset zle_bracketed_paste; setopt no_beep; PS1=; autoload -Uz compinit"
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {
+        "HOME": str(home),
+        "PATH": f"{DSSTAIL.parent}:{os.environ['PATH']}",
+        "TERM": "xterm",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def need(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed on this machine")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "certificates.pem").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def bash(home: Path) -> Iterator[Terminal]:
+    need("bash")
+    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], environment(home), home)
+    terminal.type(
+        "bind 'set enable-bracketed-paste off' 'set bell-style none'"
+        " 'set show-all-if-ambiguous on' 'set completion-query-items 0'\n"
+        f"source {PROJECT}/completions/dsstail.bash; PS1=; echo rea''dy\n"
+    )
+    terminal.read_until("ready")
+    yield terminal
+    terminal.hang_up()
+
+
+@pytest.fixture
+def zsh(home: Path) -> Iterator[Terminal]:
+    need("zsh")
+    terminal = Terminal(["zsh", "-f", "-i"], environment(home), home)
+    terminal.type(
+        f"{ZSH_SETUP}; compinit -u -D; source {PROJECT}/completions/dsstail.zsh; echo rea''dy\n"
+    )
+    terminal.read_until("ready")
+    yield terminal
+    terminal.hang_up()
+
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_the_scripts_are_those_that_the_command_prints(shell: str) -> None:
+    printed = subprocess.run([DSSTAIL, "completion", shell], capture_output=True, check=True)
+    assert printed.stdout == (PROJECT / f"completions/dsstail.{SCRIPTS[shell]}").read_bytes()
+    assert printed.stderr == b""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_tab_completes_what_is_begun(shell: str, request: pytest.FixtureRequest) -> None:
+    terminal = request.getfixturevalue(shell)
+    for typed, completed in TYPED:
+        terminal.type(f"{typed}\t")
+        terminal.read_until(completed)
+        terminal.type(CLEAR)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize(("typed", "offered"), OFFERED)
+def test_tab_offers_all_there_is(
+    shell: str, typed: str, offered: list[str], request: pytest.FixtureRequest
+) -> None:
+    terminal = request.getfixturevalue(shell)
+    terminal.type(f"{typed}\t\t")
+    terminal.read_until(*offered)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("typed", NOTHING)
+def test_tab_invents_nothing(shell: str, typed: str, request: pytest.FixtureRequest) -> None:
+    terminal = request.getfixturevalue(shell)
+    terminal.type(f"{typed}\t.")
+    assert "certificates" not in terminal.read_until(f"{typed}.")
+
+
+def test_zsh_loads_the_script_from_its_function_path(home: Path) -> None:
+    need("zsh")
+    shutil.copy(PROJECT / "completions/dsstail.zsh", home / "_dsstail")
+    terminal = Terminal(["zsh", "-f", "-i"], environment(home), home)
+    terminal.type(f"{ZSH_SETUP}; fpath=($HOME $fpath); compinit -u -D; echo rea''dy\n")
+    terminal.read_until("ready")
+    terminal.type("dsstail --regi\t")
+    terminal.read_until("--region")
+    terminal.hang_up()
+
+
+def fish(home: Path, typed: str) -> list[str]:
+    """What fish offers, without the explanations."""
+    need("fish")
+    script = f"source {PROJECT}/completions/dsstail.fish; complete --do-complete $argv[1]"
+    finished = subprocess.run(
+        ["fish", "--no-config", "--command", script, typed],
+        cwd=home,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert finished.stderr == ""
+    return [line.split("\t")[0] for line in finished.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(("typed", "completed"), TYPED)
+def test_fish_completes_what_is_begun(home: Path, typed: str, completed: str) -> None:
+    assert fish(home, typed) == [completed.split(" ")[-1]]
+
+
+@pytest.mark.parametrize(("typed", "offered"), OFFERED)
+def test_fish_offers_all_there_is(home: Path, typed: str, offered: list[str]) -> None:
+    assert sorted(fish(home, typed)) == sorted(offered)
+
+
+@pytest.mark.parametrize("typed", NOTHING)
+def test_fish_invents_nothing(home: Path, typed: str) -> None:
+    assert fish(home, typed) == []
+
+
+def test_explanations_come_along(home: Path) -> None:
+    asked = {"_DSSTAIL_COMPLETE": "fish", "_DSSTAIL_LINE": "dsstail simulate --se"}
+    offered = subprocess.run(
+        [DSSTAIL], env=environment(home) | asked, capture_output=True, text=True, check=True
+    )
+    assert offered.stdout == "--seed\tmake the same events every time\n"
+
+
+def test_options_are_offered_once_but_for_those_that_repeat(home: Path) -> None:
+    asked = {"_DSSTAIL_COMPLETE": "fish", "_DSSTAIL_LINE": "dsstail --utc --dsn X -"}
+    offered = subprocess.run(
+        [DSSTAIL], env=environment(home) | asked, capture_output=True, text=True, check=True
+    )
+    spellings = [line.split("\t")[0] for line in offered.stdout.splitlines()]
+    assert "--utc" not in spellings
+    assert "--dsn" in spellings
+    assert "--no-fill-gaps" in spellings
