@@ -6,22 +6,19 @@ cursor, hide parts of a line or reverse it. Whatever is printed for people goes 
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 
-# C1 and DEL, bidirectional controls, separators, whatever takes no room, and lone surrogates.
-# Unicode's default-ignorable characters, less the variation selectors that emoji are made with.
+# Unicode's default-ignorable characters, which take no room, less the variation selectors that
+# emoji are made with; separators, bidirectional and other format controls; lone surrogates.
 _UNSEEN = (
-    "\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U00013430-\U0001343f\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    *((0x7F, 0x9F), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160)),
+    *((0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F)),
+    *((0x3164, 0x3164), (0xD800, 0xDFFF), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB)),
+    *((0x13430, 0x1343F), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
 )
-_DECEPTIVE = re.compile(f"[\x00-\x1f{_UNSEEN}]")
-_NOT_PLAIN = re.compile("[^ -~]")
-_DECEPTIVE_IN_JSON = re.compile(f"[{_UNSEEN}]")
-_NOT_ASCII_IN_JSON = re.compile("[^\x00-\x7e]")
-_NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_NAMED = {0x09: r"\t", 0x0A: r"\n", 0x0D: r"\r"}
 
 
 def visible(text: str, *, unicode: bool = True) -> str:
@@ -34,7 +31,8 @@ def visible(text: str, *, unicode: bool = True) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return (_DECEPTIVE if unicode else _NOT_PLAIN).sub(_escape, text)
+    seen = text.translate(_escapes())
+    return seen if unicode else seen.encode("ascii", "backslashreplace").decode()
 
 
 def visible_json(text: str, *, unicode: bool = True) -> str:
@@ -44,7 +42,7 @@ def visible_json(text: str, *, unicode: bool = True) -> str:
     """
     if text.isascii() and "\x7f" not in text:
         return text
-    return (_DECEPTIVE_IN_JSON if unicode else _NOT_ASCII_IN_JSON).sub(_escape_json, text)
+    return text.translate(_json_escapes() if unicode else _AsciiJson())
 
 
 def shortened(raw: bytes, limit: int = 80) -> str:
@@ -87,15 +85,42 @@ def _cells(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if code > 0xFFFF:
-        return rf"\U{code:08x}"
-    if code > 0xFF:
+def _unseen() -> Iterator[int]:
+    for first, last in _UNSEEN:
+        yield from range(first, last + 1)
+
+
+@cache
+def _escapes() -> dict[int, str]:
+    """For str.translate, which takes no more memory than its result."""
+    return {code: _escape(code) for code in (*range(0x20), *_unseen())}
+
+
+@cache
+def _json_escapes() -> dict[int, str]:
+    return {code: _escape_in_json(code) for code in _unseen()}
+
+
+class _AsciiJson(dict[int, int | str]):
+    """Escapes for whatever is not ASCII."""
+
+    def __init__(self) -> None:
+        super().__init__({code: code for code in range(0x7F)})
+
+    def __missing__(self, code: int) -> str:
+        return _escape_in_json(code)
+
+
+def _escape(code: int) -> str:
+    if code in _NAMED:
+        return _NAMED[code]
+    if code <= 0xFF:
+        return rf"\x{code:02x}"
+    return rf"\u{code:04x}" if code <= 0xFFFF else rf"\U{code:08x}"
+
+
+def _escape_in_json(code: int) -> str:
+    if code <= 0xFFFF:
         return rf"\u{code:04x}"
-    return _NAMED.get(found[0]) or rf"\x{code:02x}"
-
-
-def _escape_json(found: re.Match[str]) -> str:
-    units = found[0].encode("utf-16-be", "surrogatepass")
-    return "".join(rf"\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+    code -= 0x10000
+    return rf"\u{0xD800 | code >> 10:04x}\u{0xDC00 | code & 0x3FF:04x}"

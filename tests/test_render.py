@@ -153,10 +153,10 @@ class TestText:
         lines = show(wire("datapoint"), on, off, color=True).splitlines()
         assert lines[2:] == [
             "\x1b[2m10:25:14\x1b[0m \x1b[2mdatapoint    \x1b[0m"
-            "\x1b[38;5;62mAC000W005606115\x1b[0m Blue_LED        "
+            "\x1b[38;5;134mAC000W005606115\x1b[0m Blue_LED        "
             "\x1b[2mfalse →\x1b[0m \x1b[1mtrue\x1b[0m  \x1b[2mecho\x1b[0m    \x1b[2m#13\x1b[0m",
             "\x1b[2m10:26:37\x1b[0m \x1b[2mconnectivity \x1b[0m"
-            "\x1b[38;5;99mAC000W000340649\x1b[0m "
+            "\x1b[38;5;136mAC000W000340649\x1b[0m "
             "\x1b[1;31m○ Offline\x1b[0m       \x1b[2mledevb\x1b[0m"
             "                 \x1b[2m#1\x1b[0m",
         ]

@@ -16,26 +16,9 @@ from dsstail.render import Style
 from dsstail.render.json_lines import instant
 from dsstail.render.values import compact, number_as_written
 
-_FROM_METADATA = (
-    "event_type",
-    "dsn",
-    "oem_model",
-    "property_name",
-    "display_name",
-    "base_type",
-)
+_FROM_METADATA = ("event_type", "dsn", "oem_model", "property_name", "display_name", "base_type")
 _FROM_BODY = (
-    *(
-        "value",
-        "echo",
-        "ack_status",
-        "ack_message",
-        "status",
-        "lat",
-        "long",
-        "provider",
-        "ip",
-    ),
+    *("value", "echo", "ack_status", "ack_message", "status", "lat", "long", "provider", "ip"),
     *("registered", "registration_type"),
 )
 COLUMNS = ("received_at", "stream", "time", "seq", *_FROM_METADATA, *_FROM_BODY, "body")
@@ -47,6 +30,8 @@ _FORMULA = re.compile("(^|;)(?=[\\s\"']*[-=+@\uff0d\uff1d\uff0b\uff20])")
 
 
 class CsvRows:
+    """One row an event, below a header of COLUMNS."""
+
     def __init__(self, style: Style) -> None:
         self._style = style
 

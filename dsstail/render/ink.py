@@ -35,24 +35,7 @@ _COLORED = Ink(
 
 # Of the 256 colours, some that are told apart by their hue and have a contrast of at least
 # 3 : 1 both to black and to white. Plain red and green mean bad and good.
-_DEVICE_COLORS = (
-    131,
-    166,
-    136,
-    100,
-    64,
-    29,
-    31,
-    33,
-    68,
-    62,
-    99,
-    134,
-    164,
-    169,
-    162,
-    30,
-)
+_DEVICE_COLORS = (131, 166, 136, 100, 64, 29, 31, 33, 63, 134, 170, 162)
 
 
 def ink(color: bool) -> Ink:

@@ -10,6 +10,8 @@ from dsstail.render import Style
 
 
 class JsonLines:
+    """The texts as received, a line each."""
+
     def __init__(self, style: Style) -> None:
         self._annotation = Annotation(style)
         self._style = style

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from dsstail.escaping import visible_json
 from dsstail.render import Style
@@ -11,6 +12,8 @@ from dsstail.render.json_lines import Annotation
 
 DEEPEST_INDENT = 64
 """Levels beyond are not indented further: a line's blanks would outgrow the event."""
+
+_PARTS_AT_ONCE = 4096  # as strings they take several times the memory of their text
 
 _TOKEN = re.compile(
     r"""
@@ -28,6 +31,8 @@ _TOKEN = re.compile(
 
 
 class Pretty:
+    """Every token as received, on lines indented by two blanks a level."""
+
     def __init__(self, style: Style) -> None:
         colors = ink(style.color)
         self._annotation = Annotation(style)
@@ -44,15 +49,14 @@ class Pretty:
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         texts = self._annotation.add(texts, stream, received_at)
-        return "".join([self._indented(text) for text in texts]).encode()
+        return b"".join(chunk for text in texts for chunk in self._indented(text))
 
-    def _indented(self, text: bytes) -> str:
+    def _indented(self, text: bytes) -> Iterator[bytes]:
         """The tokens of `text` as they are, and between them white space as people like it."""
         depth = 0
-        parts = []
-        for token in _TOKEN.finditer(
-            visible_json(text.decode(errors="replace"), unicode=self._unicode)
-        ):
+        parts: list[str] = []
+        seen = visible_json(text.decode(errors="replace"), unicode=self._unicode)
+        for token in _TOKEN.finditer(seen):
             kind = str(token.lastgroup)
             written = token[kind]
             if kind in self._forms:
@@ -67,8 +71,11 @@ class Pretty:
                 parts.append(_new_line(depth) + written)
             else:
                 parts.append(written[0] + written[-1])
+            if len(parts) >= _PARTS_AT_ONCE:
+                yield "".join(parts).encode()
+                parts.clear()
         parts.append("\n")
-        return "".join(parts)
+        yield "".join(parts).encode()
 
 
 def _new_line(depth: int) -> str:

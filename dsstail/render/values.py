@@ -13,14 +13,7 @@ from dsstail.escaping import visible, visible_json
 LONGEST = 1000
 """Characters of a value that are looked at: no line shows more."""
 
-_TRUTH = {
-    0: "false",
-    1: "true",
-    "0": "false",
-    "1": "true",
-    "false": "false",
-    "true": "true",
-}
+_TRUTH = {0: "false", 1: "true", "0": "false", "1": "true", "false": "false", "true": "true"}
 _PLAIN_WORDS = {True: "true", False: "false", None: "null"}
 _MISTAKABLE = re.compile(
     r"""(?:["\s].*+ | .*+(?<=\s) | true | false | null
