@@ -6,8 +6,8 @@ read, and handles every opcode itself, because the library's `recv` and `close` 
 connection ended.
 
 Between the library's frames a short loop looks at the read-ahead. Almost every frame there is an
-unfragmented text message with one event of 122 to 999 bytes, and starts with eight bytes that
-say so: `0x81 0x7E`, the frame's length, and `LENGTH|`. Where these are consistent, the event is
+unfragmented text message with one event of 122 to 999 bytes, and starts with nine bytes that
+say so: `0x81 0x7E`, the frame's length, and `LENGTH|{`. Where these are consistent, the event is
 cut out in one slice. Everything else goes through the library, over the same bytes.
 """
 
@@ -25,7 +25,7 @@ from typing import Any
 import websocket
 from websocket import ABNF
 
-from dsstail import __version__, dialing
+from dsstail import __version__, dialing, keys
 from dsstail.errors import ConnectionFailed, Rejected, Unreadable
 
 READ_AHEAD = 128 << 10
@@ -131,7 +131,7 @@ class Connection:
         data, at = self._wire.data, self._wire.at
         size_of = _USUAL.get
         run: list[bytes] = []
-        while size := size_of(data[at : at + 8]):
+        while size := size_of(data[at : at + 9]):
             end = at + size
             if end > len(data):
                 break
@@ -217,9 +217,7 @@ def open_connection(
     return Connection(ws, wire, max_message_size)
 
 
-def _shake_hands(
-    url: str, wire: _Wire, deadline: float, timeout: float
-) -> websocket.WebSocket:
+def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> websocket.WebSocket:
     ws = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=False)
     wire.handshake_deadline = deadline
     try:
@@ -405,13 +403,15 @@ class _Wire:
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?\r?\n")
 _COOKIE = re.compile(rb"^set-cookie:.*\n", re.IGNORECASE | re.MULTILINE)
-_RETRY_AFTER = re.compile(rb"\r?\nretry-after:[ \t]*([0-9]{1,9})[ \t]*\r?\n", re.IGNORECASE)
+_RETRY_AFTER = re.compile(
+    rb"^retry-after:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+)
 
 _USUAL = {
-    b"\x81\x7e%b%d|" % ((length + 4).to_bytes(2, "big"), length): 8 + length
+    b"\x81\x7e%b%d|{" % ((length + 4).to_bytes(2, "big"), length): 8 + length
     for length in range(122, 1000)
 }
-"""The first eight bytes of every usual frame, and the size of the whole frame."""
+"""The first nine bytes of every usual frame, and the size of the whole frame."""
 
 
 def _check_status(head: bytes, endpoint: dialing.Endpoint) -> None:
@@ -422,16 +422,28 @@ def _check_status(head: bytes, endpoint: dialing.Endpoint) -> None:
     code = int(status[1])
     if code == 101:
         return
-    phrase = (status[2] or b"").decode("latin-1").strip()[:60]
+    phrase = keys.concealed((status[2] or b"").decode(errors="backslashreplace")).strip()[:60]
     answer = f"HTTP {code} {phrase}".strip()
     if 300 <= code < 400:
         raise ConnectionFailed(f"{endpoint} wants to redirect ({answer}); a key stays where it is")
-    pause = _RETRY_AFTER.search(head)
-    raise Rejected(
-        f"{endpoint} answered {answer}",
-        status=code,
-        retry_after=min(float(pause[1]), LONGEST_RETRY_AFTER) if pause else None,
-    )
+    raise Rejected(f"{endpoint} answered {answer}", status=code, retry_after=_retry_after(head))
+
+
+def _retry_after(head: bytes) -> float | None:
+    """The pause in seconds that the service asks for, as a number of them or as a date."""
+    found = _RETRY_AFTER.search(head)
+    if found is None:
+        return None
+    asked = found[1].decode()
+    if asked.isdecimal():
+        return min(float(asked), LONGEST_RETRY_AFTER)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        pause = parsedate_to_datetime(asked).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(pause, 0.0), LONGEST_RETRY_AFTER)
 
 
 def _closed_by_peer(payload: bytes) -> _Failure:

@@ -18,6 +18,9 @@ CAPACITY = 64 << 20
 TEXT_OVERHEAD = 96
 """Bytes of memory that a text costs beyond its own."""
 
+SLOWEST = 16 << 20
+"""Bytes a second that are read at least, so that a heartbeat behind many events is soon found."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connected:
@@ -81,6 +84,7 @@ class Handover:
     """A queue bounded in bytes that never blocks who puts in.
 
     A reader that finds it full disconnects by its own choice, and comes back once it is drained.
+    One that keeps the pace leaves what is too much with TCP, which slows the service down.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -88,8 +92,10 @@ class Handover:
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._size = 0
-        self._drained = threading.Event()
+        self._little = capacity // 8
+        self._drained = threading.Event()  # little is left
         self._drained.set()
+        self._moves = True  # since a reader waited in vain
 
     @property
     def full(self) -> bool:
@@ -98,9 +104,14 @@ class Handover:
     def put(self, batch: Batch) -> None:
         with self._lock:
             self._size += _size_of(batch)
-            if self._size >= self._capacity:
+            if self._size > self._little:
                 self._drained.clear()
         self._queue.put(batch)
+
+    def pace(self, size: int) -> None:
+        """Having read `size` bytes, wait a moment for a writer that is behind, unless it is stuck."""
+        if self._moves and not self._drained.is_set():
+            self._moves = self._drained.wait(size / SLOWEST)
 
     def take(self, timeout: float) -> Batch | None:
         """The next batch, or None after `timeout` seconds or a `wake`."""
@@ -113,7 +124,8 @@ class Handover:
         """The writer has finished with a batch: its bytes are free again."""
         with self._lock:
             self._size -= _size_of(batch)
-            if self._size <= self._capacity // 8:
+            self._moves = True
+            if self._size <= self._little:
                 self._drained.set()
 
     def wake(self) -> None:

@@ -9,36 +9,53 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import orjson
 
 _BLANK = rb"[ \t\r\n]*+"
-_STRING = rb'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
+_STRING = rb'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
 _NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _MEMBER = _STRING + _BLANK + rb":" + _BLANK
+_SCALAR = rb"(?:%s|%s|true|false|null|\[%s\]|\{%s\})%s" % (
+    _STRING,
+    _NUMBER,
+    _BLANK,
+    _BLANK,
+    _BLANK,
+)
 
-# An opening or closing run counts as one token, so that deep nesting costs no Python loop.
+# A run of openings, closings or scalars counts as one token: deep and long cost no Python loop.
 _VALUE = re.compile(
-    rb"(?P<scalar>(?:%s|%s|true|false|null|\[%s\]|\{%s\})%s)|(?P<array>(?:\[%s(?!\]))++)|(?P<object>(?:\{%s%s)++)"
-    % (_STRING, _NUMBER, _BLANK, _BLANK, _BLANK, _BLANK, _BLANK, _MEMBER)
+    rb"(?P<scalar>%s)|(?P<array>(?:\[%s(?!\]))++)|(?P<object>(?:\{%s%s)++)"
+    % (_SCALAR, _BLANK, _BLANK, _MEMBER)
 )
 _AFTER = {
-    "array": re.compile(rb"(?P<next>,%s)|(?P<close>(?:\]%s)++)" % (_BLANK, _BLANK)),
-    "object": re.compile(rb"(?P<next>,%s%s)|(?P<close>(?:\}%s)++)" % (_BLANK, _MEMBER, _BLANK)),
+    kind: re.compile(
+        rb"(?P<next>,%s(?:%s,%s)*+)|(?P<close>(?:%s%s)++)" % (start, _SCALAR, start, end, _BLANK)
+    )
+    for kind, start, end in (("array", _BLANK, rb"\]"), ("object", _BLANK + _MEMBER, rb"\}"))
 }
 _OPENING = {"array": re.compile(rb"\["), "object": re.compile(rb"\{%s%s" % (_BLANK, _MEMBER))}
 _CLOSING = re.compile(rb"[\]}]")
 
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},]', re.DOTALL)
+# A string that does not end takes the rest, or the search would begin again at each quote in it.
+_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 _LEADING_SEQ = re.compile(rb'\s*\{\s*"seq"\s*:\s*"([0-9]+)"')
 
 LONGEST_SCAN = 1 << 20
 """Bytes that `value_end` looks through: a longer scan would keep a heartbeat waiting."""
 
 
+MOST_DECODED = 1 << 19
+"""Values in a text that is decoded: some bytes of text can make fifty of memory each."""
+
+
 def is_json(text: bytes) -> bool:
     """Whether `text` is JSON by RFC 8259, however deep it nests and however large its numbers."""
+    if _is_rich(text):
+        return is_large_json(text)
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -59,7 +76,9 @@ def is_large_json(text: bytes) -> bool:
 
 
 def decode_object(text: bytes) -> dict[str, Any]:
-    """Decode an object; of one nested too deep to decode, only a leading `seq` is told."""
+    """Decode an object; of one too deep or too rich to decode, only a leading `seq` is told."""
+    if _is_rich(text):
+        return _leading_seq(text)
     try:
         data = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -67,11 +86,19 @@ def decode_object(text: bytes) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def elements(array: bytes) -> list[bytes]:
+def as_lines(texts: list[bytes]) -> bytes:
+    """The texts, one on a line. Their line breaks can only be white space: blanks do as well."""
+    lines = b"\n".join([*texts, b""])
+    if b"\r" in lines or lines.count(b"\n") != len(texts):
+        texts = [text.replace(b"\r", b" ").replace(b"\n", b" ") for text in texts]
+        lines = b"\n".join([*texts, b""])
+    return lines
+
+
+def elements(array: bytes) -> Iterator[bytes]:
     """The texts of a JSON array's elements, untouched but for the blanks around them."""
     depth = 0
     start = 0
-    found = []
     for token in _STRUCTURE.finditer(array):
         kind = token[0]
         if kind in (b"[", b"{"):
@@ -81,9 +108,9 @@ def elements(array: bytes) -> list[bytes]:
         elif kind in (b"]", b"}"):
             depth -= 1
         if (depth == 1 and kind == b",") or depth == 0:
-            found.append(array[start : token.start()].strip(b" \t\r\n"))
+            if element := array[start : token.start()].strip(b" \t\r\n"):
+                yield element
             start = token.end()
-    return [element for element in found if element]
 
 
 def value_end(text: bytes, start: int) -> int | None:
@@ -98,6 +125,16 @@ def value_end(text: bytes, start: int) -> int | None:
         if depth <= 0:
             return token.end() if depth == 0 and kind in (b"]", b"}") else None
     return None
+
+
+def _is_rich(text: bytes) -> bool:
+    """Whether the text may hold more values than `MOST_DECODED`."""
+    return len(text) > MOST_DECODED and sum(map(text.count, (b",", b"[", b"{"))) > MOST_DECODED
+
+
+def _leading_seq(text: bytes) -> dict[str, Any]:
+    seq = _LEADING_SEQ.match(text)
+    return {"seq": seq[1].decode()} if seq else {}
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -122,8 +159,7 @@ def _decode_beyond_orjson(text: bytes) -> Any:
     try:
         return _CHECKER.decode(text.decode())
     except (RecursionError, ValueError):
-        seq = _LEADING_SEQ.match(text)
-        return {"seq": seq[1].decode()} if seq else {}
+        return _leading_seq(text)
 
 
 def _is_deep_json(text: bytes) -> bool:

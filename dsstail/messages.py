@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from dsstail import json_text
@@ -35,6 +36,9 @@ BODIES = {
 TIMES = ("event_time", "acked_at", "updated_at", "created_at", "registered_at", "unregistered_at")
 """Members of a body that say when the event happened, the most telling first."""
 
+LARGEST_BATCH = 1 << 17
+"""Units, or events of an array, in one message: what has more of them holds no real events."""
+
 MAX_SEQ = 10**18
 """A seq from here on is no count of events, and is treated as if it were absent."""
 
@@ -48,9 +52,10 @@ class Event:
 
     __slots__ = ("_data", "text")
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, data: dict[str, Any] | None = None) -> None:
+        """`data` is the decoded text, where that is known already."""
         self.text = text
-        self._data: dict[str, Any] | None = None
+        self._data = data
 
     def __repr__(self) -> str:
         return f"Event({self.text!r})"
@@ -174,8 +179,10 @@ def parse(message: bytes) -> list[Message]:
     """Everything that one text message says, in order. Never raises, never drops a byte."""
     found: list[Message] = []
     position = 0
-    while position < len(message):
+    while position < len(message) and len(found) < LARGEST_BATCH:
         position = _parse_unit(message, position, found)
+    if position < len(message):
+        found.append(Malformed(message[position:], "too many units"))
     if not message:
         found.append(Malformed(message, "empty message"))
     return found
@@ -192,9 +199,12 @@ def parse_payload(payload: bytes) -> list[Message] | None:
         return None
     if opening == b"{":
         return [Event(payload)]
+    texts = list(islice(json_text.elements(payload), LARGEST_BATCH + 1))
+    if len(texts) > LARGEST_BATCH:
+        return None
     return [
         Event(text) if text[:1] == b"{" else Malformed(text, "not an object in an array")
-        for text in json_text.elements(payload)
+        for text in texts
     ]
 
 
@@ -227,7 +237,7 @@ def _parse_unit(message: bytes, start: int, found: list[Message]) -> int:
         found.append(Malformed(message[start:], "no LENGTH| at its start"))
         return len(message)
     declared = int(head[1])
-    for end in _ends(message, head.end(), declared):
+    for end in _ends(message, head):
         payload = message[head.end() : end]
         read = parse_payload(payload)
         if read is not None:
@@ -240,21 +250,28 @@ def _parse_unit(message: bytes, start: int, found: list[Message]) -> int:
     return len(message)
 
 
-def _ends(message: bytes, start: int, declared: int) -> Iterator[int]:
-    """Where a payload that starts at `start` may end, the likeliest first.
+def _ends(message: bytes, head: re.Match[bytes]) -> Iterator[int]:
+    """Where the payload behind `head` may end.
 
-    Whether LENGTH counts bytes or characters is not documented, and it may lie: then an event
-    ends where its JSON does, and anything else where the message does.
+    Whether LENGTH counts bytes or characters is not documented, and it may lie: an event ends
+    where its JSON does, and anything else where LENGTH or the message ends it. Of several units,
+    none is looked at beyond its own JSON, or many lies would take time with their square.
     """
+    start, declared = head.end(), int(head[1])
+    if head.start() == 0 and start + declared == len(message):
+        yield len(message)
+    opening = _skip_blank(message, start)
+    if message[opening : opening + 1] in (b"{", b"["):
+        closed = json_text.value_end(message, opening)
+        if closed is not None:
+            counts_blanks = closed < start + declared <= _skip_blank(message, closed)
+            yield start + declared if counts_blanks else closed
     if start + declared <= len(message):
         yield start + declared
     widest = message[start : start + 4 * declared]
     if not widest.isascii():
         characters = widest.decode(errors="surrogateescape")[:declared]
         yield start + len(characters.encode(errors="surrogateescape"))
-    closed = json_text.value_end(message, start)
-    if closed is not None:
-        yield closed
     yield len(message)
 
 

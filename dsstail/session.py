@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import orjson
 
 from dsstail import json_text
-from dsstail.messages import Event, Malformed, parse_payload, seq_of
+from dsstail.messages import Event, Malformed, encode, parse, seq_of
 
 REPLAY_GRACE = 2.0
 """Seconds in which events that a new connection was asked for may still come after later ones."""
@@ -32,6 +32,9 @@ OUTAGE_LIMIT = 10.0
 
 ASK_AFTER = 0.3
 """Seconds in which missing events may come by themselves before they are asked for."""
+
+LARGE = 1 << 20
+"""Bytes of texts that are decoded at once without a look at what decoding them would cost."""
 
 DISORDER = 5
 """A live connection may mix up neighbours; a number this far back belongs where it came."""
@@ -126,6 +129,7 @@ class Session:
         self._ask_at = 0.0
         self._replaying: Gap | None = None
         self._answers_request = False  # the next event is the first of what was asked for
+        self._spared = False  # whether 0 was missing, and not counted
         self._holes = _HoleRule()
         self._out: list[Delivery] = []
 
@@ -243,6 +247,8 @@ class Session:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
         if self._last is None or self._early or self._answers_request or not texts:
             return False
+        if sum(map(len, texts)) > LARGE:
+            return False
         first = self._last + 1
         try:
             seqs = [orjson.loads(text)["seq"] for text in texts]
@@ -264,7 +270,7 @@ class Session:
             self._out.append(texts)
 
     def _take_carefully(self, text: bytes, now: float) -> None:
-        for message in parse_payload(text) or [Malformed(text, "not an event")]:
+        for message in parse(encode(text)):
             if isinstance(message, Event):
                 self._take_event(message.text, message.seq, now)
             elif isinstance(message, Malformed):
@@ -312,7 +318,8 @@ class Session:
 
     def _take_late(self, seq: int, text: bytes) -> None:
         """A number that was given up as missing comes after all."""
-        self.counts.missing -= 1
+        if seq > 0 or not self._spared:
+            self.counts.missing -= 1
         self._seen.add(seq, [text])
         match self._out:
             case [*_, list(), Filled(first, last, late=True)] if last == seq - 1:
@@ -339,6 +346,7 @@ class Session:
         self._start = seq
         self._asked_to = -1
         self._unasked = None
+        self._spared = False
         self._seen.forgotten_to = 0
         self._append(seq, text)
 
@@ -395,8 +403,9 @@ class Session:
         seq = heapq.heappop(self._early_order)
         text = self._early.pop(seq)
         self._early_bytes -= len(text)
-        # Numbers start at 0 or 1: a missing 0 is no loss.
-        if missing.count > 0 and missing != Gap(0, 0):
+        if missing == Gap(0, 0):  # numbers start at 0 or 1: no loss
+            self._spared = True
+        elif missing.count > 0:
             self._lose(missing)
         self._append(seq, text)
 

@@ -202,8 +202,10 @@ class Stream:
             received = connection.receive(BRISK_POLL if self._awaits_events else POLL)
             now = time.monotonic()
             if received:
-                heard_at, bytes_then = now, connection.bytes_received
+                size, bytes_then = connection.bytes_received - bytes_then, connection.bytes_received
+                heard_at = now
                 self._take(received, connection, now)
+                self._handover.pace(size)
             elif now - heard_at >= idle_timeout:
                 if connection.bytes_received - bytes_then < LIVELY or not connection.mid_message:
                     raise ConnectionFailed(f"no data for {idle_timeout:g} s")

@@ -1,0 +1,167 @@
+"""The installed command as a user runs it: a process, its pipes, and what must not be in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+MS = 0.001 * float(os.environ.get("DSSTAIL_TEST_SLOWNESS", "1"))
+"""The unit of all times in tests, longer on slow machines."""
+
+PATIENCE = 30_000 * MS
+"""Seconds after which what should have happened will not happen."""
+
+KEY = "5tre/m+k3y&%3ecr=et:0123456789abcdef"
+"""A stream key that looks different wherever it is encoded."""
+
+
+def installed() -> str:
+    """The path of the `dsstail` that belongs to this Python."""
+    found = shutil.which("dsstail", path=str(Path(sys.executable).parent))
+    assert found is not None, "dsstail is not installed beside this Python"
+    return found
+
+
+def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Wait for something to become true, and fail after PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come true"
+        time.sleep(2 * MS)
+
+
+def assert_no_key(text: bytes, key: str, where: str) -> None:
+    """No part of the key that is longer than a few characters is in `text`, however encoded."""
+    forms = {key, quote(key), quote(key, safe=""), quote(key, safe="").lower()}
+    parts = {form[at : at + 8] for form in forms for at in range(0, len(form) - 7, 8)}
+    for part in {*parts, *forms}:
+        assert part.encode() not in text, f"{part!r} of the key is in {where}: {text[-2000:]!r}"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How the command ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines on stderr."""
+        return self.err.splitlines()
+
+
+class Command:
+    """A running `dsstail`. Its output is collected, unless `stdout` says where it goes."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        directory: Path,
+        key: str | None = KEY,
+        environment: Mapping[str, str] | None = None,
+        stdout: int | IO[Any] | None = None,
+        stderr: int | IO[Any] | None = None,
+    ) -> None:
+        self.key = key
+        variables = {"PATH": os.defpath, "HOME": str(directory), "LANG": "C.UTF-8"}
+        if key is not None:
+            variables["DSSTAIL_KEY"] = f"stream={key}"
+        self.process = subprocess.Popen(
+            [installed(), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if stdout is None else stdout,
+            stderr=subprocess.PIPE if stderr is None else stderr,
+            cwd=directory,
+            env={**variables, **(environment or {})},
+        )
+        self.out = bytearray()
+        self.err = bytearray()
+        self._collectors = [
+            threading.Thread(target=_collect, args=[pipe, into], daemon=True)
+            for pipe, into in ((self.process.stdout, self.out), (self.process.stderr, self.err))
+            if pipe is not None
+        ]
+        for collector in self._collectors:
+            collector.start()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait_for_events(self, count: int) -> None:
+        wait_until(lambda: self.out.count(b"\n") >= count, f"{count} events on stdout")
+
+    def wait_for_report(self, text: str) -> None:
+        """Wait for this text on stderr."""
+        deadline = time.monotonic() + PATIENCE
+        while text.encode() not in self.err:
+            running = self.process.poll() is None and time.monotonic() < deadline
+            assert running or text.encode() in self.err, f"no {text!r} in {self.err.decode()!r}"
+            time.sleep(2 * MS)
+
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
+        self.process.send_signal(number)
+
+    def finish(self) -> Finished:
+        """Wait for the end of the process; the key must have leaked nowhere."""
+        self._look_at_title()
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running: {bytes(self.err).decode()!r}") from None
+        for collector in self._collectors:
+            collector.join(PATIENCE)
+        if self.key is not None:
+            assert_no_key(bytes(self.out), self.key, "stdout")
+            assert_no_key(bytes(self.err), self.key, "stderr")
+        assert b"Traceback" not in self.err, self.err.decode()
+        return Finished(code, bytes(self.out), bytes(self.err).decode())
+
+    def stop(self) -> Finished:
+        """Interrupt it, and see it end well."""
+        self.interrupt()
+        finished = self.finish()
+        assert finished.code == 0, finished.err
+        return finished
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for collector in self._collectors:
+            collector.join()
+
+    def memory(self, what: str = "VmHWM") -> int:
+        """The most memory that the process had so far, in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        (line,) = [line for line in status.splitlines() if line.startswith(f"{what}:")]
+        return int(line.split()[1]) * 1024
+
+    def _look_at_title(self) -> None:
+        title = Path(f"/proc/{self.pid}/cmdline")
+        if self.key is not None and title.exists():
+            assert_no_key(title.read_bytes(), self.key, "the process title")
+        for name in Path(f"/proc/{self.pid}/task").glob("*/comm"):
+            try:
+                text = name.read_bytes()
+            except OSError:
+                continue  # the thread has ended
+            if self.key is not None:
+                assert_no_key(text, self.key, "the name of a thread")
+
+
+def _collect(pipe: IO[bytes], into: bytearray) -> None:
+    with pipe:
+        while data := os.read(pipe.fileno(), 1 << 16):
+            into.extend(data)

@@ -1,0 +1,80 @@
+"""What the tests of several rooms share."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import trustme
+from command import Command, assert_no_key
+from hypothesis import settings
+from scenarios import Script, Server
+
+
+# The same examples each time; `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
+
+
+class Starter(Protocol):
+    def __call__(self, *arguments: str, **options: Any) -> Command: ...
+
+
+@pytest.fixture
+def dsstail(tmp_path: Path) -> Iterator[Starter]:
+    """Start the installed command in a directory of its own, where no file may hold the key."""
+    started: list[Command] = []
+
+    def start(*arguments: str, **options: Any) -> Command:
+        command = Command(*arguments, directory=tmp_path, **options)
+        started.append(command)
+        return command
+
+    yield start
+    for command in started:
+        command.kill()
+        for path in tmp_path.rglob("*"):
+            if command.key is not None and path.is_file():
+                assert_no_key(path.read_bytes(), command.key, str(path))
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Start a server that plays scenarios; what goes wrong within them fails the test."""
+    servers: list[Server] = []
+
+    def start(*scripts: Script, **options: Any) -> Server:
+        server = Server(*scripts, **options)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.close()
+    for server in servers:
+        assert server.failures == []
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority that nobody trusts unasked."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_tls(authority: trustme.CA) -> ssl.SSLContext:
+    """TLS for servers on 127.0.0.1 and localhost."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    """The path of the authority's certificate."""
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(path)
+    return str(path)

@@ -1,0 +1,1182 @@
+"""The installed command against a service that misbehaves, judged from outside.
+
+Judged are the exit code, stdout, stderr, and what the server saw. The stream key is looked for in
+all of it, in every test (`command.Command.finish`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trustme
+from command import KEY, MS, PATIENCE, Command, assert_no_key, installed, wait_until
+from conftest import Starter
+from scenarios import (
+    BINARY,
+    CONTINUATION,
+    ENDS,
+    PING,
+    PONG,
+    REFUSALS,
+    VIOLATIONS,
+    Script,
+    Server,
+    Visit,
+    answer,
+    close,
+    deaf,
+    event,
+    event_frame,
+    forgetful,
+    frame,
+    honest,
+    lines,
+    opened,
+    say,
+    send,
+    silent,
+    steps,
+    tell,
+    unit,
+    working,
+)
+
+Serve = Callable[..., Server]
+
+RETRY = re.compile(r"retry \d+ in \d+\.\d s")
+
+
+def disconnections(err: str) -> list[str]:
+    """The lines about connections that ended or did not come about."""
+    return [line for line in err.splitlines() if RETRY.search(line)]
+
+
+# It comes back.
+
+
+REASONS = {
+    "close 1011": "the service closed the connection (code 1011)",
+    "close with a reason": "the service closed the connection (code 1008 slow consumer)",
+    "close without a code": "the service closed the connection",
+    "close, then RST": "the service closed the connection (code 1000)",
+    "RST": "connection lost (reset by the other side)",
+    "FIN in a frame": "connection lost (closed without a word)",
+    "silence": "no data for 0.3 s",
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_after_any_end_it_reconnects_and_resumes(name: str, dsstail: Starter, serve: Serve) -> None:
+    server = serve(working(ENDS[name]), honest)
+    done = dsstail("--url", server.url(), "-c", "6", "--idle-timeout", "300ms").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert [visit.seq_start for visit in server.visits] == [None, 3]
+    (line,) = disconnections(done.err)
+    reason = re.escape(REASONS[name]) if name in REASONS else ".+"
+    assert re.fullmatch(f"warning: {reason}; retry 1 in [01]\\.\\d s, resuming after seq 2", line)
+    assert "1 reconnect, 0 gaps, 0 malformed" in done.err
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 4001])
+def test_a_close_frame_is_answered_with_its_code(code: int, dsstail: Starter, serve: Serve) -> None:
+    server = serve(working(close(code)), honest)
+    assert dsstail("--url", server.url(), "-c", "6").finish().code == 0
+    assert server.visits[0].close_code == code
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_violation_is_answered_with_its_code(name: str, dsstail: Starter, serve: Serve) -> None:
+    data, code = VIOLATIONS[name]
+    server = serve(working(send(data), Visit.stay), honest)
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert server.visits[0].close_code == code
+    assert len(disconnections(done.err)) == 1
+    assert "1 reconnect, 0 gaps" in done.err
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_handshake_that_fails_is_retried(name: str, dsstail: Starter, serve: Serve) -> None:
+    server = serve(REFUSALS[name], honest)
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert len(disconnections(done.err)) == 1
+    assert len(server.visits) == 2
+    assert "0 reconnects" in done.err
+
+
+@pytest.mark.parametrize("name", ["FIN", "RST", "FIN in a frame", "RST in a frame", "vanishing"])
+def test_a_cut_of_tls_is_survived(
+    name: str, dsstail: Starter, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
+) -> None:
+    server = serve(working(ENDS[name]), honest, tls=server_tls)
+    done = dsstail("--url", server.url(), "--ca-file", ca_file, "-c", "6").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert "1 reconnect, 0 gaps" in done.err
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (Visit.end, "unexpected eof while reading"),
+        (steps(lambda visit: visit.sock.recv(1000), Visit.reset), "Connection reset by peer"),
+        (steps(send(b"\x15\x03\x03\x00\x02\x02\x28"), Visit.wait), "sslv3 alert handshake failure"),
+        (steps(send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Visit.wait), "wrong version number"),
+        (steps(send(b"\x16\x03\x03\xff\xff" + bytes(99)), Visit.wait), "packet length too long"),
+    ],
+    ids=["FIN", "RST", "an alert", "HTTP", "a record that is too long"],
+)
+def test_a_tls_handshake_that_fails_is_told(
+    script: Script, reason: str, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(script)
+    url = f"wss://127.0.0.1:{server.port}/stream"
+    done = dsstail("--url", url, "--no-reconnect").finish()
+    assert done.code == 3
+    assert f"error: TLS with 127.0.0.1:{server.port} failed: {reason}" in done.lines
+
+
+SLOW_HANDSHAKES: dict[str, Script] = {
+    "no answer": deaf,
+    "no reading either": Visit.wait,
+    "a header of a byte at a time": steps(
+        Visit.read_request, lambda visit: visit.drip(b"HTTP/1.1 101 Switching" * 99, 50 * MS)
+    ),
+    "a header that goes on and on": steps(
+        Visit.read_request,
+        send(b"HTTP/1.1 101 OK\r\n"),
+        lambda visit: visit.drip(b"X: y\r\n" * 999, 10 * MS),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLOW_HANDSHAKES)
+def test_a_handshake_has_a_deadline(name: str, dsstail: Starter, serve: Serve) -> None:
+    server = serve(SLOW_HANDSHAKES[name])
+    done = dsstail("--url", server.url(), "--retry-for", "500ms").finish()
+    assert done.code == 3
+    assert "did not answer the handshake within 1 s" in done.err
+
+
+@pytest.mark.parametrize(
+    "script",
+    [Visit.wait, lambda visit: visit.drip(b"\x16\x03\x03\x40\x00" + bytes(9999), 50 * MS)],
+    ids=["silence", "a byte at a time"],
+)
+def test_a_tls_handshake_has_a_deadline(script: Script, dsstail: Starter, serve: Serve) -> None:
+    server = serve(script)
+    url = f"wss://127.0.0.1:{server.port}/stream"
+    done = dsstail("--url", url, "--retry-for", "500ms").finish()
+    assert done.code == 3
+    assert "to the TLS handshake" in done.err
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "then"),
+    [
+        ("401 Unauthorized", [], Visit.end),
+        ("403 Forbidden", ["Content-Length: 2"], Visit.end),
+        ("404 Not Found", ["Content-Length: 1000000"], Visit.end),
+        ("401 Unauthorized", ["Content-Length: 1000000"], Visit.wait),
+        ("403 Forbidden", ["Content-Length: -1"], Visit.wait),
+        ("404 Not Found", ["Transfer-Encoding: chunked"], Visit.wait),
+    ],
+    ids=["no body", "a body", "a body cut", "a body stalled", "a length below 0", "chunks"],
+)
+def test_a_rejection_at_first_is_final(
+    status: str, headers: list[str], then: Script, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(steps(answer(status, *headers, body=b"no"), then))
+    done = dsstail("--url", server.url()).finish()
+    assert (done.code, done.out) == (4, b"")
+    assert done.lines[-1].startswith("error: ")
+    assert f"HTTP {status[:3]}" in done.err
+    assert len(server.visits) == 1
+
+
+def test_a_rejection_shows_the_key_masked(dsstail: Starter, serve: Serve) -> None:
+    server = serve(answer("401 Unauthorized"))
+    done = dsstail("--url", server.url()).finish()
+    assert "127.0.0.1 rejected key 5tre…cdef (HTTP 401)." in done.err
+
+
+def test_a_rejection_of_a_key_that_worked_is_retried(dsstail: Starter, serve: Serve) -> None:
+    refusal = answer("401 Unauthorized")
+    server = serve(working(Visit.end), refusal, refusal, honest)
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert [visit.seq_start for visit in server.visits] == [None, 3, 3, 3]
+    assert len(disconnections(done.err)) == 3
+
+
+def test_retry_after_is_heeded(dsstail: Starter, serve: Serve) -> None:
+    server = serve(answer("503 Service Unavailable", "Retry-After: 1"), honest)
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    assert done.code == 0
+    assert re.search(r"answered HTTP 503 Service Unavailable; retry 1 in [12]\.\d s", done.err)
+
+
+def test_retry_after_does_not_outlive_retry_for(dsstail: Starter, serve: Serve) -> None:
+    server = serve(answer("429 Too Many Requests", "Retry-After: 86400"))
+    done = dsstail("--url", server.url(), "--retry-for", "500ms").finish()
+    assert done.code == 3
+
+
+def test_retry_for_ends_with_3(dsstail: Starter, serve: Serve) -> None:
+    server = serve(working(Visit.end), ENDS["vanishing"])
+    done = dsstail("--url", server.url(), "--retry-for", "300ms").finish()
+    assert (done.code, done.out) == (3, lines(range(3)))
+    assert done.lines[-1].startswith("error: ")
+    assert done.lines[-1].endswith("; gave up after 0.3 s")
+    assert len(server.visits) >= 2
+
+
+def test_silence_leaves_time_to_retry(dsstail: Starter, serve: Serve) -> None:
+    """`--retry-for` counts from the end of a connection, not from the last it said."""
+    server = serve(working(Visit.stay), honest)
+    limits = ("--idle-timeout", "1s", "--retry-for", "500ms")
+    done = dsstail("--url", server.url(), "-c", "6", *limits).finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+
+
+@pytest.mark.parametrize("script", [working(Visit.end), working(close(1001)), answer("503 No")])
+def test_no_reconnect_ends_with_3(script: Script, dsstail: Starter, serve: Serve) -> None:
+    server = serve(script)
+    done = dsstail("--url", server.url(), "--no-reconnect").finish()
+    assert done.code == 3
+    assert done.lines[-1].startswith("error: ")
+    assert len(server.visits) == 1
+
+
+def test_a_name_that_does_not_exist_is_told(dsstail: Starter) -> None:
+    done = dsstail("--url", "wss://dsstail.invalid/stream", "--retry-for", "300ms").finish()
+    assert done.code == 3
+    assert "cannot look up dsstail.invalid: " in done.err
+
+
+def test_a_refused_connection_is_retried(dsstail: Starter) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        url = f"ws://127.0.0.1:{port}/stream"
+        done = dsstail("--url", url, "--retry-for", "300ms").finish()
+    assert done.code == 3
+    assert f"cannot connect to 127.0.0.1:{port}: Connection refused; retry 1 in" in done.err
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused(status: int, dsstail: Starter, serve: Serve) -> None:
+    other = serve(honest)
+    server = serve(answer(f"{status} Elsewhere", f"Location: {other.url()}?stream_key=k"))
+    done = dsstail("--url", server.url(), "--no-reconnect").finish()
+    assert done.code == 3
+    assert f"wants to redirect (HTTP {status} Elsewhere)" in done.err
+    assert other.visits == []
+
+
+def test_a_redirect_from_wss_to_ws_is_refused(
+    dsstail: Starter, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
+) -> None:
+    other = serve(honest)
+    server = serve(answer("302 Found", f"Location: {other.url()}"), tls=server_tls)
+    done = dsstail("--url", server.url(), "--ca-file", ca_file, "--no-reconnect").finish()
+    assert done.code == 3
+    assert other.visits == []
+
+
+def test_a_message_that_grows_is_a_sign_of_life(dsstail: Starter, serve: Serve) -> None:
+    """An event of many megabytes may take longer than the idle timeout to arrive."""
+    large = frame(unit(event(0, b"x" * (4 << 20))))
+    pieces = [large[at : at + (1 << 18)] for at in range(0, len(large), 1 << 18)]
+
+    def slowly(visit: Visit) -> None:
+        for piece in pieces:
+            visit.send_raw(piece)
+            time.sleep(100 * MS)
+
+    server = serve(opened(slowly, Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "1", "--idle-timeout", f"{800 * MS}s").finish()
+    assert (done.code, done.out) == (0, event(0, b"x" * (4 << 20)) + b"\n")
+    assert disconnections(done.err) == []
+
+
+def test_a_message_that_drips_is_no_sign_of_life(dsstail: Starter, serve: Serve) -> None:
+    server = serve(working(lambda visit: visit.drip(event_frame(3), 20 * MS)), honest)
+    done = dsstail("--url", server.url(), "-c", "6", "--idle-timeout", "500ms").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert "no data for 0.5 s" in done.err
+
+
+def test_a_hostile_cookie_is_ignored(dsstail: Starter, serve: Serve) -> None:
+    cookies = ("Set-Cookie: a@b=c; domain=127.0.0.1", "set-cookie: d=e\x0b; Domain=127.0.0.1")
+    server = serve(
+        steps(lambda visit: visit.shake_hands(*cookies), tell(0, 1, 2), Visit.end), honest
+    )
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert "cookie" not in server.visits[1].request.lower()
+
+
+# It resumes exactly.
+
+
+def test_events_before_the_resume_point_are_dropped(dsstail: Starter, serve: Serve) -> None:
+    server = serve(working(Visit.end), forgetful, newest=8)
+    done = dsstail("--url", server.url(), "-c", "9").finish()
+    assert (done.code, done.out) == (0, lines(range(9)))
+    assert "9 events, 1 reconnect, 0 gaps, 0 malformed" in done.err
+
+
+def test_a_late_replay_that_is_cut_is_asked_for_again(dsstail: Starter, serve: Serve) -> None:
+    server = serve(working(Visit.end), opened(tell(5, 6), Visit.end), honest, newest=8)
+    done = dsstail("--url", server.url(), "-c", "9").finish()
+    assert (done.code, done.out) == (0, lines(range(9)))
+    assert "seq 3–4 (2 events) were missing and came back" in done.err
+    assert [visit.seq_start for visit in server.visits] == [None, 3, 3]
+    assert "9 events, 2 reconnects, 0 gaps, 0 malformed" in done.err
+
+
+def test_a_late_replay_is_a_gap(dsstail: Starter, serve: Serve) -> None:
+    server = serve(working(Visit.end), opened(tell(5, 6), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "5").finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 2, 5, 6]))
+    assert done.err.count("gap: seq 3–4 (2 events) did not come back") == 1
+    assert [visit.seq_start for visit in server.visits] == [None, 3]
+    assert "5 events, 1 reconnect, 1 gap (2 events missing), 0 malformed" in done.err
+
+
+def test_a_lower_number_with_other_text_is_a_reset(dsstail: Starter, serve: Serve) -> None:
+    anew = [unit(event(seq, b"anew")) for seq in (0, 1)]
+    server = serve(
+        working(Visit.end),
+        opened(say(*anew), Visit.end),
+        opened(say(unit(event(2, b"anew"))), Visit.stay),
+    )
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    new = b"".join(event(seq, b"anew") + b"\n" for seq in range(3))
+    assert (done.code, done.out) == (0, lines(range(3)) + new)
+    assert "reset: after seq 2 the numbers go on from 0" in done.err
+    assert [visit.seq_start for visit in server.visits] == [None, 3, 2]
+    assert "6 events, 2 reconnects, 0 gaps, 1 reset, 0 malformed" in done.err
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "416 Range Not Satisfiable", "410 Gone"])
+def test_a_refused_seq_start_is_survived(status: str, dsstail: Starter, serve: Serve) -> None:
+    def live_only(visit: Visit) -> None:
+        if visit.number > 0 and visit.number % 2:
+            answer(status)(visit)
+        else:
+            opened(tell(*range(3 + visit.number, 5 + visit.number)), Visit.stay)(visit)
+
+    server = serve(working(Visit.end), live_only)
+    done = dsstail("--url", server.url(), "-c", "5", "--no-fill-gaps").finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 2, 5, 6]))
+    assert [visit.seq_start for visit in server.visits] == [None, 3, None]
+    assert "the service refuses to resume" in done.err
+    assert "gap: seq 3–4 (2 events) did not come back" in done.err
+
+
+def test_a_gap_in_a_live_stream_is_filled(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), honest, newest=9)
+    done = dsstail("--url", server.url(), "-c", "8").finish()
+    assert (done.code, done.out) == (0, lines(range(8)))
+    _live, second = server.visits
+    assert second.query == {"stream_key": KEY, "seq_start": "3", "seq_end": "5"}
+    assert "seq 3–5 (3 events) were missing and came back" in done.err
+    assert "8 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+
+
+def test_a_gap_that_is_partly_filled_is_reported(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), opened(tell(4), Visit.end))
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 2, 4, 6, 7]))
+    assert "gap: seq 3 (1 event) did not come back" in done.err
+    assert "gap: seq 5 (1 event) did not come back" in done.err
+    assert "6 events, 0 reconnects, 2 gaps (2 events missing), 0 malformed" in done.err
+    assert len(server.visits) == 2
+
+
+SECOND_REFUSALS = {
+    "403": answer("403 Forbidden"),
+    "409": answer("409 Conflict"),
+    "429": answer("429 Too Many Requests"),
+    "close at once": ENDS["vanishing"],
+    "close after the request": Visit.read_request,
+}
+
+
+@pytest.mark.parametrize("name", SECOND_REFUSALS)
+def test_a_refused_second_connection_is_not_tried_again(
+    name: str, dsstail: Starter, serve: Serve
+) -> None:
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1, 4))(visit)
+        wait_until(lambda: len(visit.server.visits) == 2 and visit.server.visits[1].left)
+        for seq in range(7, 70, 3):
+            visit.send_events([seq])
+            visit.send_heartbeat()
+            visit.hear_answer()
+        visit.stay()
+
+    server = serve(live, SECOND_REFUSALS[name])
+    command = dsstail("--url", server.url(), "-c", "24")
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines([0, 1, *range(4, 70, 3)]))
+    assert done.err.count("from now on gaps are only reported") == 1
+    assert len(server.visits) == 2
+    assert "24 events, 0 reconnects, 22 gaps (44 events missing), 0 malformed" in done.err
+
+
+def test_a_live_connection_that_ends_by_the_second_is_not_risked_again(
+    dsstail: Starter, serve: Serve
+) -> None:
+    """A service that allows one connection a key may end the older one."""
+    gone = threading.Event()
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1, 2, 5))(visit)
+        gone.wait(PATIENCE)
+        visit.send_close(4000, b"replaced")
+        visit.stay()
+
+    def second(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.send_events(visit.asked)
+        gone.set()
+        visit.stay()
+
+    server = serve(live, second, opened(tell(*range(3, 9), 11, 12), Visit.stay), newest=20)
+    done = dsstail("--url", server.url(), "-c", "11").finish()
+    assert (done.code, done.out) == (0, lines([*range(9), 11, 12]))
+    assert done.err.count("the live connection ended when a second one was opened") == 1
+    assert "gap: seq 9–10 (2 events) did not come back" in done.err
+    assert len(server.visits) == 3
+
+
+def test_a_second_connection_is_not_made_for_mobile_keys(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(0, 1, 2, 5), Visit.stay), honest)
+    done = dsstail("--url", server.url(), "--client-type", "mobile", "-c", "4").finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 2, 5]))
+    assert "gap: seq 3–4 (2 events) did not come back" in done.err
+    assert len(server.visits) == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--no-fill-gaps"]], ids=["filling", "not filling"])
+def test_numbers_with_holes_are_no_storm(
+    options: list[str], dsstail: Starter, serve: Serve
+) -> None:
+    numbers = range(0, 2000, 10)
+
+    def live(visit: Visit) -> None:
+        opened()(visit)
+        for seq in numbers:
+            visit.send_events([seq])
+            if seq < 100:
+                visit.send_heartbeat()
+                visit.hear_answer()
+        visit.stay()
+
+    def nothing(visit: Visit) -> None:
+        opened(Visit.end)(visit)
+
+    server = serve(live, nothing)
+    done = dsstail("--url", server.url(), "-c", "200", *options).finish()
+    assert (done.code, done.out) == (0, lines(numbers))
+    assert done.err.count("holes") == 1
+    assert done.err.count("gap:") <= 3
+    assert "200 events, 0 reconnects, 199 gaps (1791 events missing), 0 malformed" in done.err
+    assert len(server.visits) <= 4
+
+
+def test_a_window_ends_after_its_last_event(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(2), Visit.reset), honest, newest=9)
+    done = dsstail("--url", server.url(), "--from-seq", "2", "--to-seq", "4").finish()
+    assert (done.code, done.out) == (0, lines([2, 3, 4]))
+    asked = [(visit.query["seq_start"], visit.query["seq_end"]) for visit in server.visits]
+    assert asked == [("2", "4"), ("3", "4")]
+
+
+def test_what_came_before_a_failed_answer_counts(dsstail: Starter, serve: Serve) -> None:
+    """Events that were read before an answer could not be sent are not lost, even when the
+    service never gives them again."""
+
+    def burst(visit: Visit) -> None:
+        visit.read_request()
+        events = b"".join(map(event_frame, range(3)))
+        beats = frame(b"1|Z") * 3
+        visit.send_raw(visit.handshake() + events + beats + event_frame(3))
+        visit.reset()
+
+    server = serve(burst, opened(tell(4, 5), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert "6 events, 1 reconnect, 0 gaps" in done.err
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        frame(unit(event(3, b"\xff"))),
+        frame(unit(event(3)), rsv=4),
+        frame(b"", length=1 << 62),
+    ],
+    ids=["not UTF-8", "compressed", "too large"],
+)
+def test_a_message_that_kills_each_connection_is_stepped_over(
+    poison: bytes, dsstail: Starter, serve: Serve
+) -> None:
+    def poisoned(visit: Visit) -> None:
+        opened()(visit)
+        for seq in visit.asked:
+            visit.send_raw(poison if seq == 3 else event_frame(seq))
+        visit.stay()
+
+    server = serve(poisoned)
+    done = dsstail("--url", server.url(), "-c", "5").finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 2, 4, 5]))
+    assert [visit.seq_start for visit in server.visits] == [None, 3, 4]
+    assert "gap: seq 3 (1 event) did not come back" in done.err
+    assert "5 events, 2 reconnects, 1 gap (1 event missing), 0 malformed" in done.err
+
+
+# It answers.
+
+
+HEARTBEATS = {
+    "alone": [frame(b"1|Z")],
+    "many": [frame(b"1|Z") * 100],
+    "in fragments": [
+        frame(b"1", fin=False) + frame(b"", CONTINUATION, fin=False) + frame(b"|Z", CONTINUATION)
+    ],
+    "around a ping": [frame(b"1|", fin=False) + frame(b"", PING) + frame(b"Z", CONTINUATION)],
+    "behind an event": [frame(unit(event(0)) + b"1|Z")],
+    "two in one message": [frame(b"1|Z1|Z")],
+    "binary": [frame(b"1|Z", BINARY)],
+    "a byte at a time": [frame(b"1|Z")[at : at + 1] for at in range(5)],
+    "with a wrong length": [frame(b"2|Z")],
+}
+
+
+def test_each_heartbeat_gets_one_answer(dsstail: Starter, serve: Serve) -> None:
+    def beating(visit: Visit) -> None:
+        visit.shake_hands()
+        for name, chunks in HEARTBEATS.items():
+            for chunk in chunks:
+                visit.send_raw(chunk)
+                time.sleep(MS)
+            before = len(visit.heard)
+            for _ in range({"many": 100, "two in one message": 2}.get(name, 1)):
+                assert visit.hear_answer() == b"Z", name
+            assert len(visit.heard) - before in (1, 2, 100)
+        visit.send_events([1])
+        visit.stay()
+
+    server = serve(beating)
+    done = dsstail("--url", server.url(), "--count", "2").finish()
+    assert (done.code, done.out) == (0, lines([0, 1]))
+    wait_until(lambda: server.visits[0].left)
+    assert server.visits[0].heard == [b"Z"] * (len(HEARTBEATS) + 99 + 1)
+
+
+def test_what_looks_like_a_heartbeat_gets_no_answer(dsstail: Starter, serve: Serve) -> None:
+    values = [b"1|Z", b"a|Z|b", b"|"]
+    texts = [event(seq, value) for seq, value in enumerate(values)]
+    server = serve(opened(say(b"1|X", *map(unit, texts), b"1|X"), Visit.stay))
+    command = dsstail("--url", server.url())
+    command.wait_for_events(3)
+    done = command.stop()
+    assert done.out == b"".join(text + b"\n" for text in texts)
+    assert server.visits[0].heard == []
+    assert "3 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+
+
+def test_pings_are_answered_with_their_payload(dsstail: Starter, serve: Serve) -> None:
+    pings = [b"", b"hello", bytes(range(125))]
+    server = serve(
+        opened(
+            send(*(frame(ping, PING) for ping in pings)),
+            send(frame(b"x", PONG)),
+            tell(0),
+            Visit.stay,
+        )
+    )
+    command = dsstail("--url", server.url(), "-c", "2")
+    wait_until(lambda: server.visits and len(server.visits[0].pongs) == 3)
+    command.stop()
+    assert server.visits[0].pongs == pings
+
+
+def burst(visit: Visit, numbers: range, every: int) -> list[float]:
+    """Send events as fast as they are taken, with heartbeats among them; when those were sent."""
+    sent = []
+    for start in range(numbers.start, numbers.stop, every):
+        visit.send_events(range(start, min(start + every, numbers.stop)))
+        sent.append(time.monotonic())
+        visit.send_heartbeat()
+    return sent
+
+
+def delays(visit: Visit, sent: list[float]) -> list[float]:
+    """Seconds from each heartbeat to its answer."""
+    wait_until(lambda: len(visit.heard) >= len(sent), "an answer to each heartbeat")
+    assert visit.heard == [b"Z"] * len(sent)
+    return [heard - at for heard, at in zip(visit.heard_at, sent, strict=True)]
+
+
+def test_heartbeats_are_answered_within_a_burst(dsstail: Starter, serve: Serve) -> None:
+    sent: list[float] = []
+
+    def bursting(visit: Visit) -> None:
+        opened()(visit)
+        visit.listen_aside()
+        sent.extend(burst(visit, range(100_000), 5_000))
+        delays(visit, sent)
+        visit.send_events([100_000])
+        wait_until(lambda: visit.left)
+
+    server = serve(bursting)
+    done = dsstail("--url", server.url(), "-c", "100001").finish()
+    assert done.code == 0
+    assert done.out.count(b"\n") == 100_001
+    assert done.out.startswith(lines(range(100)))
+    assert max(delays(server.visits[0], sent)) < 1000 * MS
+    assert "100001 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+
+
+def test_heartbeats_are_answered_while_nobody_reads_stdout(dsstail: Starter, serve: Serve) -> None:
+    def talking(visit: Visit) -> None:
+        opened(tell(*range(2_000)))(visit)
+        for _ in range(20):
+            visit.send_heartbeat()
+            visit.hear_answer()
+        visit.stay()
+
+    server = serve(talking)
+    reading, writing = os.pipe()
+    command = dsstail("--url", server.url(), stdout=writing)
+    os.close(writing)
+    try:
+        wait_until(lambda: server.visits and len(server.visits[0].heard) == 20)
+        assert command.process.poll() is None
+    finally:
+        os.close(reading)
+    assert command.finish().code == 0
+
+
+def test_a_heartbeat_is_answered_behind_a_large_event(dsstail: Starter, serve: Serve) -> None:
+    large = event(0, b"x" * (15 << 20))
+    sent: list[float] = []
+
+    def talking(visit: Visit) -> None:
+        opened()(visit)
+        visit.listen_aside()
+        visit.send_text(unit(large))
+        sent.append(time.monotonic())
+        visit.send_heartbeat()
+        delays(visit, sent)
+        wait_until(lambda: visit.left)
+
+    server = serve(talking)
+    command = dsstail("--url", server.url())
+    command.wait_for_events(1)
+    assert max(delays(server.visits[0], sent)) < 1000 * MS
+    assert command.stop().out == large + b"\n"
+
+
+def test_heartbeats_are_answered_in_every_stream(dsstail: Starter, serve: Serve) -> None:
+    def talking(visit: Visit) -> None:
+        opened(tell(*range(100)))(visit)
+        for _ in range(5):
+            visit.send_heartbeat()
+            visit.hear_answer()
+        visit.stay()
+
+    server = serve(talking)
+    keys = [argument for n in range(4) for argument in ("--key", f"s{n}=stream-key-{n}")]
+    command = dsstail("--url", server.url(), *keys, key=None)
+    command.wait_for_events(400)
+    wait_until(lambda: [len(visit.heard) for visit in server.visits] == [5] * 4)
+    done = command.stop()
+    assert sorted(visit.query["stream_key"] for visit in server.visits) == [
+        f"stream-key-{n}" for n in range(4)
+    ]
+    for n in range(4):
+        assert done.out.count(b'"_dsstail":{"stream":"s%d"}' % n) == 100
+    assert "400 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+
+
+def test_a_writer_that_cannot_keep_up_costs_a_connection_and_no_event(
+    dsstail: Starter, serve: Serve
+) -> None:
+    """Nobody reads until the client has disconnected by its own choice; then all is there."""
+    newest = 250_000  # about 117 MB, and the bound is 64 MiB
+
+    def flooding(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.listen_aside()
+        for start in range(visit.asked.start, visit.asked.stop, 1000):
+            visit.send_events(range(start, min(start + 1000, visit.asked.stop)))
+        wait_until(lambda: visit.left)
+
+    server = serve(flooding, newest=newest)
+    reading, writing = os.pipe()
+    command = dsstail("--url", server.url(), "-c", str(newest + 1), stdout=writing)
+    os.close(writing)
+    wait_until(lambda: server.visits and server.visits[0].left, "disconnecting by choice")
+    expected = 0
+    with open(reading, "rb", buffering=1 << 20) as pipe:
+        for line in pipe:
+            assert line.startswith(b'{"seq":"%d",' % expected)
+            expected += 1
+            if expected == newest - 10_000:  # the process still has most of them to write
+                assert command.memory() < 200 << 20
+        assert expected == newest + 1
+    done = command.finish()
+    assert done.code == 0
+    assert re.search(
+        r"output is too slow: disconnected after seq \d+ until it has caught", done.err
+    )
+    assert len(server.visits) == 2
+    assert server.visits[0].close_code == 1000
+    assert f"{newest + 1} events, " in done.err
+    assert " 0 gaps, 0 malformed" in done.err
+
+
+# It trusts nothing.
+
+
+def test_messages_have_a_limit(dsstail: Starter, serve: Serve) -> None:
+    server = serve(
+        opened(tell(0), say(unit(event(1, b"x" * 2000))), Visit.stay), opened(tell(2), Visit.stay)
+    )
+    command = dsstail(
+        "--url", server.url(), "--max-message-size", "1k", "--no-fill-gaps", "-c", "2"
+    )
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines([0, 2]))
+    assert server.visits[0].close_code == 1009
+    assert re.search(r"a message of 2\d{3} bytes is above the limit of 1024; retry 1 in", done.err)
+
+
+def test_a_swarm_of_fragments_is_one_message(dsstail: Starter, serve: Serve) -> None:
+    message = unit(event(0, b"x" * 60_000))
+    swarm = b"".join(
+        frame(message[at : at + 1], CONTINUATION, fin=False) for at in range(1, len(message))
+    )
+    empty = frame(b"", CONTINUATION, fin=False) * 5_000
+    server = serve(
+        opened(
+            send(frame(message[:1], fin=False), swarm, empty, frame(b"", CONTINUATION)),
+            Visit.send_heartbeat,
+            Visit.stay,
+        )
+    )
+    command = dsstail("--url", server.url())
+    wait_until(lambda: server.visits and server.visits[0].heard == [b"Z"])
+    command.wait_for_events(1)
+    done = command.stop()
+    assert done.out == event(0, b"x" * 60_000) + b"\n"
+
+
+def test_a_flood_of_pings_is_survived(dsstail: Starter, serve: Serve) -> None:
+    def flooding(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.listen_aside()
+        for _ in range(20):
+            visit.send_raw(frame(b"p", PING) * 1_000)
+        visit.send_events([0])
+        wait_until(lambda: visit.left)
+
+    server = serve(flooding)
+    command = dsstail("--url", server.url())
+    command.wait_for_events(1)
+    done = command.stop()
+    assert done.out == lines([0])
+    assert server.visits[0].pongs == [b"p"] * 20_000
+
+
+PASSING = [
+    b'{"seq":"%d","value":"a|b|Z"}',
+    b'{"seq":"%d","a":1,"a":2}',
+    b'{"seq":"%d","value":1e400,"other":-1E+9999}',
+    b'{"seq":"%%d","value":%b}' % (b"9" * 5000),
+    rb'{"seq":"%d","value":"\ud800"}',
+    rb'{"seq":"%d","value":"\u0000\u001b"}',
+    b'{"seq":"%%d","value":%b%b}' % (b"[" * 50_000, b"]" * 50_000),
+    b'{"seq":"%%d","value":%b1%b}' % (b'{"a":' * 50_000, b"}" * 50_000),
+    b'{"seq":%d,"value":1.0}',
+    b'{"seq":"%d","metadata":"x","datapoint":7}',
+    b'{ "seq" : "%d" ,\t"value" : 1 }',
+    '{"seq":"%d","value":"Größe 🎈\u202e"}'.encode(),
+    b'{"value":1}',
+    b'{"seq":"' + b"9" * 40 + b'"}',
+    b'{"seq":"-1"}',
+    b'{"seq":[]}',
+]
+"""Texts that are JSON, though many a parser chokes on them; where they are numbered, in order."""
+
+
+@pytest.mark.parametrize(
+    "padding", [b"", b',"padding":"%s"' % (b"x" * 200)], ids=["short", "usual"]
+)
+def test_what_is_json_passes_untouched(padding: bytes, dsstail: Starter, serve: Serve) -> None:
+    texts = [
+        (text % seq if b"%d" in text else text)[:-1] + padding + b"}"
+        for seq, text in enumerate(PASSING)
+    ]
+    server = serve(opened(say(*map(unit, texts)), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", str(len(texts))).finish()
+    assert (done.code, done.out.splitlines()) == (0, texts)
+    assert f"{len(texts)} events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+
+
+MALFORMED = [
+    b"",
+    b"hello",
+    b"|{}",
+    b"5|",
+    b"1|Y",
+    b'25|{"seq":"0","value":NaN}  ',
+    unit(b'{"seq":"0","value":-Infinity}'),
+    unit(b'{"seq":"0","value":'),
+    unit(b'"seq"'),
+    unit(b'{"seq":"0","value":"\x1b[2J"}'),
+    unit(event(0).replace(b"null", b" NaN", 1)),
+    unit(b"[" * 100_000),
+]
+
+
+def test_what_is_not_json_is_malformed(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    server = serve(opened(say(*MALFORMED), tell(0), Visit.stay))
+    kept = tmp_path / "malformed"
+    done = dsstail("--url", server.url(), "-c", "1", "--save-malformed", str(kept)).finish()
+    assert (done.code, done.out) == (0, lines([0]))
+    assert kept.read_bytes() == b"".join(raw + b"\n" for raw in MALFORMED)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert f"1 event, 0 reconnects, 0 gaps, {len(MALFORMED)} malformed" in done.err
+    assert 0 < done.err.count("warning: malformed (") <= len(MALFORMED)
+
+
+def test_strict_ends_with_5(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(0), say(b"1|Y"), Visit.stay))
+    done = dsstail("--url", server.url(), "--strict").finish()
+    assert (done.code, done.out) == (5, lines([0]))
+    assert done.lines[-1] == "error: malformed (neither an event nor a heartbeat): 1|Y (--strict)"
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\u2028\r\n\u200b"
+SHOWN = r"\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\u2028\r\n\u200b"
+
+
+def test_a_close_reason_is_shown_escaped(dsstail: Starter, serve: Serve) -> None:
+    server = serve(working(close(4000, HOSTILE.encode())), honest)
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    assert f"the service closed the connection (code 4000 {SHOWN}); retry 1" in done.err
+
+
+def test_a_malformed_message_is_shown_escaped(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(say(HOSTILE.encode()), tell(0), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "1").finish()
+    assert f"warning: malformed (no LENGTH| at its start): {SHOWN}" in done.lines
+
+
+def test_a_reason_phrase_is_shown_escaped(dsstail: Starter, serve: Serve) -> None:
+    server = serve(answer("503 \x1b[31mred\x9b\x7f"), honest)
+    done = dsstail("--url", server.url(), "-c", "6").finish()
+    assert r"answered HTTP 503 \x1b[31mred\x9b\x7f; retry 1" in done.err
+
+
+@pytest.mark.parametrize("form", ["as it is", "percent-encoded", "in a query"])
+def test_a_service_cannot_have_the_key_shown(form: str, dsstail: Starter, serve: Serve) -> None:
+    def echoing(visit: Visit) -> None:
+        if visit.number == 0:
+            visit.read_request()
+            visit.send_raw(f"HTTP/1.1 503 {said(visit)}\r\n\r\n".encode())
+            return
+        if visit.number == 1:
+            visit.shake_hands()
+            visit.send_text(said(visit).encode())
+            visit.send_events([0])
+            visit.send_close(4000, said(visit).encode())
+            visit.stay()
+        honest(visit)
+
+    def said(visit: Visit) -> str:
+        target = visit.request.split(" ")[1]
+        return {"as it is": KEY, "percent-encoded": target.split("=")[1], "in a query": target}[
+            form
+        ]
+
+    server = serve(echoing)
+    done = dsstail("--url", server.url(), "-c", "6", "-vv").finish()
+    assert done.code == 0
+    assert done.err.count("5tre…cdef") == 3
+
+
+def test_the_key_is_encoded_on_the_wire(dsstail: Starter, serve: Serve) -> None:
+    server = serve(honest)
+    assert dsstail("--url", server.url() + "?a=b", "-c", "6").finish().code == 0
+    (visit,) = server.visits
+    assert visit.query == {"a": "b", "stream_key": KEY}
+    line, *headers = visit.request.split("\r\n")
+    assert line.endswith(
+        "?a=b&stream_key=5tre%2Fm%2Bk3y%26%253ecr%3Det%3A0123456789abcdef HTTP/1.1"
+    )
+    assert not [header for header in headers if header.lower().startswith(("origin", "cookie"))]
+
+
+def test_csv_carries_no_formula(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(say(unit(event(0, b"=cmd|' /C calc'!A0"))), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "1", "-o", "csv").finish()
+    assert b"'=cmd" in done.out
+    assert b",=cmd" not in done.out
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_authority_in_a_file_is_trusted(
+    host: str, dsstail: Starter, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
+) -> None:
+    server = serve(honest, tls=server_tls)
+    done = dsstail("--url", server.url(host), "--ca-file", ca_file, "-c", "6").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+
+
+def test_an_unknown_authority_is_not_trusted(
+    dsstail: Starter, serve: Serve, server_tls: ssl.SSLContext
+) -> None:
+    server = serve(honest, tls=server_tls)
+    done = dsstail("--url", server.url(), "--no-reconnect").finish()
+    assert (done.code, done.out) == (3, b"")
+    assert "the certificate of 127.0.0.1 is not trusted: " in done.err
+    assert server.visits[0].request == ""
+
+
+def test_a_certificate_for_another_host_is_not_trusted(
+    dsstail: Starter, serve: Serve, authority: trustme.CA, ca_file: str
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("stream.example.com").configure_cert(tls)
+    server = serve(honest, tls=tls)
+    done = dsstail("--url", server.url(), "--ca-file", ca_file, "--no-reconnect").finish()
+    assert (done.code, done.out) == (3, b"")
+    assert "the certificate of 127.0.0.1 is not trusted: " in done.err
+    assert server.visits[0].request == ""
+
+
+@pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_a_ca_file_without_authorities_is_told(
+    content: bytes | None, dsstail: Starter, tmp_path: Path
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    done = dsstail("--url", "wss://127.0.0.1:9/stream", "--ca-file", str(path)).finish()
+    assert done.code == 2
+    assert f"error: cannot use --ca-file {path}: " in done.err
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "stream.aylanetworks.com", "127.0.0.1.example.com"])
+def test_plaintext_beyond_loopback_is_refused(host: str, dsstail: Starter) -> None:
+    done = dsstail("--url", f"ws://{host}/stream").finish()
+    assert done.code == 2
+    assert "--allow-plaintext" in done.err
+
+
+def test_plaintext_beyond_loopback_can_be_allowed(dsstail: Starter) -> None:
+    url = "ws://dsstail.invalid/stream"
+    done = dsstail("--url", url, "--allow-plaintext", "--no-reconnect").finish()
+    assert done.code == 3
+    assert "cannot look up dsstail.invalid" in done.err
+
+
+def test_a_key_among_the_arguments_is_hidden_there(dsstail: Starter, serve: Serve) -> None:
+    server = serve(honest)
+    key = "0123456789abcdef" * 2
+    command = dsstail("--url", server.url(), "--key", key, key=None)
+    command.wait_for_events(6)
+    assert key.encode() not in Path(f"/proc/{command.pid}/cmdline").read_bytes()
+    assert_no_key(command.stop().err.encode(), key, "stderr")
+
+
+# It stops.
+
+
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def assert_it_stops(command: Command, *, by: signal.Signals = signal.SIGINT) -> str:
+    """It ends with 0, within the two seconds that a person waits; what it said."""
+    started = time.monotonic()
+    command.interrupt(by)
+    done = command.finish()
+    assert time.monotonic() - started < 2500 * MS
+    assert done.code == 0, done.err
+    return done.err
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_ends_with_a_summary(
+    number: signal.Signals, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(honest)
+    command = dsstail("--url", server.url())
+    command.wait_for_events(6)
+    said = assert_it_stops(command, by=number)
+    assert "6 events, 0 reconnects, 0 gaps, 0 malformed in " in said
+    assert command.out == lines(range(6))
+    wait_until(lambda: server.visits[0].left)
+    assert server.visits[0].close_code == 1000
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_ends_it_while_nobody_reads_stdout(
+    number: signal.Signals, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))
+    reading, writing = os.pipe()
+    command = dsstail("--url", server.url(), stdout=writing)
+    os.close(writing)
+    wait_until(lambda: server.visits and server.visits[0].heard)
+    said = assert_it_stops(command, by=number)
+    os.close(reading)
+    assert "0 malformed in " in said
+
+
+def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))
+    reading, writing = os.pipe()
+    command = dsstail("--url", server.url(), stdout=writing)
+    os.close(writing)
+    wait_until(lambda: server.visits and server.visits[0].heard)
+    while command.process.poll() is None:  # two that come together count as one
+        command.interrupt()
+        time.sleep(50 * MS)
+    assert command.finish().code == 130
+    os.close(reading)
+
+
+def pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a signal has not reached the process yet."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = re.findall(r"(?m)^ShdPnd:\s*(\w+)", status)
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+def test_a_signal_ends_it_when_packets_vanish(dsstail: Starter) -> None:
+    """A listener whose queue is full drops what asks to connect, as a firewall does."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        filling = [socket.socket() for _ in range(4)]
+        for sock in filling:
+            sock.setblocking(False)
+            sock.connect_ex(address)
+        command = dsstail("--url", f"ws://127.0.0.1:{address[1]}/stream")
+        wait_until(lambda: syn_sent(command.pid, address[1]), "an attempt to connect")
+        said = assert_it_stops(command)
+        for sock in filling:
+            sock.close()
+    assert "0 events, 0 reconnects" in said
+
+
+def syn_sent(pid: int, port: int) -> bool:
+    """Whether the process waits for a connection to this port of 127.0.0.1."""
+    table = Path(f"/proc/{pid}/net/tcp").read_text()
+    sockets = {
+        entry.readlink().name
+        for entry in Path(f"/proc/{pid}/fd").iterdir()
+        if "socket:" in os.readlink(entry)
+    }
+    return any(
+        f"socket:[{fields[9]}]" in sockets
+        for fields in map(str.split, table.splitlines())
+        if fields[2] == f"0100007F:{port:04X}" and fields[3] == "02"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_signal_ends_it_in_a_handshake(scheme: str, dsstail: Starter, serve: Serve) -> None:
+    server = serve(Visit.wait)
+    command = dsstail("--url", f"{scheme}://127.0.0.1:{server.port}/stream")
+    wait_until(lambda: server.visits)
+    assert "0 events, 0 reconnects" in assert_it_stops(command)
+
+
+def test_a_signal_ends_it_between_attempts(dsstail: Starter, serve: Serve) -> None:
+    server = serve(answer("503 Service Unavailable", "Retry-After: 100"))
+    command = dsstail("--url", server.url())
+    command.wait_for_report("retry 1 in 10")
+    assert "0 events, 0 reconnects" in assert_it_stops(command)
+
+
+def test_a_signal_ends_it_while_events_wait_for_missing_ones(
+    dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(opened(tell(0, 2, 3), Visit.stay), silent)
+    command = dsstail("--url", server.url())
+    wait_until(lambda: len(server.visits) == 2)
+    assert "3 events, 0 reconnects, 1 gap (1 event missing)" in assert_it_stops(command)
+    assert command.out == lines([0, 2, 3])
+
+
+def test_a_hangup_that_is_ignored_is_ignored(dsstail: Starter, serve: Serve) -> None:
+    server = serve(honest)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does for its child
+    try:
+        command = dsstail("--url", server.url())
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    command.wait_for_events(6)
+    command.interrupt(signal.SIGHUP)
+    wait_until(lambda: not pending(command.pid, signal.SIGHUP))
+    server.visits[0].send_events([6])
+    command.wait_for_events(7)
+    command.stop()
+
+
+@pytest.mark.parametrize("numbers", [range(3), range(20_000)], ids=["few", "many"])
+def test_a_closed_pipe_ends_silently(
+    numbers: range, dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    """`| head -1`, whether another event comes or not."""
+    server = serve(opened(tell(*numbers), Visit.stay))
+    reading, writing = os.pipe()
+    with subprocess.Popen(["head", "-1"], stdin=reading, stdout=subprocess.PIPE) as head:
+        os.close(reading)
+        command = dsstail("--url", server.url(), "--quiet", stdout=writing)
+        os.close(writing)
+        assert head.stdout is not None
+        assert head.stdout.read() == lines([0])
+    done = command.finish()
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_closed_stdout_does_no_harm(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    server = serve(honest)
+    shell = subprocess.run(
+        ["sh", "-c", 'exec "$0" --url "$1" -c 6 >&-', installed(), server.url()],
+        env={"PATH": os.defpath, "HOME": str(tmp_path), "DSSTAIL_KEY": f"stream={KEY}"},
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert shell.returncode == 0
+    assert_no_key(shell.stderr, KEY, "stderr")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_ends_with_6(dsstail: Starter, serve: Serve) -> None:
+    server = serve(honest)
+    with open("/dev/full", "wb") as full:
+        done = dsstail("--url", server.url(), stdout=full).finish()
+    assert done.code == 6
+    assert done.lines[-1] == "error: cannot write stdout: No space left on device"

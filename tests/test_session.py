@@ -1,0 +1,575 @@
+"""The session, without any I/O: nothing is lost, nothing is invented, and the order is restored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dsstail.messages import Malformed
+from dsstail.session import (
+    HOLD_BYTES,
+    HOLD_LIMIT,
+    HOLES_AFTER,
+    OUTAGE_LIMIT,
+    REPLAY_GRACE,
+    Delivery,
+    Filled,
+    Gap,
+    Holes,
+    Reset,
+    Session,
+)
+
+LONG = 100.0
+"""Seconds after which nothing is awaited any more."""
+
+
+def text(seq: int, numbering: int = 0) -> bytes:
+    return b'{"seq":"%d","numbering":%d}' % (seq, numbering)
+
+
+def texts(*seqs: int) -> list[bytes]:
+    return [text(seq) for seq in seqs]
+
+
+def merged(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """Runs of events that touch as one run: how they are cut means nothing."""
+    found: list[Delivery] = []
+    for delivery in deliveries:
+        if isinstance(delivery, list) and found and isinstance(found[-1], list):
+            found[-1] = found[-1] + delivery
+        elif delivery != []:
+            found.append(list(delivery) if isinstance(delivery, list) else delivery)
+    return found
+
+
+def one_by_one(deliveries: Iterable[Delivery]) -> list[bytes | Delivery]:
+    """Each event alone, and each late one told alone: how they are cut means nothing."""
+    found: list[bytes | Delivery] = []
+    for delivery in deliveries:
+        if isinstance(delivery, list):
+            found += delivery
+        elif isinstance(delivery, Filled) and delivery.late:
+            numbers = range(delivery.first, delivery.last + 1)
+            events, found = found[-len(numbers) :], found[: -len(numbers)]
+            for event, seq in zip(events, numbers, strict=True):
+                found += [event, Filled(seq, seq, late=True)]
+        else:
+            found.append(delivery)
+    return found
+
+
+def events_in(deliveries: Iterable[Delivery]) -> list[bytes]:
+    return [event for delivery in deliveries if isinstance(delivery, list) for event in delivery]
+
+
+def live(*seqs: int, **options: bool) -> Session:
+    """A session that has delivered these events from its first connection."""
+    session = Session(**options)
+    session.connected(asked=False, now=0.0)
+    assert events_in(session.take(texts(*seqs), 0.0)) == texts(*seqs)
+    return session
+
+
+def ask(session: Session, now: float) -> Gap | None:
+    """Have a second connection ask for what is wanted, as the stream does."""
+    for later in (0.0, 1.0):
+        wanted = session.wanted(now + later)
+        if wanted is not None:
+            session.replay_started(now + later)
+            return wanted
+    return None
+
+
+# What happens to one event.
+
+
+def test_events_are_delivered_as_they_come() -> None:
+    session = Session()
+    session.connected(asked=False, now=0.0)
+    assert session.resume_from is None
+    assert session.take(texts(7, 8, 9), 0.0) == [texts(7, 8, 9)]
+    assert (session.last, session.resume_from) == (9, 10)
+
+
+def test_a_duplicate_is_dropped() -> None:
+    session = live(0, 1, 2)
+    assert session.take(texts(1, 2, 3), 0.0) == [texts(3)]
+    assert (session.counts.events, session.counts.duplicates) == (4, 2)
+
+
+def test_the_same_seq_with_another_text_is_a_reset() -> None:
+    session = live(0, 1, 2)
+    assert session.take([text(1, 9)], 0.0) == [Reset(2, 1), [text(1, 9)]]
+    assert session.counts.resets == 1
+    assert session.resume_from == 2
+
+
+def test_a_number_before_the_first_is_a_reset() -> None:
+    session = live(5, 6)
+    assert session.take(texts(0), 0.0) == [Reset(6, 0), texts(0)]
+
+
+def test_events_without_a_number_pass() -> None:
+    session = live(0, 1)
+    odd = [
+        b'{"a":1}',
+        b'{"seq":"x"}',
+        b'{"seq":-1}',
+        b'{"seq":null}',
+        b'{"seq":"1234567890123456789"}',
+    ]
+    assert merged(session.take(odd, 0.0)) == [odd]
+    assert session.last == 1
+
+
+def test_what_is_no_event_is_malformed() -> None:
+    session = live(0)
+    assert session.take([text(1), b'{"seq":', text(2)], 0.0) == [
+        texts(1),
+        Malformed(b'7|{"seq":', "neither an event nor a heartbeat"),
+        texts(2),
+    ]
+    assert session.counts.malformed == 1
+
+
+def test_an_array_is_its_events() -> None:
+    session = live(0)
+    assert merged(session.take([b"[%s, 5,%s]" % (text(1), text(2))], 0.0)) == [
+        texts(1),
+        Malformed(b"5", "not an object in an array"),
+        texts(2),
+    ]
+
+
+# Gaps.
+
+
+def test_a_gap_is_awaited_asked_for_and_filled_in_order() -> None:
+    session = live(0, 1)
+    assert session.take(texts(4, 5), 0.0) == []
+    assert session.holding
+    assert ask(session, 0.0) == Gap(2, 3)
+    assert session.wanted(LONG) is None
+    assert session.take(texts(6), 0.2) == []
+    assert merged(session.take_replayed(texts(2, 3), 0.3)) == [
+        texts(2, 3),
+        Filled(2, 3),
+        texts(4, 5, 6),
+    ]
+    assert session.replay_ended(0.4, asked=True) == []
+    assert (session.counts.gaps, session.counts.missing) == (0, 0)
+    assert not session.holding
+
+
+def test_a_gap_that_is_asked_for_in_vain_is_lost_and_not_asked_for_again() -> None:
+    session = live(0, 1)
+    session.take(texts(4), 0.0)
+    assert ask(session, 0.0) == Gap(2, 3)
+    assert session.replay_ended(0.4, asked=True) == [Gap(2, 3), texts(4)]
+    assert (session.counts.gaps, session.counts.missing) == (1, 2)
+    assert session.resume_from == 5
+    session.disconnected(1.0)
+    session.connected(asked=True, now=1.0)
+    assert session.take(texts(5), 1.0) == [texts(5)]
+
+
+def test_a_gap_that_could_not_be_asked_for_is_asked_of_the_next_connection() -> None:
+    session = live(0, 1)
+    session.take(texts(4), 0.0)
+    assert ask(session, 0.0) == Gap(2, 3)
+    assert session.replay_ended(0.4, asked=False) == [Gap(2, 3), texts(4)]
+    assert session.resume_from == 2
+    session.disconnected(1.0)
+    session.connected(asked=True, now=1.0)
+    assert session.take(texts(2, 3, 4, 5), 1.0) == [
+        texts(2, 3),
+        Filled(2, 3, late=True),
+        texts(5),
+    ]
+    assert session.counts.missing == 0
+
+
+def test_second_replay_gives_only_what_it_was_asked_for() -> None:
+    session = live(0, 1)
+    session.take(texts(4), 0.0)
+    assert ask(session, 0.0) == Gap(2, 3)
+    given = session.take_replayed([text(1, 9), *texts(2), text(9), b"{", b"[]", *texts(3)], 0.1)
+    assert events_in(given) == texts(2, 3, 4)
+
+
+def test_events_wait_for_missing_ones_for_so_long_and_no_longer() -> None:
+    session = live(0)
+    session.take(texts(2), 0.0)
+    assert ask(session, 0.0) == Gap(1, 1)
+    assert session.tick(HOLD_LIMIT - 0.1) == []
+    assert session.tick(HOLD_LIMIT + 1.1) == [Gap(1, 1), texts(2)]
+
+
+def test_events_wait_for_missing_ones_up_to_a_size() -> None:
+    session = live(0)
+    large = [b'{"seq":"%d","x":"%s"}' % (seq, b"x" * (HOLD_BYTES // 4)) for seq in range(2, 7)]
+    given = session.take(large, 0.0)
+    assert merged(given) == [Gap(1, 1), large]
+
+
+def test_without_filling_a_gap_is_only_reported() -> None:
+    session = live(0, fill_gaps=False)
+    assert session.take(texts(3, 4), 0.0) == [Gap(1, 2), texts(3, 4)]
+    assert session.wanted(LONG) is None
+    assert session.resume_from == 5
+
+
+def test_a_late_replay_is_awaited_for_a_grace_and_then_lost() -> None:
+    session = live(0, 1)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    assert session.take(texts(4, 5), 2.0) == []
+    assert session.wanted(LONG) is None, "it was asked for already"
+    assert session.tick(2.0 + REPLAY_GRACE - 0.1) == []
+    assert session.tick(2.0 + REPLAY_GRACE) == [Gap(2, 3), texts(4, 5)]
+
+
+def test_a_replay_behind_live_events_is_put_in_order() -> None:
+    session = live(0, 1)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    assert session.take(texts(4), 2.0) == []
+    assert merged(session.take(texts(2, 3, 4, 5), 2.1)) == [
+        texts(2, 3),
+        Filled(2, 3),
+        texts(4, 5),
+    ]
+
+
+def test_what_waits_outlives_the_connection() -> None:
+    session = live(0)
+    session.take(texts(3), 0.0)
+    session.disconnected(1.0)
+    assert session.resume_from == 1
+    assert session.tick(1.0 + OUTAGE_LIMIT - 0.1) == []
+    session.connected(asked=True, now=2.0)
+    assert events_in(session.take(texts(1, 2, 3), 2.0)) == texts(1, 2, 3)
+    assert session.counts.gaps == 0
+
+
+def test_a_number_that_comes_after_it_was_given_up_is_late() -> None:
+    session = live(0, fill_gaps=False)
+    session.take(texts(3), 0.0)
+    assert merged(session.take(texts(1), 0.0)) == [texts(1), Filled(1, 1, late=True)]
+    assert (session.counts.gaps, session.counts.missing) == (1, 1)
+
+
+def test_zero_is_no_loss_where_numbers_start_at_one() -> None:
+    session = Session(resume_after=-1)
+    session.connected(asked=True, now=0.0)
+    assert session.take(texts(1, 2), 0.0) == [texts(1, 2)]
+    assert session.counts.missing == 0
+
+
+def test_numbers_with_holes_are_told_once_and_counted() -> None:
+    session = live(0, fill_gaps=False)
+    given = session.take(texts(*range(10, 2000, 10)), 0.0)
+    told = [delivery for delivery in given if not isinstance(delivery, list)]
+    assert told == [*(Gap(10 * n + 1, 10 * n + 9) for n in range(HOLES_AFTER)), Holes()]
+    assert (session.counts.gaps, session.counts.missing) == (199, 9 * 199)
+
+
+def test_a_gap_much_wider_than_the_holes_is_told() -> None:
+    session = live(0, fill_gaps=False)
+    session.take(texts(*range(2, 20, 2)), 0.0)
+    assert session.take(texts(200), 0.0) == [Gap(19, 199), texts(200)]
+
+
+def test_a_few_scattered_gaps_are_no_holes() -> None:
+    session = live(0, fill_gaps=False)
+    numbers = [n for n in range(1, 9000) if n % 1500]
+    told = [d for d in session.take(texts(*numbers), 0.0) if not isinstance(d, list)]
+    assert told == [Gap(n, n) for n in range(1500, 9000, 1500)]
+
+
+def test_the_end_delivers_what_waits() -> None:
+    session = live(0)
+    session.take(texts(2), 0.0)
+    assert session.flush() == [Gap(1, 1), texts(2)]
+
+
+def test_the_end_of_a_window_tells_what_it_lacks() -> None:
+    session = Session(resume_after=4)
+    session.connected(asked=True, now=0.0)
+    session.take(texts(5, 6), 0.0)
+    assert session.flush(to=9) == [Gap(7, 9)]
+
+
+def test_stepping_over_gives_one_number_up() -> None:
+    session = live(0, 1)
+    session.disconnected(1.0)
+    assert session.step_over(1.0) == [Gap(2, 2)]
+    assert session.resume_from == 3
+    session.connected(asked=True, now=2.0)
+    assert session.take(texts(3), 2.0) == [texts(3)]
+    assert events_in(session.take(texts(2), 2.0)) == texts(2), "if it comes after all"
+    assert session.counts.missing == 0
+
+
+def test_what_an_earlier_run_has_is_known() -> None:
+    session = Session(resume_after=7, known=texts(5, 6, 7))
+    assert session.resume_from == 8
+    session.connected(asked=True, now=0.0)
+    assert session.take(texts(6, 7, 8), 0.0) == [texts(8)]
+    assert session.counts.duplicates == 2
+
+
+def test_an_earlier_run_tells_a_reset() -> None:
+    session = Session(resume_after=7, known=texts(5, 6, 7))
+    session.connected(asked=True, now=0.0)
+    assert session.take([text(6, 9)], 0.0) == [Reset(7, 6), [text(6, 9)]]
+
+
+# Whatever happens.
+
+_SEQS = st.integers(0, 12)
+_BATCH = st.lists(_SEQS, max_size=8)
+_OPERATION = st.one_of(
+    st.tuples(st.just("take"), _BATCH),
+    st.tuples(st.just("run"), _BATCH),  # numbers in a row
+    st.tuples(st.just("replay"), _BATCH),
+    st.tuples(st.just("disconnect"), st.booleans()),
+    st.tuples(st.just("connect"), st.booleans()),
+    st.tuples(st.just("wait"), st.sampled_from([0.1, 1.0, 3.0, 11.0])),
+)
+
+
+class Play:
+    """Does to a session what a stream may do, and remembers what went in and what came out."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.now = 0.0
+        self.took: list[bytes] = []
+        self.out: list[Delivery] = []
+        self.asked: Gap | None = None
+        session.connected(asked=session.last is not None, now=0.0)
+
+    def do(self, operations: list[tuple[str, object]], numbering: int = 0) -> None:
+        for kind, what in operations:
+            if kind in ("take", "run"):
+                assert isinstance(what, list)
+                seqs = (
+                    what if kind == "take" else range(what[0], what[0] + len(what)) if what else []
+                )
+                self.take([text(seq, numbering) for seq in seqs])
+            elif kind == "replay":
+                assert isinstance(what, list)
+                self.replay([text(seq, numbering) for seq in what])
+            elif kind == "disconnect":
+                self.session.disconnected(self.now)
+            elif kind == "connect":
+                self.session.connected(
+                    asked=bool(what) and self.session.last is not None, now=self.now
+                )
+            else:
+                assert isinstance(what, float)
+                self.now += what
+                self.out += self.session.tick(self.now)
+
+    def take(self, batch: list[bytes]) -> None:
+        self.took += batch
+        self.out += self.session.take(batch, self.now)
+
+    def replay(self, batch: list[bytes]) -> None:
+        """A second connection, where one is wanted: what it gives of what it was asked for."""
+        self.now += 0.5
+        self.out += self.session.tick(self.now)
+        wanted = ask(self.session, self.now)
+        if wanted is None:
+            return
+        given = [t for t in batch if wanted.first <= int(t.split(b'"')[3]) <= wanted.last]
+        self.took += given
+        self.out += self.session.take_replayed(batch, self.now)
+        self.out += self.session.replay_ended(self.now, asked=bool(batch))
+
+    def end(self) -> None:
+        self.out += self.session.flush()
+
+    @property
+    def delivered(self) -> list[bytes]:
+        return events_in(self.out)
+
+
+def seq_in(event: bytes) -> int:
+    return int(event.split(b'"')[3])
+
+
+@settings(max_examples=200)
+@given(st.lists(_OPERATION, max_size=25), st.booleans())
+def test_nothing_is_lost_and_nothing_invented(
+    operations: list[tuple[str, object]], fill_gaps: bool
+) -> None:
+    play = Play(Session(fill_gaps=fill_gaps))
+    play.do(operations)
+    play.end()
+    # A number has one text here, so a lower one than the first is the only reset there is.
+    resets = [delivery for delivery in play.out if isinstance(delivery, Reset)]
+    assert set(play.delivered) == set(play.took)
+    assert len(play.delivered) <= len(play.took)
+    if not resets:
+        assert Counter(play.delivered) == Counter(set(play.took)), "each one once"
+    counts = play.session.counts
+    assert counts.events == len(play.delivered)
+    assert counts.duplicates == len(play.took) - len(play.delivered)
+    assert counts.resets == len(resets)
+
+
+@settings(max_examples=200)
+@given(st.lists(_OPERATION, max_size=25), st.booleans())
+def test_what_is_told_of_missing_numbers_is_true(
+    operations: list[tuple[str, object]], fill_gaps: bool
+) -> None:
+    play = Play(Session(resume_after=-1, fill_gaps=fill_gaps))  # so that no number is a reset
+    play.do(operations)
+    play.end()
+    came = {seq_in(event) for event in play.delivered}
+    lacking = set(range(max(came, default=0))) - came
+    assert play.session.counts.missing in (len(lacking), len(lacking - {0}))
+    told: set[int] = set()
+    for delivery in play.out:
+        if isinstance(delivery, Gap):
+            told |= set(range(delivery.first, delivery.last + 1))
+        elif isinstance(delivery, Filled):
+            told -= set(range(delivery.first, delivery.last + 1))
+    if not any(isinstance(delivery, Holes) for delivery in play.out):
+        assert told - {0} == lacking - {0}
+    assert told <= lacking | {0}
+
+
+@settings(max_examples=200)
+@given(st.lists(_OPERATION, max_size=25), st.booleans())
+def test_events_are_in_order_but_for_those_told_to_be_late(
+    operations: list[tuple[str, object]], fill_gaps: bool
+) -> None:
+    play = Play(Session(resume_after=-1, fill_gaps=fill_gaps))
+    play.do(operations)
+    play.end()
+    highest = -1
+    late: list[int] = []
+    for delivery in play.out:
+        if isinstance(delivery, list):
+            for seq in map(seq_in, delivery):
+                if seq < highest:
+                    late.append(seq)
+                highest = max(highest, seq)
+        elif isinstance(delivery, Filled) and delivery.late:
+            assert late[-(delivery.last - delivery.first + 1) :] == list(
+                range(delivery.first, delivery.last + 1)
+            )
+            late = late[: -(delivery.last - delivery.first + 1)]
+    assert late == []
+
+
+@settings(max_examples=200)
+@given(st.lists(st.lists(_OPERATION, max_size=10), max_size=4))
+def test_no_numbering_loses_an_event(numberings: list[list[tuple[str, object]]]) -> None:
+    play = Play(Session())
+    for numbering, operations in enumerate(numberings):
+        play.do(operations, numbering)
+    play.end()
+    assert set(play.delivered) == set(play.took)
+    assert not Counter(play.delivered) - Counter(play.took)
+
+
+@st.composite
+def cut_histories(draw: st.DrawFn) -> tuple[int, list[tuple[int, list[int]]]]:
+    """How many events there are, and connections: how much each gives, cut into which reads."""
+    total = draw(st.integers(1, 60))
+    connections = draw(
+        st.lists(
+            st.tuples(st.integers(0, 30), st.lists(st.integers(1, 7), min_size=1, max_size=3)),
+            max_size=8,
+        )
+    )
+    return total, connections
+
+
+def reads(batch: list[bytes], sizes: list[int]) -> Iterator[list[bytes]]:
+    """The batch in pieces of these sizes, in turn."""
+    at = turn = 0
+    while at < len(batch):
+        size = sizes[turn % len(sizes)]
+        yield batch[at : at + size]
+        at += size
+        turn += 1
+
+
+@settings(max_examples=200)
+@given(cut_histories(), st.integers(0, 3), st.booleans())
+def test_an_honest_service_loses_nothing_through_any_number_of_connections(
+    history: tuple[int, list[tuple[int, list[int]]]], too_early: int, fill_gaps: bool
+) -> None:
+    """Also where it replays a few events more than it was asked for."""
+    total, connections = history
+    session = Session(fill_gaps=fill_gaps)
+    out: list[Delivery] = []
+    now = 0.0
+    for size, sizes in [*connections, (total, [5])]:
+        now += 1.0
+        resume_from = session.resume_from
+        session.connected(asked=resume_from is not None, now=now)
+        first = max(0, (resume_from or 0) - too_early)
+        for read in reads(texts(*range(first, min(first + size, total))), sizes):
+            out += session.take(read, now)
+        session.disconnected(now)
+    while (session.resume_from or 0) < total:
+        session.connected(asked=True, now=now)
+        out += session.take(texts(*range(session.resume_from or 0, total)), now)
+    assert merged(out + session.flush()) == [texts(*range(total))]
+    assert session.counts.gaps == session.counts.resets == 0
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.lists(
+            st.one_of(
+                _SEQS.map(text),
+                st.integers(13, 30).map(text),
+                st.sampled_from(
+                    [b"{", b"{}", b'{"seq":3}', b'{"seq":"03"}', b"[]", b"null", b'"seq"']
+                ),
+                st.lists(_SEQS.map(text), max_size=3).map(lambda parts: b"[%s]" % b",".join(parts)),
+                _SEQS.map(lambda seq: text(seq, 1)),
+            ),
+            max_size=8,
+        ),
+        max_size=8,
+    )
+)
+def test_a_batch_means_the_same_as_its_events_one_by_one(batches: list[list[bytes]]) -> None:
+    together, singly = Session(), Session()
+    for session in (together, singly):
+        session.connected(asked=False, now=0.0)
+    for batch in batches:
+        once = together.take(batch, 0.0)
+        assert one_by_one(once) == one_by_one(d for one in batch for d in singly.take([one], 0.0))
+    assert one_by_one(together.flush()) == one_by_one(singly.flush())
+    assert together.counts == singly.counts
+
+
+@pytest.mark.parametrize("distance", [1, 4096, 300_000])
+def test_duplicates_are_known_far_back(distance: int) -> None:
+    session = live(*range(distance + 1))
+    assert session.take(texts(0), 0.0) == []
+    assert session.counts.duplicates == 1
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """Numbers far apart, each of which would need a block of its own."""
+    session = Session(fill_gaps=False)
+    session.connected(asked=False, now=0.0)
+    for seq in range(0, 10**9, 10**6):
+        session.take(texts(seq), 0.0)
+    assert len(session._seen._blocks) <= 129
