@@ -1,10 +1,13 @@
 # What a developer types. Each target sets up what it needs, in .venv, from Python alone.
 
 PYTHON ?= python3
+# What the suite of `make autobahn` runs on; `pyenv install 2.7.18` builds it.
+PYTHON2 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/2.7.*/bin/python2.7) python2.7)
 ARGS ?=
+MINUTES ?= 5
 BIN := .venv/bin
 
-.PHONY: demo test check lint types floors completions clean
+.PHONY: demo test check lint types floors autobahn soak completions clean
 
 demo: .venv/sim  ## the live tail of made-up devices; make demo ARGS="--count 20"
 	@$(BIN)/dsstail demo $(ARGS)
@@ -24,6 +27,14 @@ types: .venv/dev
 floors: .venv/dev  ## does every import point down
 	$(BIN)/lint-imports --no-logo
 
+# The suite's server listens on every address: it gets a network of its own, with nothing but lo.
+autobahn: .venv/dev build/autobahn/bin/wstest  ## conformance to RFC 6455, into docs/conformance.md
+	unshare --net --map-root-user sh -c 'ip link set lo up && exec $(BIN)/python \
+		tests/autobahn/conformance.py build/autobahn docs/conformance.md'
+
+soak: .venv/dev  ## is every event there after many breaks; make soak MINUTES=60 ARGS="--seed 7"
+	$(BIN)/python tests/soak.py --minutes $(MINUTES) $(ARGS)
+
 completions: .venv/sim  ## print the scripts in completions/ anew
 	$(BIN)/dsstail completion bash > completions/dsstail.bash
 	$(BIN)/dsstail completion zsh > completions/dsstail.zsh
@@ -41,3 +52,7 @@ clean:
 	@echo "installing dsstail[$*] into .venv" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
 	@touch $@
+
+build/autobahn/bin/wstest:
+	PYTHONUSERBASE=$(CURDIR)/build/autobahn $(PYTHON2) -m pip install --quiet --user --no-warn-script-location \
+		autobahntestsuite==25.10.1

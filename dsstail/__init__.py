@@ -10,7 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dsstail.errors import ConfigurationError as ConfigurationError
+    from dsstail.errors import ConnectionFailed as ConnectionFailed
     from dsstail.errors import DsstailError as DsstailError
+    from dsstail.errors import Rejected as Rejected
     from dsstail.messages import Event as Event
     from dsstail.stream import StreamSettings as StreamSettings
     from dsstail.stream import open_stream as open_stream
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ConfigurationError": "dsstail.errors",
+    "ConnectionFailed": "dsstail.errors",
     "DsstailError": "dsstail.errors",
+    "Rejected": "dsstail.errors",
     "Event": "dsstail.messages",
     "StreamSettings": "dsstail.stream",
     "open_stream": "dsstail.stream",
@@ -30,3 +36,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'dsstail' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOMES, "__version__"])

@@ -5,19 +5,22 @@ It is added to an event's text and taken off again without touching the rest of 
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 
 _NAME = b'"_dsstail":'
 _MEMBER = re.compile(
-    _NAME + rb'\{"stream":"([A-Za-z0-9._-]+)"(?:,"received_at":"[0-9T:.-]+Z")?\}\}[ \t\r]*\Z'
+    _NAME + rb'\{"stream":("(?:[^"\\]|\\.)*+")(?:,"received_at":"([0-9T:.-]+Z)")?\}\}[ \t\r]*\Z'
 )
 
 
 def annotated(texts: list[bytes], stream: str, received_at: float | None) -> list[bytes]:
     """Events' texts with the member added: the stream's name, and the time unless it is None."""
-    time = "" if received_at is None else f',"received_at":"{instant(received_at)}"'
-    member = f'"_dsstail":{{"stream":"{stream}"{time}}}}}'.encode()
+    about = {"stream": stream}
+    if received_at is not None:
+        about["received_at"] = instant(received_at)
+    member = _NAME + json.dumps(about, separators=(",", ":")).encode() + b"}"
     return [
         text[:-1] + b"," + member if text.endswith(b"}}") else _with_last(text, member)
         for text in texts
@@ -26,11 +29,18 @@ def annotated(texts: list[bytes], stream: str, received_at: float | None) -> lis
 
 def unannotated(line: bytes) -> tuple[bytes, str | None]:
     """The event's own text, and the name of the stream that the member tells, if it is there."""
+    return told_apart(line)[:2]
+
+
+def told_apart(line: bytes) -> tuple[bytes, str | None, float | None]:
+    """`unannotated`, and the time of receipt in seconds since the epoch, if the member tells it."""
     at = line.rfind(_NAME)
     member = _MEMBER.match(line, at) if at > 0 else None
     if member is None:
-        return line, None
-    return line[:at].removesuffix(b",") + b"}", member[1].decode()
+        return line, None, None
+    text = line[:at].removesuffix(b",") + b"}"
+    received_at = None if member[2] is None else _seconds(member[2].decode())
+    return text, json.loads(member[1]), received_at
 
 
 def instant(seconds: float) -> str:
@@ -43,3 +53,10 @@ def _with_last(text: bytes, member: bytes) -> bytes:
     others = text.rstrip(b" \t\r\n")[:-1]
     comma = b"" if others.rstrip(b" \t\r\n") == b"{" else b","
     return others + comma + member
+
+
+def _seconds(instant: str) -> float | None:
+    try:
+        return datetime.fromisoformat(instant).timestamp()
+    except (ValueError, OverflowError):
+        return None

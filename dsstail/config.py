@@ -1,7 +1,7 @@
-"""Settings: the command line before the environment before defaults, checked and frozen.
+"""Settings: the command line before the environment before the profile before defaults.
 
 Options come as text under their long names, with `_` for `-`, and None where they were not given.
-What does not work raises ConfigurationError, which names the option or the variable.
+What does not work raises ConfigurationError, which names the option, the variable or the setting.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from dsstail import domains, keys
 from dsstail.errors import ConfigurationError
 from dsstail.keys import StreamKey
+from dsstail.profiles import NO_PROFILE, Profile
 
 Parsed = TypeVar("Parsed")
 Default = TypeVar("Default")
@@ -86,52 +87,73 @@ class TailSettings:
     stopping: Stopping
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What one setting comes to, and who says so: `flag`, DSSTAIL_…, `profile NAME`, `default`."""
+
+    name: str
+    value: str | Path | float | bool | tuple[str, ...] | None
+    origin: str
+
+
 def connecting(
-    options: Mapping[str, Any], environment: Mapping[str, str], warn: Callable[[str], None]
+    options: Mapping[str, Any],
+    environment: Mapping[str, str],
+    profile: Profile,
+    warn: Callable[[str], None],
+    *,
+    ask: bool = True,
 ) -> Connecting:
     """The connection's settings; where no source has a key, the user is asked for one.
 
-    `warn` is told what the user should know and stops nothing.
+    Not so without `ask`: then there may be no keys. `warn` is told what the user should know and
+    stops nothing.
     """
-    given = Given(options, environment)
-    client_type = given.value("client_type", _one_of(domains.CLIENT_TYPES), "cloud")
+    given = Given(options, environment, profile)
+    client_type = _client_type(given)
     from_seq, to_seq = _window(given)
     settings = Connecting(
-        url=_url(given, client_type),
+        url=_url(given),
         ca_file=given.value("ca_file", Path, None),
         from_seq=from_seq,
         to_seq=to_seq,
         reconnect=given.switch("reconnect", "no_reconnect", default=True),
         retry_for=given.value("retry_for", duration, None),
-        idle_timeout=given.value("idle_timeout", _positive(duration), 75.0),
+        idle_timeout=given.value("idle_timeout", positive(duration), 75.0),
         fill_gaps=given.switch("fill_gaps", "no_fill_gaps", default=client_type != "mobile"),
-        max_message_size=given.value("max_message_size", _positive(size), 16 << 20),
+        max_message_size=given.value("max_message_size", positive(size), 16 << 20),
         strict=given.switch("strict", default=False),
         save_malformed=given.value("save_malformed", Path, None),
         # The keys come last: nobody should type one only to learn of a mistyped option.
-        keys=_keys(given, warn),
+        keys=_keys(given, warn, ask=ask),
     )
     if from_seq is not None and len(settings.keys) > 1:
         raise ConfigurationError("--from-seq replays one stream: give it one key.")
     return settings
 
 
-def filtering(options: Mapping[str, Any]) -> Filtering:
-    """The filters as they were given."""
+def filtering(options: Mapping[str, Any], profile: Profile = NO_PROFILE) -> Filtering:
+    """The filters as they were given; each option takes the place of the profile's."""
+    given = _unvaried(options, profile)
     return Filtering(
-        dsns=tuple(options.get("dsn") or ()),
-        event_types=tuple(options.get("event_type") or ()),
-        properties=tuple(options.get("property") or ()),
-        oem_models=tuple(options.get("oem_model") or ()),
+        dsns=given.list("dsn"),
+        event_types=given.list("event_type"),
+        properties=given.list("property"),
+        oem_models=given.list("oem_model"),
     )
 
 
-def showing(options: Mapping[str, Any], environment: Mapping[str, str], stdout: TextIO) -> Showing:
+def showing(
+    options: Mapping[str, Any],
+    environment: Mapping[str, str],
+    stdout: TextIO,
+    profile: Profile = NO_PROFILE,
+) -> Showing:
     """How to print on `stdout`; unasked, a terminal gets colored text, and anything else JSON."""
-    given = Given(options, environment={})
+    given = _unvaried(options, profile)
     return Showing(
-        output=given.value("output", _one_of(OUTPUTS), "text" if stdout.isatty() else "json"),
-        color=colored(given.value("color", _one_of(COLORS), "auto"), environment, stdout),
+        output=given.value("output", one_of(OUTPUTS), "text" if stdout.isatty() else "json"),
+        color=colored(given.value("color", one_of(COLORS), "auto"), environment, stdout),
         utc=given.switch("utc", default=False),
         quiet=given.switch("quiet", default=False),
         verbosity=options.get("verbose") or 0,
@@ -143,9 +165,77 @@ def stopping(options: Mapping[str, Any]) -> Stopping:
     """When to stop unasked, if at all."""
     given = Given(options, environment={})
     return Stopping(
-        count=given.value("count", _positive(whole_number), None),
-        duration=given.value("duration", _positive(duration), None),
+        count=given.value("count", positive(whole_number), None),
+        duration=given.value("duration", positive(duration), None),
     )
+
+
+def effective(
+    options: Mapping[str, Any],
+    environment: Mapping[str, str],
+    profile: Profile,
+    stdout: TextIO,
+    warn: Callable[[str], None],
+) -> list[Setting]:
+    """All that a profile can say, as it is for a tail with these options. Keys are masked.
+
+    Times are seconds, sizes bytes. Nobody is asked for a key.
+    """
+    given = Given(options, environment, profile)
+    unvaried = _unvaried(options, profile)
+    tail = connecting(options, environment, profile, warn, ask=False)
+    shown = showing(options, environment, stdout, profile)
+    place = _place(given)
+    connection: dict[str, Any] = {
+        **({"region": place.region, "deployment": place.deployment} if place else {}),
+        "client_type": _client_type(given),
+        "url": tail.url,
+        "keys": tuple(f"{key.name}={keys.masked(key.key)}" for key in tail.keys),
+        **{name: getattr(tail, name) for name in _CONNECTION},
+        "allow_plaintext": given.switch("allow_plaintext", default=False),
+    }
+    others = {
+        **{name: unvaried.list(name) for name in _FILTERS},
+        "output": shown.output,
+        "color": unvaried.value("color", one_of(COLORS), "auto"),
+        "utc": shown.utc,
+        "annotate": shown.annotate,
+        "quiet": shown.quiet,
+    }
+    origins = {name: given.origin(*_DECIDED_BY.get(name, [name])) for name in connection}
+    origins |= {name: unvaried.origin(name) for name in others}
+    if tail.keys and origins["keys"] == "default":
+        origins["keys"] = f"profile {profile.name}"
+    return [Setting(name, value, origins[name]) for name, value in (connection | others).items()]
+
+
+_CONNECTION = (
+    "ca_file",
+    "reconnect",
+    "retry_for",
+    "idle_timeout",
+    "fill_gaps",
+    "max_message_size",
+    "strict",
+    "save_malformed",
+)
+_FILTERS = ("dsn", "event_type", "property", "oem_model")
+_PLACE = ("region", "field", "dev", "deployment", "client_type")
+_DECIDED_BY = {
+    "deployment": ("field", "dev", "deployment"),
+    "url": ("url", *_PLACE),
+    "keys": ("key", "key_file"),
+    "reconnect": ("reconnect", "no_reconnect"),
+    "fill_gaps": ("fill_gaps", "no_fill_gaps"),
+}
+"""Where not only the option or the variable of the same name decides."""
+
+
+def _unvaried(options: Mapping[str, Any], profile: Profile) -> Given:
+    """Filters and output, which have no variables; `--verbose` speaks against `--quiet`."""
+    if options.get("verbose") and options.get("quiet") is None:
+        options = {**options, "quiet": False}
+    return Given(options, {}, profile)
 
 
 def colored(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool:
@@ -201,12 +291,32 @@ def size(text: str) -> int:
     return int(float(quantity[1]) * _BYTES[quantity[2].lower()])
 
 
-class Given:
-    """What the user asked for, by option name: the command line before `DSSTAIL_…` variables."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Said:
+    """One thing that the user asked for; it may be a key."""
 
-    def __init__(self, options: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    name: str
+    what: Any
+    origin: str
+    place: str
+    """The option, the variable or the setting, for messages."""
+
+
+class Given:
+    """What the user asked for, by option name.
+
+    The command line comes before `DSSTAIL_…` variables, and these before the profile.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        environment: Mapping[str, str],
+        profile: Profile = NO_PROFILE,
+    ) -> None:
         self._options = options
         self._environment = environment
+        self.profile = profile
 
     def option(self, name: str) -> Any:
         """What the command line says, None where it says nothing."""
@@ -216,19 +326,41 @@ class Given:
         """What the environment says; an empty variable says nothing."""
         return self._environment.get(_variable(name)) or None
 
+    def first(self, *names: str) -> Said | None:
+        """The first of these names that is given, and given where it counts most."""
+        for name in names:
+            if (option := self.option(name)) not in (None, []):
+                return Said(name, option, "flag", _flag(name))
+        for name in names:
+            if (text := self.variable(name)) is not None:
+                return Said(name, text, _variable(name), _variable(name))
+        for name in names:
+            if (setting := self.profile.settings.get(name)) is not None:
+                origin, place = f"profile {self.profile.name}", f"{self.profile.place} {name}"
+                return Said(name, setting, origin, place)
+        return None
+
+    def origin(self, *names: str) -> str:
+        """Who decides on what these names are about."""
+        said = self.first(*names)
+        return said.origin if said else "default"
+
     def value(
         self, name: str, parse: Callable[[str], Parsed], default: Default
     ) -> Parsed | Default:
         """The option as `parse` reads it, whose ValueError tells what is wrong."""
-        option = self.option(name)
-        text = self.variable(name) if option is None else str(option)
-        if text is None:
+        said = self.first(name)
+        if said is None:
             return default
         try:
-            return parse(text)
+            return parse(str(said.what))
         except ValueError as error:
-            origin = _variable(name) if option is None else _flag(name)
-            raise ConfigurationError(f"{origin}: {error}.") from None
+            raise ConfigurationError(f"{said.place}: {error}.") from None
+
+    def list(self, name: str) -> tuple[str, ...]:
+        """All values of an option that can be repeated."""
+        said = self.first(name)
+        return tuple(said.what) if said else ()
 
     def switch(self, name: str, opposite: str | None = None, *, default: Default) -> bool | Default:
         """A flag; in the environment it goes by its own name or by that of its opposite."""
@@ -239,9 +371,10 @@ class Given:
         off = self._yes(opposite) if opposite else None
         if opposite and on is not None and on == off:
             raise ConfigurationError(f"{_variable(name)} contradicts {_variable(opposite)}.")
-        if on is None and off is None:
-            return default
-        return on if on is not None else not off
+        if on is not None or off is not None:
+            return on if on is not None else not off
+        setting: bool | None = self.profile.settings.get(name)
+        return default if setting is None else setting
 
     def _yes(self, name: str) -> bool | None:
         text = self.variable(name)
@@ -262,7 +395,9 @@ def _variable(name: str) -> str:
     return "DSSTAIL_" + name.upper()
 
 
-def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+def one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    """Reads one of a few words."""
+
     def parse(text: str) -> str:
         if text not in choices:
             raise ValueError(f'"{text}" is none of {", ".join(choices)}')
@@ -271,7 +406,9 @@ def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     return parse
 
 
-def _positive(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
+def positive(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
+    """Reads what `parse` does, and it must be more than 0."""
+
     def parse_positive(text: str) -> Parsed:
         value = parse(text)
         if not value:
@@ -281,21 +418,32 @@ def _positive(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
     return parse_positive
 
 
-def _url(given: Given, client_type: str) -> str:
-    """The URL that was given, else that of the place.
+def _url(given: Given) -> str:
+    """The URL that was given, else that of the place."""
+    place = _place(given)
+    if place is not None:
+        return place.stream_url
+    url = given.value("url", _stream_url, "")
+    _check_plaintext(url, allowed=given.switch("allow_plaintext", default=False))
+    return url
 
-    A place on the command line counts for more than a URL in the environment.
-    """
-    places = [given.option(name) for name in ("region", "field", "client_type")]
-    if given.option("url") is not None or places == [None, None, None]:
-        url = given.value("url", _stream_url, None)
-        if url is not None:
-            _check_plaintext(url, allowed=given.switch("allow_plaintext", default=False))
-            return url
+
+def _place(given: Given) -> domains.Place | None:
+    """The place that was given; none where a URL is, and no place where that counts for more."""
+    said = given.first("url", *_PLACE)
+    if said is not None and said.name == "url":
+        return None
     field = given.switch("field", "dev", default=None)
-    deployment = None if field is None else "field" if field else "dev"
-    region = given.value("region", _one_of(domains.REGIONS), "us")
-    return domains.resolve(region, deployment, client_type).stream_url
+    if field is None:
+        deployment = given.value("deployment", one_of(("field", "dev")), None)
+    else:
+        deployment = "field" if field else "dev"
+    region = given.value("region", one_of(domains.REGIONS), "us")
+    return domains.resolve(region, deployment, _client_type(given))
+
+
+def _client_type(given: Given) -> str:
+    return given.value("client_type", one_of(domains.CLIENT_TYPES), "cloud")
 
 
 _OURS = {"stream_key", "seq_start", "seq_end"}
@@ -348,8 +496,8 @@ def _window(given: Given) -> tuple[int | None, int | None]:
     return first, last
 
 
-def _keys(given: Given, warn: Callable[[str], None]) -> tuple[StreamKey, ...]:
-    """The keys of the command line, else of the environment, else typed at a hidden prompt."""
+def _keys(given: Given, warn: Callable[[str], None], *, ask: bool) -> tuple[StreamKey, ...]:
+    """The keys of the command line, the environment or the profile, else typed at a prompt."""
     sources = [keys.Source("--key", text) for text in given.option("key") or ()]
     if (path := given.option("key_file")) is not None:
         sources += keys.from_file("--key-file", str(path), warn)
@@ -357,6 +505,9 @@ def _keys(given: Given, warn: Callable[[str], None]) -> tuple[StreamKey, ...]:
         sources = [keys.Source("DSSTAIL_KEY", text)]
     if not sources and (path := given.variable("key_file")):
         sources = keys.from_file("DSSTAIL_KEY_FILE", path, warn)
+    sources = sources or _keys_of(given.profile, warn)
+    if not ask and not sources:
+        return ()
     sources = sources or keys.from_terminal()
     if not sources:
         raise ConfigurationError(
@@ -366,3 +517,14 @@ def _keys(given: Given, warn: Callable[[str], None]) -> tuple[StreamKey, ...]:
     if given.option("key"):
         keys.hide_arguments()
     return found
+
+
+def _keys_of(profile: Profile, warn: Callable[[str], None]) -> list[keys.Source]:
+    """All keys that a profile has, in whichever way."""
+    settings = profile.settings
+    sources = [keys.Source(f"{profile.place} keys", text) for text in settings.get("keys", ())]
+    if path := settings.get("key_file"):
+        sources += keys.from_file(f"{profile.place} key_file", path, warn)
+    if words := settings.get("key_command"):
+        sources += keys.from_command(f"{profile.place} key_command", words)
+    return sources

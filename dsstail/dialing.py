@@ -185,7 +185,8 @@ def open_tunnel(sock: socket.socket, proxy: Proxy, endpoint: Endpoint, deadline:
             head += byte
     except OSError as error:
         raise ConnectionFailed(f"proxy {proxy.endpoint}: {error.strerror or error}") from None
-    status = bytes(head).split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
+    whole = head.endswith(b"\r\n\r\n")
+    status = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2) if whole else []
     if len(status) < 2 or not status[0].startswith("HTTP/") or status[1] != "200":
         answer = " ".join(status[1:]) or "nothing"
         raise ConnectionFailed(f"proxy {proxy.endpoint} answered {answer!r} to CONNECT {endpoint}")

@@ -9,7 +9,7 @@ import queue
 import threading
 from dataclasses import dataclass
 
-from dsstail.messages import WrongLength
+from dsstail.messages import Heartbeat, WrongLength
 from dsstail.session import Delivery
 
 CAPACITY = 64 << 20
@@ -26,6 +26,7 @@ SLOWEST = 16 << 20
 class Connected:
     """A connection is open; it asked for events from `resumed_from` on, if that was known."""
 
+    host: str
     resumed_from: int | None
     again: bool
 
@@ -68,12 +69,24 @@ class Ended:
     error: BaseException | None
 
 
-Status = Connected | Disconnected | Backlogged | NotFilling | NotReplaying | Ended | WrongLength
+Status = (
+    Connected
+    | Disconnected
+    | Backlogged
+    | NotFilling
+    | NotReplaying
+    | Ended
+    | Heartbeat
+    | WrongLength
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one read gave: event texts, or one thing to know. `received_at`: seconds, UTC."""
+    """What one read gave: event texts, or one thing to know.
+
+    `received_at` is in seconds since the epoch, 0 where it is not known.
+    """
 
     stream: str
     received_at: float

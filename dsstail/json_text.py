@@ -32,13 +32,12 @@ _VALUE = re.compile(
     % (_SCALAR, _BLANK, _BLANK, _MEMBER)
 )
 _AFTER = {
-    kind: re.compile(
+    ord(opening): re.compile(
         rb"(?P<next>,%s(?:%s,%s)*+)|(?P<close>(?:%s%s)++)" % (start, _SCALAR, start, end, _BLANK)
     )
-    for kind, start, end in (("array", _BLANK, rb"\]"), ("object", _BLANK + _MEMBER, rb"\}"))
+    for opening, start, end in (("[", _BLANK, rb"\]"), ("{", _BLANK + _MEMBER, rb"\}"))
 }
-_OPENING = {"array": re.compile(rb"\["), "object": re.compile(rb"\{%s%s" % (_BLANK, _MEMBER))}
-_CLOSING = re.compile(rb"[\]}]")
+_OPENING_OBJECT = re.compile(rb"\{%s%s" % (_BLANK, _MEMBER))
 
 # A string that does not end takes the rest, or the search would begin again at each quote in it.
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
@@ -87,12 +86,16 @@ def decode_object(text: bytes) -> dict[str, Any]:
 
 
 def as_lines(texts: list[bytes]) -> bytes:
-    """The texts, one on a line. Their line breaks can only be white space: blanks do as well."""
+    """The texts, one on a line."""
     lines = b"\n".join([*texts, b""])
     if b"\r" in lines or lines.count(b"\n") != len(texts):
-        texts = [text.replace(b"\r", b" ").replace(b"\n", b" ") for text in texts]
-        lines = b"\n".join([*texts, b""])
+        lines = b"\n".join([*map(on_one_line, texts), b""])
     return lines
+
+
+def on_one_line(text: bytes) -> bytes:
+    """The text with its line breaks, which can only be white space in JSON, as blanks."""
+    return text.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
 def elements(array: bytes) -> Iterator[bytes]:
@@ -164,30 +167,24 @@ def _decode_beyond_orjson(text: bytes) -> Any:
 
 def _is_deep_json(text: bytes) -> bool:
     """The grammar of JSON with a stack of our own: depth costs memory and never the process."""
-    runs: list[tuple[str, int]] = []  # what is open: its kind, and how often in a row
+    levels = bytearray()  # what is open: a byte for each array and object
     at = len(text) - len(text.lstrip(b" \t\r\n"))
     wants_value = True
-    while wants_value or runs:
-        token = (_VALUE if wants_value else _AFTER[runs[-1][0]]).match(text, at)
+    while wants_value or levels:
+        token = (_VALUE if wants_value else _AFTER[levels[-1]]).match(text, at)
         if token is None:
             return False
         at = token.end()
-        what = str(token.lastgroup)
-        if what in _OPENING:
-            runs.append((what, len(_OPENING[what].findall(token[0]))))
-        elif what == "close" and not _close(runs, len(_CLOSING.findall(token[0]))):
-            return False
-        wants_value = what in _OPENING or what == "next"
+        what = token.lastgroup
+        if what == "array":
+            levels += b"[" * token[0].count(b"[")
+        elif what == "object":
+            levels += b"{" * sum(1 for _ in _OPENING_OBJECT.finditer(token[0]))
+        elif what == "close":
+            run = token[0]
+            closed = levels[-1:] * (run.count(b"]") + run.count(b"}"))
+            if not levels.endswith(closed):
+                return False
+            del levels[-len(closed) :]
+        wants_value = what in ("array", "object", "next")
     return at == len(text)
-
-
-def _close(runs: list[tuple[str, int]], count: int) -> bool:
-    """Close `count` levels of the innermost kind; False where fewer of it are open."""
-    kind = runs[-1][0]
-    while count and runs and runs[-1][0] == kind:
-        closed = min(count, runs[-1][1])
-        count -= closed
-        depth = runs.pop()[1] - closed
-        if depth:
-            runs.append((kind, depth))
-    return count == 0

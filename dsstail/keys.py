@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from urllib.parse import quote, quote_plus
@@ -74,13 +74,42 @@ def from_file(option: str, path: str, warn: Callable[[str], None]) -> list[Sourc
         raise ConfigurationError(f"{option}: {where} is not text.") from None
     if len(text) > LARGEST_FILE:
         raise ConfigurationError(f"{option}: {where} is too large for a file of keys.")
-    if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
-        warn(f"others can read the keys in {where}. To keep them out: chmod 600 {where}")
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
-    found = [Source(f"{where} line {n}", line) for n, line in lines if line and line[0] != "#"]
+    warn_of_readers(where, mode, warn)
+    found = _lines(where, text)
     if not found:
         raise ConfigurationError(f"{option}: there is no key in {where}.")
     return found
+
+
+def from_command(place: str, words: Sequence[str]) -> list[Source]:
+    """What a command prints on stdout, read as a file is; `place` is the setting that names it.
+
+    No shell runs it, and no error quotes it. It may talk to a terminal on stderr; a stderr that
+    is kept somewhere does not get to see what it says, which might be a key.
+    """
+    import subprocess
+
+    stderr = None if sys.stderr.isatty() else subprocess.DEVNULL
+    try:
+        finished = subprocess.run(words, stdout=subprocess.PIPE, stderr=stderr, check=False)
+        text = finished.stdout.decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"{place}: cannot run it: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{place}: what it prints is not text.") from None
+    if finished.returncode:
+        end = "exit code" if finished.returncode > 0 else "signal"
+        raise ConfigurationError(f"{place}: it failed with {end} {abs(finished.returncode)}.")
+    found = _lines(place, text)
+    if not found:
+        raise ConfigurationError(f"{place}: it prints no key.")
+    return found
+
+
+def warn_of_readers(where: str, mode: int, warn: Callable[[str], None]) -> None:
+    """Tell that others can read the keys in a file, if its `st_mode` lets them."""
+    if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
+        warn(f"others can read the keys in {where}. To keep them out: chmod 600 {where}")
 
 
 def from_terminal() -> list[Source]:
@@ -140,6 +169,11 @@ def hide_arguments() -> None:
 _read: set[str] = set()
 _LIKE_A_KEY = re.compile(r"[0-9A-Fa-f]{32,}")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def _lines(where: str, text: str) -> list[Source]:
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+    return [Source(f"{where} line {n}", line) for n, line in lines if line and line[0] != "#"]
 
 
 def _parse(source: Source) -> tuple[str, str]:

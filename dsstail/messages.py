@@ -237,7 +237,11 @@ def _parse_unit(message: bytes, start: int, found: list[Message]) -> int:
         found.append(Malformed(message[start:], "no LENGTH| at its start"))
         return len(message)
     declared = int(head[1])
+    tried = set()
     for end in _ends(message, head):
+        if end in tried:
+            continue
+        tried.add(end)
         payload = message[head.end() : end]
         read = parse_payload(payload)
         if read is not None:

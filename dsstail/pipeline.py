@@ -15,18 +15,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dsstail import filters, render
 from dsstail.config import Connecting, Showing, Stopping, TailSettings
 from dsstail.errors import OutputError, StrictViolation
+from dsstail.escaping import visible
 from dsstail.handover import Batch, Ended, Handover
 from dsstail.messages import Malformed
-from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
-from dsstail.session import Gap, Reset
+from dsstail.report import INFO, WARNING, Reporter, Totals, counted, describe, write_to_stderr
+from dsstail.session import Counts, Gap, Reset
 from dsstail.stream import Stream, StreamSettings
+
+if TYPE_CHECKING:
+    from dsstail.recording.recorder import RecordingSettings
+    from dsstail.replay import Replaying
 
 FLUSH_LIMIT = 1.2
 """Seconds after a signal in which what the readers still have is written."""
@@ -45,10 +51,48 @@ class Writer(Protocol):
         """Write these events, all of them. Raises OutputError, or OutputClosed to end silently."""
 
     def idle(self) -> None:
-        """Nothing came for a while."""
+        """There is nothing to write now. Called twice a second at least, unless `write` is."""
+
+    def close(self, *, in_haste: bool) -> None:
+        """Finish; nothing is written afterwards. `in_haste`: within a fraction of a second."""
+
+
+class Source(Protocol):
+    """Where events come from: a live stream, or recordings."""
+
+    connections: int
+    """How many there were so far."""
+
+    @property
+    def counts(self) -> Counts: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        """Ask for the end, which is told by `Ended`. Safe in a signal handler."""
+
+
+class Supply(Protocol):
+    """Hands over what sources give, like `Handover`."""
+
+    def take(self, timeout: float) -> Batch | None: ...
+
+    def done(self, batch: Batch) -> None: ...
+
+    def wake(self) -> None: ...
+
+
+class Observer(Protocol):
+    """Tells on stderr how it stands."""
+
+    def tick(self, events: int) -> None:
+        """So many events were written so far."""
+
+    def note(self, batch: Batch) -> None:
+        """Take in what happened to a source."""
 
     def close(self) -> None:
-        """Finish; nothing is written afterwards."""
+        """Leave nothing behind on a terminal."""
 
 
 class OutputClosed(Exception):
@@ -61,16 +105,85 @@ def tail(settings: TailSettings) -> int:
     Raises DsstailError: what makes going on impossible.
     """
     handover = Handover()
-    names = tuple(key.name for key in settings.connecting.keys)
-    streams = [
-        Stream(settings.connecting.url, key, handover, stream_settings(settings.connecting))
-        for key in settings.connecting.keys
-    ]
-    reporter = Reporter(
+    keys = settings.connecting.keys
+    of_all = stream_settings(settings.connecting)
+    streams = [Stream(settings.connecting.url, key, handover, of_all) for key in keys]
+    printer = Printer(settings.showing, tuple(key.name for key in keys))
+    return _flow(settings, streams, handover, printer, _reporter(settings)).run()
+
+
+def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -> int:
+    """Append the events of every stream to a recording, from where that ends; the exit code.
+
+    With `tee` they are shown, too. Raises DsstailError: what makes going on impossible.
+    """
+    from dsstail.progress import Progress
+    from dsstail.recording.recorder import Recorder
+
+    handover = Handover()
+    reporter = _reporter(settings)
+    keys = settings.connecting.keys
+    names = tuple(key.name for key in keys)
+    recorder = Recorder(recording, names, lambda text: reporter.line(WARNING, visible(text)))
+    streams = []
+    for key in keys:
+        of_one = stream_settings(settings.connecting)
+        of_one = replace(of_one, known=recorder.known(key.name))
+        if of_one.from_seq is None and (last := recorder.last(key.name)) is not None:
+            of_one = replace(of_one, from_seq=last + 1)
+        streams.append(Stream(settings.connecting.url, key, handover, of_one))
+    writer = Tee(recorder, Printer(settings.showing, names)) if tee else recorder
+    events_on_terminal = tee and sys.stdout is not None and sys.stdout.isatty()
+    progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
+    code = _flow(settings, streams, handover, writer, reporter, progress).run()
+    for name, end in recorder.places:
+        reporter.line(INFO, visible(f"{name} ends with {end}" if end else f"{name}"))
+    return code
+
+
+def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: bool) -> int:
+    """Show what recordings hold, and what comes to them if they are followed; the exit code.
+
+    Raises DsstailError: what makes going on impossible.
+    """
+    from dsstail.gauge import Gauge
+    from dsstail.replay import Replay
+
+    reporter = Reporter(quiet=showing.quiet, verbosity=showing.verbosity)
+    replay = Replay(replaying)
+    return Flow(
+        [replay],
+        replay,
+        RecordingPrinter(replace(showing, annotate=False)),
+        filters.build(),  # the replay selects
+        reporter,
+        stopping,
+        strict=strict,
+        progress=Gauge(reporter, replay),
+        summary=_skipped,
+    ).run()
+
+
+def _skipped(totals: Totals, seconds: float) -> str:
+    return f"{counted(totals.malformed, 'damaged place')} skipped" if totals.malformed else ""
+
+
+def _reporter(settings: TailSettings) -> Reporter:
+    return Reporter(
         quiet=settings.showing.quiet,
         verbosity=settings.showing.verbosity,
-        name_streams=len(names) > 1,
+        name_streams=len(settings.connecting.keys) > 1,
     )
+
+
+def _flow(
+    settings: TailSettings,
+    streams: list[Stream],
+    handover: Handover,
+    writer: Writer,
+    reporter: Reporter,
+    progress: Observer | None = None,
+) -> Flow:
     filtering = settings.filtering
     selection = filters.build(
         filtering.dsns, filtering.event_types, filtering.properties, filtering.oem_models
@@ -79,13 +192,14 @@ def tail(settings: TailSettings) -> int:
     return Flow(
         streams,
         handover,
-        Printer(settings.showing, names),
+        writer,
         selection,
         reporter,
         settings.stopping,
         strict=settings.connecting.strict,
         malformed=MalformedFile(kept) if kept else None,
-    ).run()
+        progress=progress,
+    )
 
 
 def stream_settings(connecting: Connecting) -> StreamSettings:
@@ -136,8 +250,48 @@ class Printer:
             if any(state & select.POLLERR for _, state in poll.poll(0)):
                 raise OutputClosed
 
-    def close(self) -> None:
+    def close(self, *, in_haste: bool) -> None:
         """Nothing is held back."""
+
+
+class RecordingPrinter(Printer):
+    """A Printer that learns the names of the streams from the events."""
+
+    MOST_STREAMS = 100
+
+    def __init__(self, showing: Showing) -> None:
+        super().__init__(showing, ())
+        self._showing = showing
+        self._names: tuple[str, ...] = ()
+
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
+        known = stream in self._names or len(self._names) >= self.MOST_STREAMS
+        if stream and not known and self._showing.output == "text":
+            self._names += (stream,)
+            super().__init__(self._showing, self._names)
+        super().write(texts, stream, received_at)
+
+
+class Tee:
+    """Records events, and shows them as long as somebody looks."""
+
+    def __init__(self, recorder: Writer, printer: Writer) -> None:
+        self._recorder = recorder
+        self._printer: Writer | None = printer
+
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
+        self._recorder.write(texts, stream, received_at)
+        if self._printer is not None:
+            try:
+                self._printer.write(texts, stream, received_at)
+            except OutputClosed:
+                self._printer = None
+
+    def idle(self) -> None:
+        self._recorder.idle()
+
+    def close(self, *, in_haste: bool) -> None:
+        self._recorder.close(in_haste=in_haste)
 
 
 class Flow:
@@ -145,8 +299,8 @@ class Flow:
 
     def __init__(
         self,
-        streams: list[Stream],
-        handover: Handover,
+        streams: Sequence[Source],
+        handover: Supply,
         writer: Writer,
         selection: filters.Filter,
         reporter: Reporter,
@@ -154,6 +308,8 @@ class Flow:
         *,
         strict: bool = False,
         malformed: MalformedFile | None = None,
+        progress: Observer | None = None,
+        summary: Callable[[Totals, float], str] = Totals.told,
     ) -> None:
         self._streams = streams
         self._handover = handover
@@ -163,6 +319,8 @@ class Flow:
         self._stopping = stopping
         self._strict = strict
         self._malformed = malformed
+        self._progress = progress
+        self._summary = summary
         self._started = time.monotonic()
         self._end_at = float("inf")
         if stopping.duration is not None:
@@ -183,12 +341,15 @@ class Flow:
                 try:
                     self._drain()
                 finally:
-                    self._writer.close()
+                    self._writer.close(in_haste=self._signalled)
             except OutputClosed:
                 return 0
             finally:
                 self._stop_streams()
-            self._summarize()
+                if self._progress is not None:
+                    self._progress.close()
+            if self._failure is None or any(stream.connections for stream in self._streams):
+                self._summarize()
         if self._failure is not None and not self._signalled:
             raise self._failure
         return 0
@@ -196,7 +357,7 @@ class Flow:
     @property
     def totals(self) -> Totals:
         """What happened so far."""
-        counts = [stream.session.counts for stream in self._streams]
+        counts = [stream.counts for stream in self._streams]
         return Totals(
             received=self._received,
             shown=self._shown,
@@ -216,6 +377,8 @@ class Flow:
                 self._end_at = now + FLUSH_LIMIT
             elif now >= self._end_at:
                 return
+            if self._progress is not None:
+                self._progress.tick(self._shown)
             batch = self._handover.take(min(max(self._end_at - now, 0.0), TICK))
             if batch is None:
                 self._writer.idle()
@@ -229,19 +392,24 @@ class Flow:
 
     def _write(self, batch: Batch, texts: list[bytes]) -> bool:
         """Write those events that are wanted; True when that was the last one wanted."""
+        wanted = texts if self._selection.everything else self._selection.select(texts)
+        if self._stopping.count is not None and len(wanted) > self._stopping.count - self._shown:
+            wanted = wanted[: self._stopping.count - self._shown]
+            texts = texts[: texts.index(wanted[-1]) + 1]
         self._received += len(texts)
-        if not self._selection.everything:
-            texts = self._selection.select(texts)
-        if self._stopping.count is not None:
-            texts = texts[: self._stopping.count - self._shown]
-        if texts:
-            self._writer.write(texts, batch.stream, batch.received_at)
-            self._shown += len(texts)
+        if wanted:
+            self._writer.write(wanted, batch.stream, batch.received_at)
+            self._shown += len(wanted)
+        else:
+            self._writer.idle()
         return self._shown == self._stopping.count
 
     def _note(self, batch: Batch) -> None:
         """Tell what happened to a stream, and end with it where that is due."""
         content = batch.content
+        self._writer.idle()
+        if self._progress is not None:
+            self._progress.note(batch)
         if isinstance(content, Ended):
             self._running -= 1
             self._failure = self._failure or content.error
@@ -259,7 +427,8 @@ class Flow:
             stream.stop()
 
     def _summarize(self) -> None:
-        self._reporter.line(INFO, self.totals.told(time.monotonic() - self._started))
+        if text := self._summary(self.totals, time.monotonic() - self._started):
+            self._reporter.line(INFO, text)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -295,7 +464,8 @@ class Flow:
 
     def _leave(self) -> None:
         """End the process from another thread, because the main one is stuck in a write."""
-        told = f"{self.totals.told(time.monotonic() - self._started)}; the output was stuck\n"
+        told = self._summary(self.totals, time.monotonic() - self._started)
+        told = f"{told}; the output was stuck\n" if told else "the output was stuck\n"
         with contextlib.suppress(OSError, ValueError):
             if select.select([], [2], [], 0)[1]:
                 write_to_stderr(told)

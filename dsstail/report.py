@@ -19,15 +19,19 @@ from dsstail.handover import (
     NotReplaying,
     Status,
 )
-from dsstail.messages import Malformed, WrongLength
+from dsstail.keys import concealed
+from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery, Filled, Gap, Holes, Reset
 
-ERROR, WARNING, INFO, DEBUG = range(4)
+ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
 
 BURST = 5
 """Lines of one kind that are told within `BURST_SECONDS`; the others are counted."""
 
 BURST_SECONDS = 10.0
+
+SAMPLE = 4096
+"""Bytes of a malformed message that are looked at for its report."""
 
 
 @dataclass(slots=True)
@@ -48,15 +52,15 @@ class Totals:
         >>> Totals(received=12, shown=12, gaps=1, missing=9).told(63)
         '12 events, 0 reconnects, 1 gap (9 events missing), 0 malformed in 1 min 3 s'
         """
-        events = _counted(self.received, "event")
+        events = counted(self.received, "event")
         if self.shown != self.received:
             events = f"{self.shown} of {events}"
-        gaps = _counted(self.gaps, "gap")
+        gaps = counted(self.gaps, "gap")
         if self.gaps:
-            gaps += f" ({_counted(self.missing, 'event')} missing)"
-        resets = f", {_counted(self.resets, 'reset')}" if self.resets else ""
+            gaps += f" ({counted(self.missing, 'event')} missing)"
+        resets = f", {counted(self.resets, 'reset')}" if self.resets else ""
         return (
-            f"{events}, {_counted(self.reconnects, 'reconnect')}, {gaps}{resets}, "
+            f"{events}, {counted(self.reconnects, 'reconnect')}, {gaps}{resets}, "
             f"{self.malformed} malformed in {spoken(seconds)}"
         )
 
@@ -65,10 +69,11 @@ class Reporter:
     """Writes to stderr what is worth it: errors only when `quiet`, more with each `verbosity`."""
 
     def __init__(self, *, quiet: bool = False, verbosity: int = 0, name_streams: bool = False):
-        self._level = ERROR if quiet else INFO + min(verbosity, 1)
+        self._level = ERROR if quiet else INFO + min(verbosity, 2)
         self._name_streams = name_streams
         self._bursts: dict[str, tuple[float, int]] = {}
         self._untold: Counter[str] = Counter()
+        self._erase = ""
 
     def tell(self, batch: Batch) -> None:
         """Report what happened to a stream, unless much of the same kind was just reported."""
@@ -88,7 +93,14 @@ class Reporter:
         """Write one line; text from outside has to be escaped already."""
         if level <= self._level:
             prefix = {ERROR: "error: ", WARNING: "warning: "}.get(level, "")
-            write_to_stderr(f"{prefix}{text}\n")
+            write_to_stderr(f"{self._erase}{prefix}{concealed(text)}\n")
+            self._erase = ""
+
+    def status(self, text: str) -> None:
+        """Show a line on a terminal whose place the next status or line takes; none if empty."""
+        if self._level >= INFO and (text or self._erase):
+            write_to_stderr(f"\r{text}\x1b[K")
+            self._erase = "\r\x1b[K" if text else ""
 
     def _allows(self, kind: str) -> bool:
         now = time.monotonic()
@@ -104,17 +116,19 @@ class Reporter:
 def describe(content: Delivery | Status) -> tuple[int, str]:
     """How much something matters, and one line about it that is safe on a terminal."""
     match content:
-        case Connected(resumed_from, again):
+        case Connected(host, resumed_from, again):
             asking = "" if resumed_from is None else f", asking for seq {resumed_from} and on"
-            return INFO, f"connected{' again' if again else ''}{asking}"
+            return INFO, f"connected {'again ' if again else ''}to {host}{asking}"
+        case Heartbeat():
+            return TRACE, "heartbeat answered"
         case Disconnected(reason, attempt, pause, last):
             resuming = "" if last is None else f", resuming after seq {last}"
             return WARNING, f"{visible(reason)}; retry {attempt} in {pause:.1f} s{resuming}"
         case Gap(first, last):
             return WARNING, f"gap: seq {_range(first, last)} did not come back"
         case Filled(first, last, late):
-            how = "came late, after they were missed" if late else "were missing and came back"
-            return (DEBUG if late else INFO), f"seq {_range(first, last)} {how}"
+            how = "late, after being missed" if late else "into its place"
+            return (DEBUG if late else INFO), f"seq {_range(first, last)} came back {how}"
         case Reset(before, after):
             return WARNING, f"reset: after seq {before} the numbers go on from {after}"
         case Holes():
@@ -122,7 +136,8 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
                 "the service's numbers have holes; from here on they are counted, not reported"
             )
         case Malformed(raw, reason):
-            return WARNING, f"malformed ({reason}): {shortened(raw)}"
+            seen = concealed(raw[:SAMPLE].decode(errors="backslashreplace"))
+            return WARNING, f"malformed ({reason}): {shortened(seen.encode())}"
         case WrongLength(declared, actual):
             return WARNING, (
                 f"an event's length is given as {declared} and is {actual}; "
@@ -166,11 +181,22 @@ def spoken(seconds: float) -> str:
     return f"{minutes} min {whole} s" if minutes else f"{whole} s"
 
 
-def _counted(count: int, noun: str) -> str:
+def spoken_size(size: int) -> str:
+    """A number of bytes for people: `999 B`, `1.2 MB`, `34 GB`."""
+    amount, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 999.5:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 event`, `2 events`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _range(first: int, last: int) -> str:
     """`5 (1 event)` or `5–9 (5 events)`."""
     numbers = f"{first}" if first == last else f"{first}–{last}"
-    return f"{numbers} ({_counted(last - first + 1, 'event')})"
+    return f"{numbers} ({counted(last - first + 1, 'event')})"

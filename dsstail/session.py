@@ -40,7 +40,10 @@ DISORDER = 5
 """A live connection may mix up neighbours; a number this far back belongs where it came."""
 
 HOLES_AFTER = 3
-"""Gaps in a row of which nothing comes back: then the numbers are taken to have holes."""
+"""Gaps in a row that were asked for in vain: then the numbers are taken to have holes."""
+
+HOLES_UNASKED = 10
+"""The same for gaps that were not asked for, which are weaker evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,10 @@ class Counts:
 class Session:
     """Puts the events of one subscription in order, through any number of connections.
 
-    `resume_after` is the last number that an earlier run has; `known` are its last events, by
-    which duplicates are told. With `fill_gaps`, a gap inside a live stream is offered by
-    `wanted` for a replay by a second connection, and later events wait for it.
+    `resume_after` is the last number that an earlier run has; `known` are its last events, each
+    on one line and without blanks around it, by which duplicates are told. With `fill_gaps`, a
+    gap inside a live stream is offered by `wanted` for a replay by a second connection, and later
+    events wait for it.
     """
 
     def __init__(
@@ -300,7 +304,7 @@ class Session:
         if self._last is None:
             self._start, self._last = seq, seq - 1
         seen = self._seen.fingerprint(seq)
-        if seen == hash(text) or self._early.get(seq) == text:
+        if self._early.get(seq) == text or (seen and seen in (hash(text), hash(_recorded(text)))):
             self.counts.duplicates += 1
             if seq == self._last + 1:
                 self._last = seq
@@ -414,20 +418,25 @@ class Session:
         self.counts.gaps += 1
         self.counts.missing += missing.count
         self._seen.forget(missing.first, missing.last)
-        if missing.last > self._asked_to and self._unasked is None and self.fill_gaps:
+        asked = missing.last <= self._asked_to
+        if not asked and self._unasked is None and self.fill_gaps:
             self._unasked = missing.first
-        explained = self._holes.explain(missing)
-        if not explained:
+        if not self._holes.explain(missing):
             self._out.append(missing)
-        if not self._answers_request and self._holes.learn(missing):
+        if not self._answers_request and self._holes.learn(missing, asked=asked):
             self._out.append(Holes())
+
+
+def _recorded(text: bytes) -> bytes:
+    """An event's text as an earlier run knows it from a recording."""
+    return json_text.on_one_line(text).strip()
 
 
 class _HoleRule:
     """Tells a service whose numbers have holes from one that loses events.
 
-    Holes are many: when `HOLES_AFTER` gaps came close together and nothing of them came back,
-    gaps of that width explain themselves, and only a much wider one is worth a word.
+    Holes are many. When several gaps came close together and nothing of them came back, gaps of
+    that width explain themselves, and only a much wider one is worth a word.
     """
 
     NEAR = 1000  # numbers between two holes that belong to one pattern
@@ -436,22 +445,25 @@ class _HoleRule:
         self._in_a_row = 0
         self._widest = 0
         self._end = 0
+        self._established = False
 
     def explain(self, missing: Gap) -> bool:
-        return self._in_a_row >= HOLES_AFTER and missing.count <= 10 * self._widest
+        return self._established and missing.count <= 10 * self._widest
 
-    def learn(self, missing: Gap) -> bool:
+    def learn(self, missing: Gap, *, asked: bool) -> bool:
         """Take in a gap of which nothing came back; True when that makes it a pattern."""
-        if self._in_a_row < HOLES_AFTER:
-            near = 0 <= missing.first - self._end <= self.NEAR
-            self._in_a_row = self._in_a_row + 1 if near else 1
-            self._widest = max(self._widest if near else 0, missing.count)
-            self._end = missing.last
-            return self._in_a_row == HOLES_AFTER
-        return False
+        if self._established:
+            return False
+        near = 0 <= missing.first - self._end <= self.NEAR
+        self._in_a_row = self._in_a_row + 1 if near else 1
+        self._widest = max(self._widest if near else 0, missing.count)
+        self._end = missing.last
+        self._established = self._in_a_row >= (HOLES_AFTER if asked else HOLES_UNASKED)
+        return self._established
 
     def disprove(self) -> None:
         self._in_a_row = 0
+        self._established = False
 
 
 class _Seen:

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from dsstail import dialing
 from dsstail.connection import Connection, Received, open_connection
-from dsstail.errors import ConnectionFailed, DsstailError, Rejected, Unreadable
+from dsstail.errors import ConfigurationError, ConnectionFailed, DsstailError, Rejected, Unreadable
 from dsstail.handover import (
     Backlogged,
     Batch,
@@ -32,7 +32,7 @@ from dsstail.handover import (
 )
 from dsstail.keys import StreamKey, masked
 from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat, Malformed, WrongLength, parse
-from dsstail.session import HOLD_BYTES, Delivery, Gap, Session
+from dsstail.session import HOLD_BYTES, Counts, Delivery, Gap, Session
 
 POLL = 0.5
 """Seconds after which a silent read looks up: for a stop, and for time that has run out."""
@@ -61,8 +61,11 @@ REPLAY_LIMIT = 10.0
 LONGEST_RETRY_AFTER = 300.0
 """Seconds of a `Retry-After` that are waited at most."""
 
-BLAME = 1.0
-"""A live connection that ends within so many seconds of a second one is taken to end by it."""
+BLAME = 0.3
+"""A live connection that ends within so many seconds of a second one is taken to end by it.
+
+Short, because a network that breaks at random must not look like a service that objects.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Stream:
         url: str,
         key: StreamKey,
         handover: Handover,
-        settings: StreamSettings = StreamSettings(),  # noqa: B008 (frozen)
+        settings: StreamSettings = StreamSettings(),
     ) -> None:
         self.name = key.name
         self.session = Session(
@@ -115,6 +118,11 @@ class Stream:
         self._retries = _Retries(settings)
         self._wrong_length_told = False
         self._beyond_window = False  # an event came from behind the window that was asked for
+
+    @property
+    def counts(self) -> Counts:
+        """What happened so far."""
+        return self.session.counts
 
     def start(self) -> None:
         self._thread.start()
@@ -176,7 +184,7 @@ class Stream:
         self.connections += 1
         self._retries.opened()
         self.session.connected(asked=resume_from is not None, now=time.monotonic())
-        self._put(Connected(resume_from, again=self.connections > 1))
+        self._put(Connected(self._dialer.host, resume_from, again=self.connections > 1))
         return connection
 
     def _pause(self, failure: ConnectionFailed) -> None:
@@ -229,6 +237,7 @@ class Stream:
                 elif isinstance(message, Heartbeat):
                     connection.send(HEARTBEAT_ANSWER)
                     self.heartbeats += 1
+                    self._put(message)
                 elif isinstance(message, Malformed):
                     self._put_all(self.session.take(texts, now))
                     texts = []
@@ -295,8 +304,17 @@ class _Dialer:
         self._key = key
         self._settings = settings
         self._context: ssl.SSLContext | None = None
+        if not url.startswith(("ws://", "wss://")) or not dialing.Endpoint.of(url).host:
+            raise ConfigurationError("the URL of a stream looks like wss://HOST/stream.")
+        if not key.key:
+            raise ConfigurationError("there is no stream key.")
         if dialing.Endpoint.of(url).secure:
             self._context = dialing.trust(settings.ca_file)
+
+    @property
+    def host(self) -> str:
+        """Where the connections go, for a person."""
+        return str(dialing.Endpoint.of(self._url))
 
     def open(self, seq_start: int | None, seq_end: int | None, timeout: float) -> Connection:
         """A connection that asks for `seq_start` to `seq_end`, both inclusive (protocol.md)."""
@@ -446,15 +464,16 @@ def _refuses_replay(rejection: ConnectionFailed, resume_from: int | None) -> boo
 def open_stream(
     url: str,
     key: str,
-    settings: StreamSettings = StreamSettings(),  # noqa: B008 (frozen)
+    settings: StreamSettings = StreamSettings(),
     *,
     on_status: Callable[[Batch], None] | None = None,
 ) -> Iterator[Event]:
     """The events of one subscription, as they come, through any number of connections.
 
     `url` is `wss://DOMAIN/stream`. `on_status` is told what else happens, in its place among the
-    events: connections, gaps, resets, malformed messages. Raises Rejected when the service
-    refuses the key, ConnectionFailed when `settings` end the attempts.
+    events: connections, gaps, resets, malformed messages. Raises ConfigurationError for a URL or
+    a key that cannot work, Rejected when the service refuses the key, ConnectionFailed when
+    `settings` end the attempts; by default they never do.
 
     >>> for event in open_stream("wss://stream.aylanetworks.com/stream", key):
     ...     print(event.dsn, event.value)

@@ -13,7 +13,6 @@ from command import Command, assert_no_key
 from hypothesis import settings
 from scenarios import Script, Server
 
-
 # The same examples each time; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")

@@ -112,6 +112,11 @@ class Watch:
                 await asyncio.sleep(choose.uniform(0.5, 2))
                 pause_at = time.monotonic() + choose.uniform(3, 10)
 
+    async def discard_output(self) -> None:
+        assert self._process.stdout is not None
+        while await self._process.stdout.read(LONGEST_LINE):
+            pass
+
     async def read_errors(self) -> None:
         """What is told must be neither an error, nor dangerous, nor a secret."""
         assert self._process.stderr is not None
@@ -167,6 +172,8 @@ async def soak(seconds: float, rate: float, seed: int) -> list[str]:
         deadline = time.monotonic() + CATCH_UP
         while judge.missing and not reading.done() and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
+        if reading.done():  # at a difference: what is left has to leave the pipe all the same
+            others.append(asyncio.create_task(watch.discard_output()))
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         ended = await asyncio.gather(reading, *others, process.wait(), return_exceptions=True)

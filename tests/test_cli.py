@@ -34,14 +34,14 @@ NO_KEY = (
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Ours, without what would change an answer."""
+    """Ours, without what would change an answer, be it in a configuration file."""
     ours = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("DSSTAIL_", "_DSSTAIL_"))
         and name not in ("NO_COLOR", "FORCE_COLOR")
     }
-    return ours | variables
+    return ours | {"XDG_CONFIG_HOME": os.devnull} | variables
 
 
 def dsstail(

@@ -36,7 +36,7 @@ TYPED = [
 ]
 
 OFFERED = [
-    ("dsstail ", ["tail", "demo", "simulate", "domains", "completion"]),
+    ("dsstail ", ["tail", "record", "demo", "simulate", "domains", "config", "completion"]),
     ("dsstail --region ", ["us", "eu", "cn"]),
     ("dsstail tail --output ", ["text", "json", "pretty", "csv"]),
     ("dsstail --event-type data", ["datapoint", "datapointack"]),

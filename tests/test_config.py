@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 from pathlib import Path
@@ -17,16 +18,24 @@ from dsstail import config, keys
 from dsstail.config import Connecting, Filtering, Showing, Stopping
 from dsstail.errors import ConfigurationError
 from dsstail.keys import Source, StreamKey, concealed, masked, stream_keys
+from dsstail.profiles import NO_PROFILE, Profile
 
 KEY = "ab120123456789abcdef0123456789cd01"
 OTHER = "ef340123456789abcdef0123456789ab02"
 
 
 def connecting(
-    options: dict[str, Any] | None = None, environment: dict[str, str] | None = None
+    options: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
+    profile: Profile = NO_PROFILE,
 ) -> Connecting:
     """The settings of a command line with one key on it."""
-    return config.connecting({"key": [KEY]} | (options or {}), environment or {}, unwarned)
+    return config.connecting({"key": [KEY]} | (options or {}), environment or {}, profile, unwarned)
+
+
+def lab(**settings: Any) -> Profile:
+    """A profile as it comes out of the file."""
+    return Profile("lab", "FILE [profiles.lab]", "flag", settings)
 
 
 def unwarned(text: str) -> None:
@@ -34,10 +43,12 @@ def unwarned(text: str) -> None:
 
 
 def refusal(
-    options: dict[str, Any] | None = None, environment: dict[str, str] | None = None
+    options: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
+    profile: Profile = NO_PROFILE,
 ) -> str:
     with pytest.raises(ConfigurationError) as failure:
-        connecting(options, environment)
+        connecting(options, environment, profile)
     assert failure.value.exit_code == 2
     assert failure.value.__cause__ is None
     assert failure.value.__suppress_context__ or failure.value.__context__ is None
@@ -119,12 +130,65 @@ SETTINGS = Connecting(
 
 def test_every_option_of_the_connection_counts_and_has_its_variable() -> None:
     assert connecting(OPTIONS) == SETTINGS
-    assert config.connecting({}, VARIABLES, unwarned) == SETTINGS
+    assert config.connecting({}, VARIABLES, NO_PROFILE, unwarned) == SETTINGS
 
 
 def test_the_command_line_comes_before_the_environment() -> None:
     nonsense = dict.fromkeys(VARIABLES, "?")
     assert connecting(OPTIONS, nonsense) == SETTINGS
+
+
+PROFILE = lab(
+    region="eu",
+    client_type="mobile",
+    keys=("lab=" + OTHER,),
+    ca_file="ca.pem",
+    reconnect=False,
+    retry_for="5m",
+    idle_timeout="90s",
+    fill_gaps=True,
+    max_message_size="1MiB",
+    strict=True,
+    save_malformed="bad.txt",
+)
+
+
+def test_a_profile_has_all_but_the_window() -> None:
+    whole = dataclasses.replace(SETTINGS, from_seq=None, to_seq=None)
+    assert config.connecting({}, {}, PROFILE, unwarned) == whole
+
+
+def test_options_and_variables_come_before_the_profile() -> None:
+    nonsense = lab(**dict.fromkeys(PROFILE.settings, "?"))
+    assert connecting(OPTIONS, {}, nonsense) == SETTINGS
+    assert config.connecting({}, VARIABLES, nonsense, unwarned) == SETTINGS
+
+
+def test_each_layer_speaks_for_itself_alone() -> None:
+    settings = connecting(
+        {"idle_timeout": "1s"},
+        {"DSSTAIL_IDLE_TIMEOUT": "2s", "DSSTAIL_RETRY_FOR": "2s", "DSSTAIL_RECONNECT": "1"},
+        lab(idle_timeout="3s", retry_for="3s", max_message_size="3", reconnect=False, strict=True),
+    )
+    assert (settings.idle_timeout, settings.retry_for, settings.max_message_size) == (1.0, 2.0, 3)
+    assert settings.reconnect
+    assert settings.strict
+    assert not connecting({"strict": False}, {}, lab(strict=True)).strict
+
+
+def test_what_is_wrong_in_a_profile_is_told_with_its_place() -> None:
+    assert refusal({}, {}, lab(region="jp")) == (
+        'FILE [profiles.lab] region: "jp" is none of us, cn, eu.'
+    )
+    assert refusal({}, {}, lab(deployment="test")) == (
+        'FILE [profiles.lab] deployment: "test" is none of field, dev.'
+    )
+    assert refusal({}, {}, lab(idle_timeout="0")) == (
+        "FILE [profiles.lab] idle_timeout: it must be more than 0."
+    )
+    assert refusal({"key": None}, {}, lab(keys=("a b",))) == (
+        "FILE [profiles.lab] keys: a key has no blanks or control characters."
+    )
 
 
 def test_an_empty_variable_says_nothing() -> None:
@@ -155,6 +219,8 @@ def test_flags_that_contradict_themselves_in_the_environment() -> None:
         ({"field": False}, {"DSSTAIL_FIELD": "1"}, "stream.aylanetworks.com"),
         ({"region": "cn"}, {"DSSTAIL_FIELD": "on"}, "stream-field.ayla.com.cn"),
         ({"region": "cn"}, {"DSSTAIL_DEV": "off"}, "stream-field.ayla.com.cn"),
+        ({"region": "cn"}, {"DSSTAIL_DEPLOYMENT": "field"}, "stream-field.ayla.com.cn"),
+        ({"field": False}, {"DSSTAIL_DEPLOYMENT": "field"}, "stream.aylanetworks.com"),
         ({"region": "eu"}, {}, "stream-field-eu.aylanetworks.com"),
         ({"client_type": "mobile"}, {}, "mstream-dev.aylanetworks.com"),
         # A URL takes the place of the three, but one in the environment not of those typed.
@@ -166,6 +232,38 @@ def test_flags_that_contradict_themselves_in_the_environment() -> None:
 )
 def test_where_to_connect(options: dict[str, Any], variables: dict[str, str], host: str) -> None:
     assert connecting(options, variables).url == f"wss://{host}/stream"
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "settings", "host"),
+    [
+        ({}, {}, {"region": "us", "deployment": "field"}, "stream-field.aylanetworks.com"),
+        ({"region": "cn"}, {}, {"region": "us", "deployment": "field"}, "stream-field.ayla.com.cn"),
+        ({"field": False}, {}, {"deployment": "field"}, "stream.aylanetworks.com"),
+        ({}, {"DSSTAIL_DEV": "1"}, {"deployment": "field"}, "stream.aylanetworks.com"),
+        ({}, {}, {"url": "wss://x.test/stream", "region": "eu"}, "x.test"),
+        ({}, {"DSSTAIL_URL": "wss://x.test/stream"}, {"region": "eu"}, "x.test"),
+        ({"region": "eu"}, {}, {"url": "wss://x.test/stream"}, "stream-field-eu.aylanetworks.com"),
+        ({"field": True}, {}, {"url": "wss://x.test/stream"}, "stream-field.aylanetworks.com"),
+        ({"field": False}, {}, {"url": "wss://x.test/stream"}, "stream.aylanetworks.com"),
+        (
+            {"client_type": "mobile"},
+            {},
+            {"url": "wss://x.test/stream"},
+            "mstream-dev.aylanetworks.com",
+        ),
+        (
+            {},
+            {"DSSTAIL_REGION": "eu"},
+            {"url": "wss://x.test/stream"},
+            "stream-field-eu.aylanetworks.com",
+        ),
+    ],
+)
+def test_where_a_profile_connects(
+    options: dict[str, Any], variables: dict[str, str], settings: dict[str, Any], host: str
+) -> None:
+    assert connecting(options, variables, lab(**settings)).url == f"wss://{host}/stream"
 
 
 def test_a_place_that_does_not_exist() -> None:
@@ -360,7 +458,7 @@ def test_the_command_line_s_keys_come_before_the_environment_s(tmp_path: Path) -
     environment = {"DSSTAIL_KEY": "e1=env-key", "DSSTAIL_KEY_FILE": str(file)}
 
     def found(options: dict[str, Any], environment: dict[str, str]) -> list[str]:
-        settings = config.connecting(options, environment, unwarned)
+        settings = config.connecting(options, environment, NO_PROFILE, unwarned)
         return [stream.name for stream in settings.keys]
 
     assert found({"key": [KEY], "key_file": file}, environment) == ["stream-1", "lab"]
@@ -450,6 +548,26 @@ def test_a_short_key_is_concealed_only_where_it_stands_alone(
 def test_filters_are_passed_on() -> None:
     options = {"dsn": ["AC*", "!ACx"], "event_type": None, "property": [], "oem_model": ["m"]}
     assert config.filtering(options) == Filtering(dsns=("AC*", "!ACx"), oem_models=("m",))
+
+
+def test_a_filter_takes_the_place_of_the_profile_s() -> None:
+    profile = lab(dsn=("AC*", "BC*"), event_type=("datapoint",))
+    assert config.filtering({}, profile) == Filtering(("AC*", "BC*"), ("datapoint",))
+    assert config.filtering({"dsn": ["X"], "event_type": []}, profile) == (
+        Filtering(("X",), ("datapoint",))
+    )
+
+
+def test_output_preferences_of_a_profile() -> None:
+    profile = lab(output="csv", color="always", utc=True, annotate=True, quiet=True)
+    assert config.showing({}, {"NO_COLOR": "1"}, io.StringIO(), profile) == Showing(
+        output="csv", color=True, utc=True, quiet=True, annotate=True
+    )
+    options = {"output": "json", "color": "never", "utc": False, "annotate": False, "verbose": 1}
+    assert config.showing(options, {}, Screen(), profile) == Showing(
+        output="json", color=False, verbosity=1
+    )
+    assert config.showing({"quiet": True, "verbose": 1}, {}, Screen()).quiet
 
 
 def test_the_output_suits_who_reads_it() -> None:

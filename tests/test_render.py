@@ -282,7 +282,7 @@ class TestText:
         assert changes("string", "x" * 5000 + "a", "x" * 5000 + "b")[1].startswith("→ xxx")
 
     def test_last_values_are_bounded_in_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(text_room, "REMEMBERED_SUBJECTS", 3)
+        monkeypatch.setattr(text_room, "REMEMBERED", 3)
         devices = [datapoint(0, base_type="boolean", dsn=f"AC{n}") for n in range(7)]
         again = [text.replace(b'"value": 0', b'"value": 1') for text in devices]
         assert values(*devices, again[6], again[0]) == ["false"] * 7 + ["false → true", "true"]

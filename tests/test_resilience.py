@@ -341,7 +341,7 @@ def test_a_late_replay_that_is_cut_is_asked_for_again(dsstail: Starter, serve: S
     server = serve(working(Visit.end), opened(tell(5, 6), Visit.end), honest, newest=8)
     done = dsstail("--url", server.url(), "-c", "9").finish()
     assert (done.code, done.out) == (0, lines(range(9)))
-    assert "seq 3–4 (2 events) were missing and came back" in done.err
+    assert "seq 3–4 (2 events) came back into its place" in done.err
     assert [visit.seq_start for visit in server.visits] == [None, 3, 3]
     assert "9 events, 2 reconnects, 0 gaps, 0 malformed" in done.err
 
@@ -392,7 +392,7 @@ def test_a_gap_in_a_live_stream_is_filled(dsstail: Starter, serve: Serve) -> Non
     assert (done.code, done.out) == (0, lines(range(8)))
     _live, second = server.visits
     assert second.query == {"stream_key": KEY, "seq_start": "3", "seq_end": "5"}
-    assert "seq 3–5 (3 events) were missing and came back" in done.err
+    assert "seq 3–5 (3 events) came back into its place" in done.err
     assert "8 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
 
 
@@ -493,7 +493,7 @@ def test_numbers_with_holes_are_no_storm(
     done = dsstail("--url", server.url(), "-c", "200", *options).finish()
     assert (done.code, done.out) == (0, lines(numbers))
     assert done.err.count("holes") == 1
-    assert done.err.count("gap:") <= 3
+    assert done.err.count("gap:") <= 5
     assert "200 events, 0 reconnects, 199 gaps (1791 events missing), 0 malformed" in done.err
     assert len(server.visits) <= 4
 

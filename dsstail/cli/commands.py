@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, wraps
 from typing import Any, cast, get_type_hints
 
@@ -19,9 +19,12 @@ PROGRAM = "dsstail"
 
 COMMANDS = {
     "tail": "Print events as they come; the same as no command",
+    "record": "Append events to a file; start again where it ends",
+    "show": "Print recordings, and follow them",
     "demo": "Tail made-up devices: no account, no setup",
     "simulate": "Serve made-up devices on this machine",
     "domains": "Print where the service is, by region",
+    "config": "Keep settings in a file; tell what is in effect",
     "completion": "Print the script that completes in your shell",
 }
 """Each command, whose module in this package has its name, and what it does."""
@@ -76,7 +79,7 @@ def _parameters(group: Any) -> list[inspect.Parameter]:
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
             annotation=hints[field.name],
         )
         for field in fields(group)

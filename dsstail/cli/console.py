@@ -15,8 +15,9 @@ class Unread(Exception):
 
 def say(text: str) -> None:
     """Print on stdout. Raises OutputError where that fails, Unread where nobody wants it."""
+    encoding = sys.stdout.encoding
     try:
-        print(text, flush=True)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
         raise Unread from None
     except OSError as error:

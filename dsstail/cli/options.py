@@ -5,6 +5,7 @@ All are text, None where not given; `config` reads them. A panel is a section of
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,8 @@ from dsstail import domains
 EVENT_TYPES = ("connectivity", "datapoint", "datapointack", "location", "registration")
 
 PANELS = {
+    "Recording": "",
+    "Recordings": "",
     "Devices": "",
     "Service": "",
     "Faults": "",
@@ -33,6 +36,12 @@ PANELS = {
 def among(*values: str) -> Callable[[], list[str]]:
     """What completes an option that takes one of few values."""
     return lambda: list(values)
+
+
+def _profile_names() -> list[str]:
+    from dsstail.profiles import names
+
+    return [name for name in names(os.environ) if name.isprintable()]
 
 
 def _show_help(context: typer.Context, asked: bool) -> None:
@@ -102,6 +111,16 @@ class Connection:
         Path | None,
         _connection("--key-file", metavar="PATH", help="keys, one [NAME=]KEY a line; - is stdin"),
     ] = None
+    profile: Annotated[
+        str | None,
+        _connection(
+            "--profile",
+            "-p",
+            metavar="NAME",
+            autocompletion=_profile_names,
+            help="profile of the configuration file; see dsstail config",
+        ),
+    ] = None
     ca_file: Annotated[
         Path | None,
         _connection("--ca-file", metavar="PATH", help="trust the authorities in this file as well"),
@@ -149,7 +168,7 @@ class Connection:
     ] = None
     strict: Annotated[
         bool | None,
-        _connection("--strict", help="end at a gap, reset or malformed frame (exit 5)"),
+        _connection("--strict/--no-strict", help="end at a gap, reset or malformed frame (exit 5)"),
     ] = None
     save_malformed: Annotated[
         Path | None,
@@ -205,9 +224,10 @@ class Output:
             help="auto, always or never (default auto)",
         ),
     ] = None
-    utc: Annotated[bool | None, _output("--utc", help="UTC instead of local time")] = None
+    utc: Annotated[bool | None, _output("--utc/--no-utc", help="UTC instead of local time")] = None
     annotate: Annotated[
-        bool | None, _output("--annotate", help="add stream and time of receipt to JSON")
+        bool | None,
+        _output("--annotate/--no-annotate", help="add stream and time of receipt to JSON"),
     ] = None
     quiet: Annotated[
         bool | None, _output("--quiet", "-q", help="errors only, no warnings, no summary")

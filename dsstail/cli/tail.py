@@ -9,6 +9,7 @@ from dsstail import config
 from dsstail.cli.commands import command
 from dsstail.cli.console import warn
 from dsstail.cli.options import Connection, Filters, Output, Stop
+from dsstail.profiles import choose
 
 
 @command
@@ -22,11 +23,12 @@ def tail(connection: Connection, filters: Filters, output: Output, stop: Stop) -
       dsstail -k in=KEY -k out=KEY       two streams at once
       dsstail | jq .datapoint.value      JSON into a pipe, one event a line
     """
+    profile = choose(connection.profile, os.environ, warn)
     settings = config.TailSettings(
-        filtering=config.filtering(vars(filters)),
-        showing=config.showing(vars(output), os.environ, sys.stdout),
+        filtering=config.filtering(vars(filters), profile),
+        showing=config.showing(vars(output), os.environ, sys.stdout, profile),
         stopping=config.stopping(vars(stop)),
-        connecting=config.connecting(vars(connection), os.environ, warn),
+        connecting=config.connecting(vars(connection), os.environ, profile, warn),
     )
     from dsstail import pipeline
 

@@ -43,7 +43,7 @@ class Renderer(Protocol):
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         """The whole lines that show these events of one stream, given as their JSON texts.
 
-        `received_at` is in seconds since the epoch.
+        `received_at` is in seconds since the epoch, 0 where it is not known.
         """
 
 

@@ -18,31 +18,50 @@ Painted = tuple[str, int]
 """Visible text with its escape sequences, and the cells that it takes."""
 
 
-Last = tuple[str, int, int, float | None]
-"""The last value of a datapoint: as shown, its cells, what tells it from others, its number."""
-
-
 class Subject:
-    """What all events of one stream, type, device and property share, and their last value."""
+    """The last value of one stream, type, device and property."""
 
-    __slots__ = ("body", "head", "last", "paint", "room")
+    __slots__ = ("cells", "identity", "number", "shown")
 
-    def __init__(self, head: str, body: str, paint: Painter, room: int) -> None:
-        self.head = head
-        """The beginning of its lines, behind the time."""
-        self.body = body
-        """The member of its events that says what happened."""
-        self.paint = paint
-        self.room = room
-        """Cells for what happened."""
-        self.last: Last | None = None
+    def __init__(self) -> None:
+        self.identity: str | int | None = None
+        """What tells it from others; None before the first one."""
+        self.shown = ""
+        self.cells = 0
+        self.number: float | None = None
 
 
-Painter = Callable[[Subject, bytes, Members, Members, int], Painted]
-"""Paints an event, given its subject, JSON text, metadata and body, and the room in cells."""
+@dataclass(slots=True)
+class Source:
+    """What the lines of all events with the same metadata share.
+
+    Strings that sources have in common are the same objects, which keeps them in the processor's
+    cache where there are thousands of sources.
+    """
+
+    label: str
+    """The beginning of its lines, behind the time: with the type of the event, ..."""
+    device: str
+    """... the device ..."""
+    name: str
+    """... and the name of the property, if there is one."""
+    room: int
+    """Cells for what happened."""
+    member: str
+    """The member of its events that says what happened."""
+    paint: Painter
+    subject: Subject
+    base_type: Any
+    alias: Painted | None
+    """What people call the property, where that is another name; a detail like the model."""
+    model: Painted | None
+
+
+Painter = Callable[[Source, bytes, Members, int], Painted]
+"""Paints an event, given its source, JSON text and body, and the room in cells."""
 
 LONGEST_REMEMBERED = 100
-"""Characters of an old value, and of the names of a subject that is remembered."""
+"""Characters of an old value."""
 
 _NUMBERS = (int, float)
 _SUCCESS = (200, 0, "200", "0")
@@ -74,59 +93,64 @@ class Bodies:
         self._signs = _UNICODE if unicode else _ASCII
         self._first_column = first_column
         self._faint, self._reset = ink.faint, ink.reset
-        self._arrow = f"{self._signs.arrow}{ink.reset} {ink.strong}"
-        self._arrow_cells = len(self._signs.arrow) + 1
-        self._echo = f"  {ink.faint}echo{ink.reset}"
-
-    def painter(self, event_type: str) -> Painter:
-        """How to paint the bodies of this type, documented or not."""
-        return {
+        self._arrow = f" {self._signs.arrow}{ink.reset} {ink.strong}"
+        self._arrow_cells = len(self._signs.arrow) + 2
+        self._painters = {
             "datapoint": self._datapoint,
             "datapointack": self._ack,
             "connectivity": self._connectivity,
             "location": self._location,
             "registration": self._registration,
-        }.get(event_type, self._other)
+        }
+        self._echo = (f"  {ink.faint}echo{ink.reset}", 6)
 
-    def _datapoint(
-        self, subject: Subject, text: bytes, metadata: Members, body: Members, room: int
-    ) -> Painted:
+    def painter(self, event_type: str) -> Painter:
+        """How to paint the bodies of this type, documented or not."""
+        return self._painters.get(event_type, self._other)
+
+    def _datapoint(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
         """`old → new` once the old value is known, and by how much a number changed."""
         value = body.get("value")
-        base_type = metadata.get("base_type")
-        new = value_text(value, base_type, text, unicode=self._unicode)
-        cells = width(new)
-        kind = type(value)
-        identity = hash(value if kind is str else new)
-        number = value if kind in _NUMBERS and base_type != "boolean" else None
-        last = subject.last
-        subject.last = (new, cells, identity, number)
+        base_type = source.base_type
+        new = value_text(value, base_type, text, self._unicode)
+        cells = len(new) if new.isascii() else width(new)
+        number = value if type(value) in _NUMBERS and base_type != "boolean" else None
+        identity: str | int = new
         if len(new) > LONGEST_REMEMBERED:
-            beginning = self._alone(new[:LONGEST_REMEMBERED], LONGEST_REMEMBERED - 1)
-            subject.last = (*beginning, identity, number)
+            identity = hash(value if type(value) is str else new)
 
-        if last is None or last[2] == identity:
-            painted, cells = self._alone(new, room)
+        subject = source.subject
+        if subject.identity is None or subject.identity == identity:
+            painted, used = (new, cells) if cells <= room else self._alone(new, room)
         else:
-            painted, cells = self._change(last, new, cells, room)
-            painted, cells = self._beside(painted, cells, room, _difference(last[3], number))
-        if body.get("echo") is True and cells + 6 <= room:
-            painted += self._echo
-            cells += 6
-        alias = metadata.get("display_name")
-        name = metadata.get("property_name")
-        if alias != name and name:
-            painted, cells = self._beside(painted, cells, room, self._text(alias))
-        return painted, cells
+            used = subject.cells + self._arrow_cells + cells
+            if used <= room:
+                painted = f"{self._faint}{subject.shown}{self._arrow}{new}{self._reset}"
+            else:
+                painted, used = self._after_arrow(new, room)
+            if number is not None and subject.number is not None:
+                difference = _difference(subject.number, number)
+                if difference and used + 2 + len(difference) <= room:
+                    painted += f"  {self._faint}{difference}{self._reset}"
+                    used += 2 + len(difference)
+        subject.identity, subject.number = identity, number
+        if identity is new:
+            subject.shown, subject.cells = new, cells
+        else:
+            beginning = new[:LONGEST_REMEMBERED]
+            subject.shown, subject.cells = self._alone(beginning, LONGEST_REMEMBERED - 1)
 
-    def _change(self, last: Last, new: str, cells: int, room: int) -> Painted:
-        """Both values, or without the old one where it does not fit."""
-        old, old_cells = last[0], last[1]
-        needed = old_cells + 1 + self._arrow_cells + cells
-        if needed <= room:
-            return f"{self._faint}{old} {self._arrow}{new}{self._reset}", needed
-        new, cells = self._alone(new, room - self._arrow_cells)
-        return f"{self._faint}{self._arrow}{new}{self._reset}", self._arrow_cells + cells
+        if body.get("echo") is True:
+            painted, used = _beside(painted, used, room, self._echo)
+        if source.alias is not None:
+            painted, used = _beside(painted, used, room, source.alias)
+        return painted, used
+
+    def _after_arrow(self, new: str, room: int) -> Painted:
+        """A new value where the old one does not fit, or not in whole."""
+        arrow = self._arrow.lstrip()
+        new, cells = self._alone(new, room - self._arrow_cells + 1)
+        return f"{self._faint}{arrow}{new}{self._reset}", self._arrow_cells - 1 + cells
 
     def _alone(self, text: str, room: int) -> Painted:
         if text.isascii() and len(text) <= room:
@@ -134,13 +158,9 @@ class Bodies:
         text = cut(text, room, unicode=self._unicode)
         return text, width(text)
 
-    def _ack(
-        self, subject: Subject, text: bytes, metadata: Members, body: Members, room: int
-    ) -> Painted:
+    def _ack(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
         """The value and, as long as there is room at all, whether the device took it."""
-        value = value_text(
-            body.get("value"), metadata.get("base_type"), text, unicode=self._unicode
-        )
+        value = value_text(body.get("value"), source.base_type, text, unicode=self._unicode)
         status = body.get("ack_status")
         if status is None:
             return self._alone(value, room)
@@ -158,9 +178,7 @@ class Bodies:
         told, told_cells = self._alone(self._text(message), room - cells - 1)
         return f"{painted} {color}{told}{self._reset}", cells + 1 + told_cells
 
-    def _connectivity(
-        self, subject: Subject, text: bytes, metadata: Members, body: Members, room: int
-    ) -> Painted:
+    def _connectivity(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
         status = self._text(body.get("status"))
         match status.lower():
             case "online":
@@ -171,29 +189,23 @@ class Bodies:
                 color = self._ink.bad
             case _:
                 color = self._ink.strong
-        return self._statement(color, status, room, [self._text(metadata.get("oem_model"))])
+        return self._statement(color, status, room, [source.model])
 
-    def _location(
-        self, subject: Subject, text: bytes, metadata: Members, body: Members, room: int
-    ) -> Painted:
+    def _location(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
         place = f"{self._coordinate(body.get('lat'))}, {self._coordinate(body.get('long'))}"
-        details = [self._text(body.get(name)) for name in ("provider", "ip")]
+        details = [self.detail(body.get(name)) for name in ("provider", "ip")]
         return self._statement("", place, room, details)
 
-    def _registration(
-        self, subject: Subject, text: bytes, metadata: Members, body: Members, room: int
-    ) -> Painted:
+    def _registration(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
         registered = body.get("registered")
         if isinstance(registered, bool):
             what = "registered" if registered else "unregistered"
         else:
             what = f"registered: {self._text(registered)}"
-        details = [self._text(body.get("registration_type")), self._text(metadata.get("oem_model"))]
+        details = [self.detail(body.get("registration_type")), source.model]
         return self._statement(self._ink.strong, what, room, details)
 
-    def _other(
-        self, subject: Subject, text: bytes, metadata: Members, body: Members, room: int
-    ) -> Painted:
+    def _other(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
         """An undocumented type: its members, or where there are none, its text."""
         members = body or Event(text).data
         statement = ""
@@ -208,22 +220,22 @@ class Bodies:
             return self._alone(visible(seen, unicode=self._unicode), room)
         return self._alone(statement[1:], room)
 
-    def _statement(self, color: str, text: str, room: int, details: Iterable[str]) -> Painted:
+    def _statement(
+        self, color: str, text: str, room: int, details: Iterable[Painted | None]
+    ) -> Painted:
         """What happened in a few words, and the details in a column of their own."""
         text, cells = self._alone(text, room)
         blanks = max(min(self._first_column, room) - cells - 1, 0)
         painted = f"{color}{text}{self._reset if color else ''}{' ' * blanks}"
         cells += blanks
-        for detail in details:
-            painted, cells = self._beside(painted, cells, room, detail)
+        for detail in filter(None, details):
+            painted, cells = _beside(painted, cells, room, detail)
         return painted, cells
 
-    def _beside(self, painted: str, cells: int, room: int, detail: str) -> Painted:
-        """Add a detail if it fits in whole."""
-        needed = 2 + width(detail)
-        if not detail or cells + needed > room:
-            return painted, cells
-        return f"{painted}  {self._faint}{detail}{self._reset}", cells + needed
+    def detail(self, member: Any) -> Painted | None:
+        """What goes beside something, with the blanks before it."""
+        text = self._text(member)
+        return (f"  {self._faint}{text}{self._reset}", 2 + width(text)) if text else None
 
     def _text(self, member: Any) -> str:
         return "" if member is None else shown(member, unicode=self._unicode)
@@ -234,8 +246,14 @@ class Bodies:
         return f"{float(found[1]):.5f}" if found else self._text(member)
 
 
-def _difference(old: float | None, new: float | None) -> str:
-    if old is None or new is None or old == new:
-        return ""
+def _beside(painted: str, cells: int, room: int, detail: Painted) -> Painted:
+    """Add a detail if it fits in whole."""
+    text, needed = detail
+    return (painted + text, cells + needed) if cells + needed <= room else (painted, cells)
+
+
+def _difference(old: float, new: float) -> str:
     difference = new - old
-    return f"{difference:+d}" if isinstance(difference, int) else f"{difference:+.6g}"
+    if not difference:
+        return ""
+    return "%+d" % difference if type(difference) is int else "%+.6g" % difference

@@ -10,10 +10,10 @@ import io
 import re
 from typing import Any
 
+from dsstail.annotation import instant
 from dsstail.escaping import visible, visible_json
 from dsstail.messages import BODIES, Event
 from dsstail.render import Style
-from dsstail.render.json_lines import instant
 from dsstail.render.values import compact, number_as_written
 
 _FROM_METADATA = ("event_type", "dsn", "oem_model", "property_name", "display_name", "base_type")
@@ -39,7 +39,8 @@ class CsvRows:
         return _rows([COLUMNS])
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
-        arrived = instant(received_at) if self._style.live or self._style.annotate else ""
+        known = received_at and (self._style.live or self._style.annotate)
+        arrived = instant(received_at) if known else ""
         return _rows([(arrived, cell(stream), *_cells(Event(text))) for text in texts])
 
 

@@ -8,13 +8,17 @@ it has built before. Whatever it remembers is bounded in number and in size.
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any
+
+import orjson
 
 from dsstail.escaping import cut, fit, visible, width
 from dsstail.json_text import decode_object
-from dsstail.messages import BODIES, TIMES, Event, seq_of
+from dsstail.layout import divided, metadata_of
+from dsstail.messages import BODIES, TIMES, Event
 from dsstail.render import Style
-from dsstail.render.bodies import LONGEST_REMEMBERED, Bodies, Members, Subject
+from dsstail.render.bodies import Bodies, Members, Source, Subject
 from dsstail.render.clock import Clock
 from dsstail.render.ink import ink, of_device
 from dsstail.render.recent import Recent
@@ -30,11 +34,17 @@ _STREAM_CELLS = 10  # at most; the name of a property has at least and at most:
 _NAME_CELLS = 8, 28
 _SPARE_CELLS = 1  # for a character that the terminal takes to be wider than it is
 
-REMEMBERED_SUBJECTS = 10_000
-"""Subjects that are remembered with their last values: so many of the latest, at least."""
+REMEMBERED = 10_000
+"""Sources that are remembered, and subjects with their last values: so many of the latest, each."""
 
-Key = tuple[str, Any, Any, Any]
-"""The names of a subject: the stream, and as in the metadata type, device and property."""
+LONGEST_NAME = 100
+"""Characters of a name of a subject that is remembered."""
+
+LONGEST_METADATA = 1000
+"""Bytes of the metadata of a source that is remembered."""
+
+Names = tuple[str, Any, Any, Any]
+"""What makes a subject: the stream, and as in the metadata type, device and property."""
 
 
 class TextLines:
@@ -45,7 +55,8 @@ class TextLines:
         colors = ink(style.color)
         self._faint, self._reset = colors.faint, colors.reset
         self._clock = Clock(utc=style.utc)
-        self._subjects: Recent[Key, Subject] = Recent(REMEMBERED_SUBJECTS)
+        self._streams: dict[str, Recent[bytes, Source]] = {}
+        self._subjects: Recent[Names, Subject] = Recent(REMEMBERED)
         self._written = ""
         self._time = ""
         self._day = ""
@@ -68,37 +79,47 @@ class TextLines:
         return b""
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
-        return "".join([self._line(text, stream, received_at) for text in texts]).encode()
+        sources = self._sources(stream)
+        lines = [self._line(text, sources, stream, received_at) for text in texts]
+        return "".join(lines).encode()
 
-    def _line(self, text: bytes, stream: str, received_at: float) -> str:
-        data = decode_object(text)
-        metadata = data.get("metadata")
-        if type(metadata) is not dict:
-            metadata = {}
-        name = metadata.get("property_name") or metadata.get("display_name")
-        key = (stream, metadata.get("event_type"), metadata.get("dsn"), name)
-        try:
-            subject = self._subjects[key]
-        except (KeyError, TypeError):  # new, or an object where a name should be
-            subject = self._subject(key, Event(text))
-        body = data.get(subject.body)
-        if type(body) is not dict:
-            body = Event(text).body
-        number = seq_of(data)
-        seq = "" if number is None else f"#{number}"
-        wider = max(len(seq) - _SEQ_CELLS, 0)
-        what, cells = subject.paint(subject, text, metadata, body, subject.room - wider)
-        start = self._start(body, received_at) + subject.head + what
+    def _sources(self, stream: str) -> Recent[bytes, Source]:
+        if stream not in self._streams:
+            self._streams[stream] = Recent(REMEMBERED // max(len(self._style.streams), 1))
+        return self._streams[stream]
+
+    def _line(
+        self, text: bytes, sources: Recent[bytes, Source], stream: str, received_at: float
+    ) -> str:
+        digits, between, at = divided(text)
+        try:  # what has been seen before is not decoded again
+            source = sources[between]
+            body = orjson.loads(text[at:-1])
+            seq = f"#{digits.decode()}"
+        except (KeyError, orjson.JSONDecodeError):
+            event = Event(text, decode_object(text))
+            source = self._source(sources, stream, event, between)
+            body = event.data.get(source.member)
+            if type(body) is not dict:
+                body = event.body
+            seq = "" if event.seq is None else f"#{event.seq}"
+        room = source.room
+        if len(seq) > _SEQ_CELLS:
+            seq = cut(seq, room + _SEQ_CELLS, unicode=self._style.unicode)
+            room -= len(seq) - _SEQ_CELLS
+        what, cells = source.paint(source, text, body, room)
+        start = self._start(body, received_at) + source.label
         if not seq:
-            return start + "\n"
-        blanks = " " * (subject.room - cells + 1 + _SEQ_CELLS - len(seq))
-        return f"{start}{blanks}{self._faint}{seq}{self._reset}\n"
+            return f"{start}{source.device}{source.name}{what}\n"
+        blanks = " " * (source.room - cells + 1 + _SEQ_CELLS - len(seq))
+        end = f"{self._faint}{seq}{self._reset}\n"
+        return f"{start}{source.device}{source.name}{what}{blanks}{end}"
 
     def _start(self, body: Members, received_at: float) -> str:
         """The time of an event, behind a rule that names the day where a new one begins."""
         for name in TIMES:
-            written = body.get(name)
-            if type(written) is str:
+            if name in body and type(body[name]) is str:
+                written = body[name]
                 break
         else:
             written = ""
@@ -106,7 +127,7 @@ class TextLines:
             return self._time
         reading = self._clock.read(written)
         self._written = written if reading else ""
-        if reading is None and self._style.live:
+        if reading is None and self._style.live and received_at:
             reading = self._clock.at(int(received_at))
         day, time = reading or (self._day, "--:--:--")
         self._time = f"{self._faint}{time}{self._reset} "
@@ -121,24 +142,52 @@ class TextLines:
         rest = line * (self._width - _SPARE_CELLS - len(name))
         return f"{self._faint}{name}{rest}{self._reset}\n"
 
-    def _subject(self, key: Key, event: Event) -> Subject:
-        """A new subject, remembered for the next event unless a name is not or not usual."""
-        stream, kind, dsn = key[0], event.event_type, event.dsn
-        name = (event.property_name or event.display_name)[:LONGEST]
-        label = self._column(kind or "?", _TYPE_CELLS)
-        head = f"{self._faint}{label}{self._reset}{self._device(dsn)}"
-        room = self._room
-        if name:
-            head += self._column(name, self._name_cells)
-            room -= self._name_cells + 1
+    def _source(
+        self, sources: Recent[bytes, Source], stream: str, event: Event, between: bytes
+    ) -> Source:
+        """What the lines of events with this metadata share, remembered unless it is very long."""
+        kind, metadata = event.event_type, event.metadata
+        member = BODIES.get(kind, "")
+        key = between if _is_json(metadata_of(between, member)) else _compact(metadata)
+        try:
+            return sources[key]
+        except KeyError:
+            pass
+        label = f"{self._faint}{self._column(kind or '?', _TYPE_CELLS)}{self._reset}"
         if self._stream_cells:
-            head = self._column(stream, self._stream_cells) + head
-        subject = Subject(head, BODIES.get(kind, ""), self._bodies.painter(kind), room)
-        if all(
-            name is None or (type(name) is str and len(name) <= LONGEST_REMEMBERED) for name in key
+            label = self._column(stream, self._stream_cells) + label
+        name = event.property_name or event.display_name
+        alias, base_type = metadata.get("display_name"), metadata.get("base_type")
+        if not metadata.get("property_name") or alias == metadata["property_name"]:
+            alias = None
+        source = Source(
+            label=intern(label),
+            device=intern(self._device(event.dsn)),
+            name=intern(self._column(name, self._name_cells) if name else ""),
+            room=self._room - self._name_cells - 1 if name else self._room,
+            member=member,
+            paint=self._bodies.painter(kind),
+            subject=self._subject(stream, metadata),
+            base_type=intern(base_type) if type(base_type) is str else base_type,
+            alias=self._bodies.detail(alias),
+            model=self._bodies.detail(metadata.get("oem_model")),
+        )
+        if 0 < len(key) <= LONGEST_METADATA:
+            sources[key] = source
+        return source
+
+    def _subject(self, stream: str, metadata: Members) -> Subject:
+        name = metadata.get("property_name") or metadata.get("display_name")
+        names = (stream, metadata.get("event_type"), metadata.get("dsn"), name)
+        if any(
+            type(name) not in (str, type(None)) or len(name or "") > LONGEST_NAME for name in names
         ):
-            self._subjects[key] = subject
-        return subject
+            return Subject()
+        try:
+            return self._subjects[names]
+        except KeyError:
+            subject = self._subjects[names] = Subject()
+            return subject
 
     def _column(self, text: str, cells: int) -> str:
         seen = visible(text[:LONGEST], unicode=self._style.unicode)
@@ -154,3 +203,18 @@ class TextLines:
         color = of_device(dsn) if self._style.color and text else ""
         blanks = " " * (_DSN_CELLS - width(text) + 1)
         return f"{color}{text}{self._reset if color else ''}{blanks}"
+
+
+def _is_json(text: bytes | None) -> bool:
+    try:
+        return text is not None and orjson.loads(text) is not None
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _compact(metadata: Members) -> bytes:
+    """The metadata as text again, for events of an unusual layout; empty where that fails."""
+    try:
+        return orjson.dumps(metadata)
+    except TypeError:
+        return b""

@@ -16,29 +16,32 @@ LONGEST = 1000
 _TRUTH = {0: "false", 1: "true", "0": "false", "1": "true", "false": "false", "true": "true"}
 _PLAIN_WORDS = {True: "true", False: "false", None: "null"}
 _MISTAKABLE = re.compile(
-    r"""(?:["\s].*+ | .*+(?<=\s) | true | false | null
-        | -?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)? | )\Z""",
+    r"""(?:["\s].*+ | .*+(?<=\s) | true | false | null | -?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)? | )\Z""",
     re.DOTALL | re.VERBOSE,
 )
+_WORDS = ("true", "false", "null")
 _MEMBER_NUMBER = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+(-?[0-9][-+.0-9eE]*+)")
 
 
-def value_text(value: Any, base_type: Any, text: bytes, *, unicode: bool = True) -> str:
+def value_text(value: Any, base_type: Any, text: bytes, unicode: bool = True) -> str:
     """A datapoint's value by its base type: 0 as false, a file by its name.
 
     `text` is the event, which has the value's digits as written.
     """
     kind = type(value)
-    if base_type == "boolean" and kind in (int, str, float) and value in _TRUTH:
+    if base_type == "boolean" and kind in (str, int, float) and value in _TRUTH:
         return _TRUTH[value]
+    if kind is str:
+        if base_type in ("integer", "decimal", "float"):
+            return visible(value[:LONGEST], unicode=unicode)
+        if base_type == "file" and "/" in value:
+            mark = "…/" if unicode else ".../"
+            return mark + _string(value.rpartition("/")[2][:LONGEST], unicode)
+        return _string(value[:LONGEST], unicode)
     if kind is int:
         return str(value)
     if kind is float:
         return number_as_written(value, text)
-    if kind is str and base_type in ("integer", "decimal", "float"):
-        return visible(value[:LONGEST], unicode=unicode)
-    if kind is str and base_type == "file" and "/" in value:
-        return ("…/" if unicode else ".../") + shown(value.rpartition("/")[2], unicode=unicode)
     return shown(value, unicode=unicode)
 
 
@@ -78,7 +81,12 @@ def number_as_written(number: float, text: bytes) -> str:
 
 
 def _string(value: str, unicode: bool) -> str:
-    text = visible(value, unicode=unicode)
-    if text == value and not _MISTAKABLE.match(value):
+    if value.isascii() and value.isprintable() and value[:1].isalpha() and value[-1] != " ":
+        mistakable = value in _WORDS
+        text = value
+    else:
+        mistakable = _MISTAKABLE.match(value) is not None
+        text = visible(value, unicode=unicode)
+    if text == value and not mistakable:
         return value
     return '"' + visible(value.replace("\\", r"\\").replace('"', r"\""), unicode=unicode) + '"'

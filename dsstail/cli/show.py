@@ -1,0 +1,150 @@
+"""`dsstail show`: print recordings."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dsstail import config
+from dsstail.cli.commands import command
+from dsstail.cli.options import Filters, Output, Stop
+from dsstail.config import Filtering, Given, Showing, duration, number, positive, whole_number
+from dsstail.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dsstail.replay import Replaying
+
+_recordings: Any = partial(typer.Option, rich_help_panel="Recordings")
+
+
+@dataclass
+class Recordings:
+    """What of recordings to show, and at which pace."""
+
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="recordings, also .gz and .zst; - is stdin"),
+    ]
+    last: Annotated[
+        str | None, _recordings("--last", "-n", metavar="N", help="only the last N events")
+    ] = None
+    follow: Annotated[
+        bool | None, _recordings("--follow", "-f", help="go on with what is recorded from now on")
+    ] = None
+    since: Annotated[
+        str | None,
+        _recordings(
+            "--since", metavar="TIME", help="events from 2026-11-23T14:00:00Z on; or -3h, ago"
+        ),
+    ] = None
+    until: Annotated[
+        str | None, _recordings("--until", metavar="TIME", help="events up to this time")
+    ] = None
+    from_seq: Annotated[
+        str | None, _recordings("--from-seq", metavar="N", help="events from seq N on")
+    ] = None
+    to_seq: Annotated[
+        str | None, _recordings("--to-seq", metavar="M", help="events up to seq M")
+    ] = None
+    merge: Annotated[
+        bool | None, _recordings("--merge", help="put several files in the order of time")
+    ] = None
+    speed: Annotated[
+        str | None,
+        _recordings(
+            "--speed", metavar="X", help="at the pace of the events' times; 10 is ten times as fast"
+        ),
+    ] = None
+    max_idle: Annotated[
+        str | None, _recordings("--max-idle", metavar="TIME", help="pause 5s at most, with --speed")
+    ] = None
+    strict: Annotated[
+        bool | None, _recordings("--strict", help="end at a damaged line (exit 5)")
+    ] = None
+
+
+@command
+def show(recordings: Recordings, filters: Filters, output: Output, stop: Stop) -> int:
+    """
+    Examples:
+      dsstail show events.jsonl -n 20      the last 20 events
+      dsstail show -f events.jsonl         what is being recorded, through rotation
+      dsstail show events.*.gz events.jsonl -d AC000W000340649 --since -3h
+      dsstail show events.jsonl --speed 10 --max-idle 5s
+      zcat old.gz | dsstail show - -o csv > old.csv
+    """
+    showing = config.showing(vars(output), os.environ, sys.stdout)
+    asked = replaying(vars(recordings), config.filtering(vars(filters)), showing, time.time())
+    stopping = config.stopping(vars(stop))
+    from dsstail import pipeline
+
+    return pipeline.show(asked, showing, stopping, strict=bool(recordings.strict))
+
+
+def replaying(
+    options: Mapping[str, Any], filtering: Filtering, showing: Showing, now: float
+) -> Replaying:
+    """The replay that was asked for at the time `now`, in seconds since the epoch."""
+    from dsstail import filters
+    from dsstail.replay import Replaying, Window
+
+    given = Given(options, environment={})
+    time_of = partial(_time, now=now, utc=showing.utc)
+    asked = Replaying(
+        paths=tuple(options["files"]),
+        selection=filters.build(
+            filtering.dsns, filtering.event_types, filtering.properties, filtering.oem_models
+        ),
+        window=Window(
+            since=given.value("since", time_of, -inf),
+            until=given.value("until", time_of, inf),
+            from_seq=given.value("from_seq", whole_number, 0),
+            to_seq=given.value("to_seq", whole_number, inf),
+        ),
+        last=given.value("last", whole_number, None),
+        follow=given.switch("follow", default=False),
+        merge=given.switch("merge", default=False),
+        speed=given.value("speed", positive(number), None),
+        max_idle=given.value("max_idle", duration, inf),
+        stamped=showing.output in ("text", "csv"),
+        annotated=showing.annotate,
+    )
+    _check(asked)
+    return asked
+
+
+def _check(asked: Replaying) -> None:
+    """Raises ConfigurationError for what makes no sense together."""
+    if asked.window.to_seq < asked.window.from_seq:
+        raise ConfigurationError("--to-seq comes before --from-seq.")
+    if asked.window.until < asked.window.since:
+        raise ConfigurationError("--until comes before --since.")
+    if asked.paths.count("-") > 1:
+        raise ConfigurationError("stdin can be read only once.")
+    if asked.speed is not None and asked.follow:
+        raise ConfigurationError("--speed replays what is recorded, --follow awaits what comes.")
+    if asked.speed is None and asked.max_idle != inf:
+        raise ConfigurationError("--max-idle shortens the pauses of --speed: give both.")
+
+
+def _time(text: str, *, now: float, utc: bool) -> float:
+    """Seconds since the epoch from a time by RFC 3339, or from `-3h`, so long ago.
+
+    Without an offset it is local time, or UTC if times are shown so. Raises ValueError.
+    """
+    with suppress(ValueError, OverflowError):
+        at = datetime.fromisoformat(text)
+        return (at.replace(tzinfo=UTC) if utc and at.tzinfo is None else at).timestamp()
+    with suppress(ValueError):
+        return now - duration(text.removeprefix("-"))
+    raise ValueError(f'"{text}" is not a time such as 2026-11-23T14:00:00Z or -3h, so long ago')

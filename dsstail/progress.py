@@ -1,0 +1,91 @@
+"""What a long recording tells of itself while it runs: a status line, or a line now and then."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from dsstail.escaping import cut
+from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended
+from dsstail.report import INFO, Reporter, counted, spoken_size
+from dsstail.stream import Stream
+
+STATUS_EVERY = 0.5
+"""Seconds between two status lines on a terminal."""
+
+LINE_EVERY = 60.0
+"""Seconds between two lines elsewhere; there is none while no event comes."""
+
+RATE_OVER = 10.0
+"""Seconds over which the rate is taken."""
+
+
+class Progress:
+    """Events, their rate, size, last numbers and the connections' state, in one line on stderr.
+
+    `size` tells the bytes recorded.
+    """
+
+    def __init__(
+        self, reporter: Reporter, streams: Sequence[Stream], size: Callable[[], int]
+    ) -> None:
+        self._reporter = reporter
+        self._streams = streams
+        self._size = size
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._connected: set[str] = set()
+        self._counts: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._told = 0
+        self._due = time.monotonic() + (STATUS_EVERY if self._terminal else LINE_EVERY)
+
+    def note(self, batch: Batch) -> None:
+        """Take in what happened to a connection."""
+        if isinstance(batch.content, Connected):
+            self._connected.add(batch.stream)
+        elif isinstance(batch.content, Disconnected | Backlogged | Ended):
+            self._connected.discard(batch.stream)
+
+    def tick(self, events: int) -> None:
+        """Tell how it stands after so many events, if that is due."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        while self._counts[0][0] < now - RATE_OVER and len(self._counts) > 1:
+            self._counts.popleft()
+        since, before = self._counts[0]
+        line = self._line(events, (events - before) / (now - since))
+        self._counts.append((now, events))
+        if self._terminal:
+            self._due = now + STATUS_EVERY
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+            self._reporter.status(cut(line, columns - 1))
+        else:
+            self._due = now + LINE_EVERY
+            if events > self._told:
+                self._reporter.line(INFO, line)
+            self._told = events
+
+    def close(self) -> None:
+        """Leave no status line behind."""
+        self._reporter.status("")
+
+    def _line(self, events: int, rate: float) -> str:
+        parts = [counted(events, "event"), _rate(rate), spoken_size(self._size())]
+        for stream in self._streams:
+            if (last := stream.session.last) is not None:
+                name = f"{stream.name} " if len(self._streams) > 1 else ""
+                parts.append(f"{name}seq {last}")
+        return ", ".join([*parts, self._connections()])
+
+    def _connections(self) -> str:
+        connected, total = len(self._connected), len(self._streams)
+        if connected == total:
+            return "connected"
+        return f"{connected} of {total} connected" if connected else "not connected"
+
+
+def _rate(events: float) -> str:
+    return f"{events:.1f}/s" if events < 9.95 else f"{events:.0f}/s"

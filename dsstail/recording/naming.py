@@ -1,0 +1,162 @@
+"""What the files of a recording are called: the live one, and the segments that came out of it.
+
+    out.jsonl                                 live, under the name that the user gave
+    out.20261123T142501.000Z.jsonl            a segment, by the time of its first event
+    out.20261123T142501.000Z.jsonl.gz         the same, compressed
+    out.20261123T142501.000Z.jsonl.gz.part    half of that; a crash may leave it behind
+
+The name may hold `{stream}`, for a file each, and parts of a date as strftime writes them, for a
+new file when they change: then a file that is live no longer is a segment under its own name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dsstail.errors import ConfigurationError
+
+PART = ".part"
+
+_DIGITS = {"Y": 4, "G": 4, "m": 2, "V": 2, "j": 3, "d": 2, "H": 2, "M": 2, "S": 2}
+"""The parts of a date that a name can hold, the coarsest first, and how long each is."""
+
+_WITHIN = {"m": "Y", "V": "G", "j": "Y", "d": "m", "H": "dj", "M": "H", "S": "M"}
+"""What each needs beside it, or a name would come again."""
+
+_DIRECTIVE = re.compile(r"%(.?)")
+_STAMP = r"(?:\.(?P<stamp>\d{8}T\d{6}\.\d{3}Z))?"
+_MILLISECOND = timedelta(milliseconds=1)
+_ENDINGS = ("", ".gz", ".zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a recording that is complete: as it was written, or compressed, or both."""
+
+    plain: Path
+    """Where it is as it was written, or would be."""
+    stamp: str
+    """The time in its name; `~` where there is none, which sorts after all."""
+    paths: tuple[Path, ...]
+    """Where it is, the plain one first."""
+
+
+class Naming:
+    """The names of one recording's files, from what the user wrote for them.
+
+    The live file is given to the methods with links followed: what is made beside it is in the
+    same directory. Raises ConfigurationError for a date that cannot be in a name.
+    """
+
+    def __init__(self, file: str, stream: str) -> None:
+        directory, name = os.path.split(file)
+        parts = set(_DIRECTIVE.findall(name)) - {"%"}
+        if unknown := parts - _DIGITS.keys():
+            raise ConfigurationError(
+                f"{file}: %{min(unknown)} is no part of a date that a file name can hold. "
+                f"Those are {', '.join(f'%{part}' for part in _DIGITS)}; a plain % is %%."
+            )
+        for part, around in _WITHIN.items():
+            if part in parts and not parts & set(around):
+                raise ConfigurationError(
+                    f"{file}: with %{part} goes %{around[0]}, or the same name would come again."
+                )
+        if any(part in _DIGITS for part in _DIRECTIVE.findall(directory)):
+            raise ConfigurationError(f"{file}: dates go into the file's name, not before it.")
+        own = _harmless(stream)
+        self.dated = bool(parts)
+        self._directory = directory.replace("{stream}", own)
+        self._template = name.replace("{stream}", own)
+
+    def live(self, at: float) -> Path:
+        """The file for what comes `at` this time (seconds since the epoch), named in local time."""
+        name = self._template.replace("%%", "%")
+        if self.dated:
+            name = datetime.fromtimestamp(at).strftime(self._template)
+        return Path(self._directory, name)
+
+    def segments(self, live: Path) -> list[Segment]:
+        """The segments that there are beside the live file, the oldest first."""
+        pattern = self._pattern(live)
+        paths: dict[tuple[str, ...], list[Path]] = defaultdict(list)
+        for name in sorted(_names_beside(live)):
+            match = pattern.fullmatch(name)
+            if match and name != live.name and (match["stamp"] or self.dated):
+                dates = [match[part] for part in _DIGITS if part in pattern.groupindex]
+                key = (*dates, match["stamp"] or "~", match["plain"])
+                paths[key].append(live.with_name(name))
+        return [
+            Segment(live.with_name(plain), stamp, tuple(found))
+            for (*_, stamp, plain), found in sorted(paths.items())
+        ]
+
+    def unfinished(self, live: Path) -> list[Path]:
+        """What is beside the live file of segments that were being compressed."""
+        pattern = self._pattern(live)
+        return [
+            live.with_name(name)
+            for name in _names_beside(live)
+            if name.endswith(PART) and pattern.fullmatch(name.removesuffix(PART))
+        ]
+
+    def new_segment(self, live: Path, at: float) -> Path:
+        """A name for what is in the live file, whose first event is of the time `at`.
+
+        No file has it, and it sorts after those of the earlier segments.
+        """
+        moment = datetime.fromtimestamp(at, UTC)
+        for segment in self.segments(live):
+            with suppress(ValueError):  # no stamp, or no time
+                moment = max(moment, datetime.fromisoformat(segment.stamp) + _MILLISECOND)
+        while True:
+            time = moment.isoformat(timespec="milliseconds").partition("+")[0]
+            stamp = f"{time.replace('-', '').replace(':', '')}Z"
+            path = live.with_name(f"{live.stem}.{stamp}{live.suffix}")
+            if not any(os.path.lexists(f"{path}{ending}") for ending in _ENDINGS):
+                return path
+            moment += _MILLISECOND
+
+    def _pattern(self, live: Path) -> re.Pattern[str]:
+        """Matches the names of segments, plain and compressed."""
+        template = self._template if self.dated else live.name.replace("%", "%%")
+        stem, suffix = os.path.splitext(template)
+        seen: set[str] = set()
+
+        def expression(text: str) -> str:
+            return "".join(
+                _digits(part[1], seen) if part[0] == "%" else re.escape(part)
+                for part in re.findall("%.|[^%]+", text)
+            )
+
+        return re.compile(
+            rf"(?P<plain>{expression(stem)}{_STAMP}{expression(suffix)})(?:\.gz|\.zst)?"
+        )
+
+
+def _digits(part: str, seen: set[str]) -> str:
+    """Matches one part of a date, which is a group of the expression where it is first."""
+    if part == "%":
+        return "%"
+    if part in seen:
+        return f"(?P={part})"
+    seen.add(part)
+    return rf"(?P<{part}>\d{{{_DIGITS[part]}}})"
+
+
+def _harmless(stream: str) -> str:
+    """A stream's name as a part of a file's: no separator, no `..`, no hidden file."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", stream)
+    return f"_{name[1:]}" if name.startswith(".") else name
+
+
+def _names_beside(live: Path) -> list[str]:
+    try:
+        return os.listdir(live.parent)
+    except OSError:  # not ours to read: then nothing there is known
+        return []

@@ -1,0 +1,118 @@
+"""Recordings as they are found: plain or compressed, a file or stdin, complete or not.
+
+Reading is streamed: whatever a file holds, and whatever it unpacks to, memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from collections.abc import Callable, Iterator
+from io import FileIO
+from pathlib import Path
+
+from dsstail.errors import ConfigurationError
+from dsstail.messages import Event
+from dsstail.recording.splitting import Damage, Found, Lines, Splitter
+from dsstail.recording.unpacking import MAGIC, PIECE, Spoiled, is_bare, unpacked
+
+
+def read(path: str | Path, *, decode: bool = False) -> Iterator[Found]:
+    """The events of a recording in runs, and the damage between them; `-` is stdin.
+
+    With `decode`, the runs have the decoded objects, too. Raises ConfigurationError for what
+    cannot be read at all.
+    """
+    with opened(path) as file:
+        for found in read_file(file, named(path), decode=decode):
+            if found is not None:
+                yield found
+
+
+def read_recording(
+    path: str | Path, *, damaged: Callable[[Damage], object] | None = None
+) -> Iterator[Event]:
+    """The events of a recording, one by one; `damaged` is told what is skipped between them.
+
+    Their texts are as they were recorded, `_dsstail` included. Raises ConfigurationError for
+    what cannot be read at all.
+    """
+    for found in read(path, decode=True):
+        if isinstance(found, Lines):
+            yield from map(Event, found.texts, found.data or ())
+        elif damaged is not None:
+            damaged(found)
+
+
+def named(path: str | Path) -> str:
+    """What messages call a recording."""
+    return "stdin" if str(path) == "-" else str(path)
+
+
+def opened(path: str | Path) -> FileIO:
+    """A recording, to be read without a buffer. Raises ConfigurationError where it cannot be."""
+    try:
+        if str(path) == "-":
+            return FileIO(0, closefd=False)
+        return FileIO(path)
+    except OSError as error:
+        raise _unreadable(named(path), error) from None
+
+
+def read_file(
+    file: FileIO, name: str, *, decode: bool = False, patient: bool = True
+) -> Iterator[Found | None]:
+    """`read` for an open file; unless `patient`, None means that there is nothing to read yet."""
+    splitter = Splitter(decode=decode)
+    spoiled = None
+    try:
+        for piece in unpacked(_pieces(file, name, patient), name):
+            if piece is None:
+                yield None
+            else:
+                yield from splitter.feed(piece)
+    except Spoiled as error:
+        spoiled = str(error)
+    yield from splitter.end()
+    if spoiled is not None:
+        yield Damage(splitter.line, splitter.line, spoiled, b"", torn=True)
+
+
+def read_on(file: FileIO, name: str) -> bytes:
+    """The next bytes of a file, `b""` at its end. Raises ConfigurationError if it fails."""
+    try:
+        while (piece := file.read(PIECE)) is None:  # non-blocking, which was not our choice
+            select.select([file], [], [])
+        return piece
+    except OSError as error:
+        raise _unreadable(name, error) from None
+
+
+def is_plain(file: FileIO) -> bool:
+    """Whether it is a file on a disk that holds lines as they are, to be read from anywhere."""
+    if not is_regular(file):
+        return False
+    magic = file.read(MAGIC)
+    file.seek(0)
+    return is_bare(magic)
+
+
+def is_regular(file: FileIO) -> bool:
+    """Whether it is a file on a disk; then there is never anything to wait for."""
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+
+
+def _pieces(file: FileIO, name: str, patient: bool) -> Iterator[bytes | None]:
+    waits = not patient and not is_regular(file) and hasattr(select, "poll")  # not on Windows
+    while True:
+        if waits and not select.select([file], [], [], 0)[0]:
+            yield None
+        elif piece := read_on(file, name):
+            yield piece
+        else:
+            return
+
+
+def _unreadable(name: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"cannot read {name}: {error.strerror or error}.")

@@ -1,0 +1,317 @@
+"""Records streams: which event goes into which file, and when a file has become a segment."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dsstail.annotation import annotated, unannotated
+from dsstail.errors import ConfigurationError, OutputError
+from dsstail.json_text import as_lines
+from dsstail.messages import Event
+from dsstail.recording import compression
+from dsstail.recording.appending import LiveFile, Patience, Warn, is_device
+from dsstail.recording.naming import Naming
+from dsstail.recording.resuming import NO_PAST, Past, look_back
+from dsstail.recording.rotating import Tidier
+
+FSYNC = ("always", "1s", "never")
+
+LOOK_EVERY = 0.25
+"""Seconds between two looks at what is due, and at what happened to a file without us."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSettings:
+    """Where to record, and how. Sizes are bytes, times seconds.
+
+    Raises ConfigurationError for what does not go together.
+    """
+
+    file: str
+    """With `{stream}` one for each stream; with parts of a date one for each value of them."""
+    overwrite: bool = False
+    resume: bool = True
+    annotate: bool = False
+    """Add the stream's name and the time of receipt to every event."""
+    fsync: str = "1s"
+    """One of FSYNC."""
+    wait_for_room: bool = False
+    rotate_size: int | None = None
+    rotate_every: float | None = None
+    """Rotates where the time, in UTC since the epoch, is a multiple of it."""
+    keep: int | None = None
+    """How many segments to keep; None all."""
+    compress: str | None = None
+    """One of compression.FORMS."""
+
+    def __post_init__(self) -> None:
+        if self.compress is not None:
+            compression.require(self.compress)
+
+    @property
+    def rotates(self) -> bool:
+        return self.rotate_size is not None or self.rotate_every is not None
+
+
+class Recorder:
+    """Writes the events of `streams` into their files.
+
+    `warn` is told what the user should know and stops nothing. Raises ConfigurationError for
+    settings that a file cannot have, and OutputError where it cannot be opened, read back or
+    written: then it ends with a whole line, and the error says at which event.
+    """
+
+    def __init__(self, settings: RecordingSettings, streams: Sequence[str], warn: Warn) -> None:
+        self._settings = settings
+        self._warn = warn
+        self._tidier = Tidier(settings.compress, settings.keep)
+        self._tracks: dict[str, Track | Device] = {}
+        self._look_at = 0.0
+        with ExitStack() as opened:
+            for part in [[name] for name in streams] if "{stream}" in settings.file else [streams]:
+                track = self._open(part)
+                opened.callback(track.close)
+                self._tracks |= dict.fromkeys(part, track)
+            opened.pop_all()
+        self._annotates = settings.annotate or any(
+            track.past.annotated or len(track.streams) > 1 for track in self._tracks.values()
+        )
+
+    def last(self, stream: str) -> int | None:
+        """The number of the last event that there is of a stream."""
+        return self._tracks[stream].past.last.get(stream)
+
+    def known(self, stream: str) -> tuple[bytes, ...]:
+        """The texts of the last events that there are of a stream, the oldest first."""
+        return self._tracks[stream].past.known.get(stream, ())
+
+    @property
+    def size(self) -> int:
+        """Bytes in the live files."""
+        return sum(track.size for track in self._distinct)
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The names of the live files, and what each ends with, such as `seq 431`."""
+        return [(str(track.name), track.end) for track in self._distinct]
+
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
+        """Record events that came at this time, in seconds since the epoch."""
+        if self._annotates:
+            texts = annotated(texts, stream, received_at if self._settings.annotate else None)
+        self._tracks[stream].append(as_lines(texts), received_at)
+        self.idle()
+
+    def idle(self) -> None:
+        """Do what is due without an event. To be called twice a second at least."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_EVERY
+        for track in self._distinct:
+            track.look()
+        self._tell_troubles()
+
+    def close(self, *, in_haste: bool) -> None:
+        """Finish the files, and the segments too unless it is `in_haste`."""
+        with ExitStack() as closing:
+            for track in self._distinct:
+                closing.callback(track.close)
+            for track in self._distinct:
+                track.sync()
+            # While the live files are locked, they are not taken for segments.
+            self._tidier.finish(in_haste=in_haste)
+        self._tell_troubles()
+
+    @property
+    def _distinct(self) -> Iterable[Track | Device]:
+        return dict.fromkeys(self._tracks.values())
+
+    def _tell_troubles(self) -> None:
+        for trouble in self._tidier.troubles():
+            self._warn(trouble)
+
+    def _open(self, streams: Sequence[str]) -> Track | Device:
+        settings = self._settings
+        naming = Naming(settings.file, streams[0])
+        name = naming.live(time.time())
+        makes_segments = settings.rotates or naming.dated
+        if is_device(name):
+            if makes_segments:
+                raise ConfigurationError(f"{name} is no regular file: it cannot be rotated.")
+            return Device(name, streams)
+        if not makes_segments and (settings.keep or settings.compress):
+            raise ConfigurationError(
+                "--keep and --compress are for files that are complete. "
+                "Add --rotate-size, --rotate-every, or a date to FILE."
+            )
+        return Track(naming, settings, streams, self._tidier, self._warn)
+
+
+class Track:
+    """The file that `streams` go into, one after another as they are rotated."""
+
+    def __init__(
+        self,
+        naming: Naming,
+        settings: RecordingSettings,
+        streams: Sequence[str],
+        tidier: Tidier,
+        warn: Warn,
+    ) -> None:
+        self.streams = streams
+        self._naming = naming
+        self._settings = settings
+        self._tidier = tidier
+        self._warn = warn
+        self._patience = Patience(warn if settings.wait_for_room else None)
+        self._newest = time.time()
+        self._live = self._open(b"", overwrite=settings.overwrite)
+        self._period = self._period_of(self._live.modified_at)
+        self.past = self._look_back()
+        self._live.last_line = self.past.last_line
+        tidier.tidy(naming, self._live.path)
+
+    @property
+    def name(self) -> Path:
+        """The live file, as the user calls it."""
+        return self._live.name
+
+    @property
+    def size(self) -> int:
+        return self._live.size
+
+    @property
+    def end(self) -> str:
+        return self._live.end
+
+    def append(self, lines: bytes, received_at: float) -> None:
+        """Append whole lines, that came at this time, to the file or files where they belong."""
+        self._newest = max(self._newest, received_at)
+        if self._naming.dated and self._naming.live(self._newest) != self._live.name:
+            self._begin_next()
+        elif self._period_of(self._newest) > self._period and self._live.size:
+            self._rotate()
+        self._period = self._period_of(self._newest)
+        while lines:
+            fitting = self._fitting(lines)
+            if fitting:
+                self._live.append(lines[:fitting])
+                lines = lines[fitting:]
+            else:
+                self._rotate()
+
+    def look(self) -> None:
+        """Sync, rotate, open anew: whatever is due."""
+        self._live.sync_if_due()
+        if self._live.gone:
+            self._warn(f"{self._live.name} was renamed or removed: recording to a new one.")
+            self._begin_next()
+        elif self._period_of(time.time()) > self._period and self._live.size:
+            self._rotate()
+
+    def sync(self) -> None:
+        self._live.sync()
+
+    def close(self) -> None:
+        self._live.close()
+
+    def _open(self, last_line: bytes, *, overwrite: bool = False) -> LiveFile:
+        live = LiveFile(
+            self._naming.live(self._newest), self._settings.fsync, self._patience, last_line
+        )
+        if cut := live.open(overwrite=overwrite):
+            self._warn(f"{live.name}: cut off an incomplete last line of {cut} bytes.")
+        return live
+
+    def _look_back(self) -> Past:
+        """What the live file and the segments before it hold."""
+        if self._settings.overwrite or not self._settings.resume:
+            return NO_PAST
+        path = self._live.path
+        segments = reversed(self._naming.segments(path))
+        try:
+            return look_back([path, *(segment.paths[0] for segment in segments)], self.streams)
+        except BaseException:
+            self._live.close()
+            raise
+
+    def _fitting(self, lines: bytes) -> int:
+        """How many bytes of these lines the live file takes; a line may be more than it should."""
+        limit = self._settings.rotate_size
+        if limit is None or self._live.size + len(lines) <= limit:
+            return len(lines)
+        fitting = lines.rfind(b"\n", 0, max(0, limit - self._live.size)) + 1
+        return fitting or (0 if self._live.size else lines.index(b"\n") + 1)
+
+    def _period_of(self, moment: float) -> int:
+        every = self._settings.rotate_every
+        return 0 if every is None else int(moment // every)
+
+    def _rotate(self) -> None:
+        """Make the live file a segment, and begin a new one."""
+        live = self._live
+        event = Event(unannotated(live.beginning())[0])
+        began = min(_seconds(event.time) or self._newest, self._newest)
+        live.rename(self._naming.new_segment(live.path, began))
+        self._live = self._open(live.last_line)
+        self._period = self._period_of(self._newest)
+        self._tidier.tidy(self._naming, self._live.path)
+
+    def _begin_next(self) -> None:
+        """Close the live file, and begin the one that its name is now."""
+        live = self._live
+        live.close()
+        self._live = self._open(live.last_line)
+        self._tidier.tidy(self._naming, self._live.path)
+
+
+class Device:
+    """A FIFO, a terminal or another device: what is written there is gone, and that is all."""
+
+    past = NO_PAST
+    end = ""
+
+    def __init__(self, name: Path, streams: Sequence[str]) -> None:
+        """Open it; a FIFO waits for a reader. Raises OutputError."""
+        self.streams = streams
+        self.name = name
+        self.size = 0
+        try:
+            self._fd = os.open(name, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise OutputError(f"cannot write {name}: {error.strerror}.") from None
+
+    def append(self, lines: bytes, received_at: float) -> None:
+        """Write whole lines. Raises OutputError, also where nobody reads a FIFO any more."""
+        rest = memoryview(lines)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as error:
+            raise OutputError(f"cannot write {self.name}: {error.strerror}.") from None
+        self.size += len(lines)
+
+    def look(self) -> None:
+        """Nothing is ever due."""
+
+    def sync(self) -> None:
+        """There is nothing to sync."""
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _seconds(moment: str) -> float | None:
+    """A time as events have it, in seconds since the epoch."""
+    try:
+        read = datetime.fromisoformat(moment)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,164 @@
+"""What becomes of segments once they are complete: compressed, and removed when there are enough.
+
+All of it can be cut short at any instant and done again. A segment's original is removed only
+when the compressed one is on the disk, under its name, and reads the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import queue
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from dsstail.errors import DsstailError
+from dsstail.recording import compression
+from dsstail.recording.appending import sync_directory, sync_file
+from dsstail.recording.locking import lock
+from dsstail.recording.naming import PART, Naming, Segment
+
+HASTE = 0.3
+"""Seconds that are waited for the thread when there is no time."""
+
+
+class Tidier:
+    """Looks after segments in a thread of its own, so that no event waits for it.
+
+    `compress` is one of compression.FORMS, or None; of each recording the newest `keep` segments
+    are kept, all where it is None.
+    """
+
+    def __init__(self, compress: str | None, keep: int | None) -> None:
+        self._compress = compress
+        self._keep = keep
+        self._jobs: queue.SimpleQueue[tuple[Naming, Path] | None] = queue.SimpleQueue()
+        self._troubles: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._hurry = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
+
+    def tidy(self, naming: Naming, live: Path) -> None:
+        """Have the segments beside a live file looked after, soon."""
+        if self._compress is None and self._keep is None:
+            return
+        if self._thread.ident is None:
+            self._thread.start()
+        self._jobs.put((naming, live))
+
+    def troubles(self) -> Iterator[str]:
+        """What did not work since the last call; it is tried again with the next segment."""
+        while not self._troubles.empty():
+            yield self._troubles.get()
+
+    def finish(self, *, in_haste: bool) -> None:
+        """Wait until all is done; `in_haste` leave it to the next start."""
+        if in_haste:
+            self._hurry.set()
+        self._jobs.put(None)
+        if self._thread.ident is not None:
+            self._thread.join(HASTE if in_haste else None)
+
+    def _run(self) -> None:
+        with suppress(_LeftOff):
+            while (job := self._jobs.get()) is not None:
+                self._tidy(*job)
+
+    def _tidy(self, naming: Naming, live: Path) -> None:
+        for path in naming.unfinished(live):
+            self._attempt(path, path.unlink)
+        segments = naming.segments(live)
+        surplus = 0 if self._keep is None else max(0, len(segments) - self._keep)
+        for segment in segments[:surplus]:
+            self._attempt(segment.plain, partial(_remove, segment))
+        for segment in segments[surplus:]:
+            if self._compress is not None and segment.plain in segment.paths:
+                self._attempt(segment.plain, partial(self._pack, segment, naming, live))
+
+    def _attempt(self, path: Path, action: Callable[[], None]) -> None:
+        if self._hurry.is_set():
+            raise _LeftOff
+        try:
+            action()
+        except OSError as error:
+            self._troubles.put(f"{path.name} stays as it is for now: {error.strerror}.")
+        except DsstailError as error:
+            self._troubles.put(f"{path.name} stays as it is for now: {error}")
+
+    def _pack(self, segment: Segment, naming: Naming, live: Path) -> None:
+        """Have a segment compressed, and only so."""
+        plain = segment.plain
+        if not _is_free(plain):
+            return
+        packed = [path for path in segment.paths if path != plain]
+        if packed and not any(self._reads_the_same(path, plain) for path in packed):
+            # The same date came twice, by a clock that was put back: these are two segments.
+            plain = plain.rename(naming.new_segment(live, plain.stat().st_mtime))
+            packed = []
+        if not packed and not self._reads_the_same(self._compressed(plain), plain):
+            raise OSError(errno.EIO, "what was compressed does not read the same")
+        plain.unlink()
+
+    def _compressed(self, plain: Path) -> Path:
+        """Compress a file; what has the name that is returned is whole."""
+        assert self._compress is not None
+        whole = Path(f"{plain}.{self._compress}")
+        part = Path(f"{whole}{PART}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        try:
+            with open(os.open(part, flags, 0o600), "wb") as file:
+                with compression.compressed_into(file, self._compress) as sink:
+                    for piece in self._unhurried(_pieces(plain)):
+                        sink.write(piece)
+                file.flush()
+                sync_file(file.fileno())
+            original = plain.stat()
+            os.chmod(part, stat.S_IMODE(original.st_mode))
+            os.utime(part, ns=(original.st_atime_ns, original.st_mtime_ns))
+            part.rename(whole)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        sync_directory(whole.parent)
+        return whole
+
+    def _reads_the_same(self, packed: Path, plain: Path) -> bool:
+        sums = []
+        for pieces in (compression.pieces(packed), _pieces(plain)):
+            checksum = hashlib.sha256()
+            for piece in self._unhurried(pieces):
+                checksum.update(piece)
+            sums.append(checksum.digest())
+        return sums[0] == sums[1]
+
+    def _unhurried(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if self._hurry.is_set():
+                raise _LeftOff
+            yield piece
+
+
+class _LeftOff(Exception):
+    """There is no time for the rest; the next start does it."""
+
+
+def _pieces(plain: Path) -> Iterator[bytes]:
+    with plain.open("rb") as file:
+        while piece := file.read(compression.PIECE):
+            yield piece
+
+
+def _remove(segment: Segment) -> None:
+    for path in segment.paths:
+        if path != segment.plain or _is_free(path):
+            path.unlink()
+
+
+def _is_free(plain: Path) -> bool:
+    """Whether nobody records to this file."""
+    with plain.open("rb") as file:
+        return lock(file.fileno())

@@ -1,0 +1,302 @@
+"""What recordings hold, given back: selected, in order, at a pace, and what comes next."""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import stat
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from io import FileIO
+from itertools import chain, groupby
+from math import inf
+from operator import itemgetter
+
+from dsstail.annotation import told_apart
+from dsstail.escaping import visible
+from dsstail.filters import Filter
+from dsstail.handover import Batch, Ended
+from dsstail.messages import Event, Malformed
+from dsstail.passages import (
+    BREATH,
+    Item,
+    Last,
+    Passage,
+    Pause,
+    Trouble,
+    gathered,
+    merged,
+    moment,
+    paced,
+)
+from dsstail.recording.backwards import Stretch, numbered, stretches
+from dsstail.recording.following import Follower
+from dsstail.recording.reading import is_plain, named, opened, read_file
+from dsstail.recording.splitting import Found, Lines, Splitter
+from dsstail.session import Counts
+
+POLL = 0.1
+"""Seconds between two looks at files that are followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which events by time, in seconds since the epoch, and by number; all ends are inclusive."""
+
+    since: float = -inf
+    until: float = inf
+    from_seq: int = 0
+    to_seq: float = inf
+
+    def admits(self, event: Event) -> bool:
+        """Whether the event is within. One without a time, or number, is in no window of those."""
+        if (self.from_seq, self.to_seq) != (0, inf):
+            seq = event.seq
+            if seq is None or not self.from_seq <= seq <= self.to_seq:
+                return False
+        if (self.since, self.until) == (-inf, inf):
+            return True
+        at = moment(event)
+        return at is not None and self.since <= at <= self.until
+
+
+EVERYTHING = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Replaying:
+    """What to replay, and how.
+
+    `last`: only so many events, from the end. `speed`: the pace of the events' times by this
+    factor, with pauses of `max_idle` seconds at most; None for at once. With `stamped`, events come
+    with the times of their receipt; with `annotated`, they keep the member `_dsstail`.
+    """
+
+    paths: tuple[str, ...]
+    selection: Filter
+    window: Window = EVERYTHING
+    last: int | None = None
+    follow: bool = False
+    merge: bool = False
+    speed: float | None = None
+    max_idle: float = inf
+    stamped: bool = False
+    annotated: bool = False
+
+
+class Replay:
+    """Recordings in the place of a stream and its handover: `take` reads on as far as it must."""
+
+    def __init__(self, replaying: Replaying) -> None:
+        self.counts = Counts()
+        self.connections = 0
+        self._asked = replaying
+        self._stopping = False
+        self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._followers: list[tuple[str, Follower]] = []
+        self._current: FileIO | None = None
+        self._passed = 0  # bytes of the recordings before the current one
+        self._road = self._travel()
+
+    def start(self) -> None:
+        """Raises ConfigurationError where a recording cannot be opened."""
+        for path in self._asked.paths:
+            if path != "-" and not _is_pipe(path):
+                opened(path).close()
+
+    def stop(self) -> None:
+        """Have `take` give nothing more. Safe in a signal handler."""
+        self._stopping = True
+
+    def wake(self) -> None:
+        """Have `take` return soon. Safe in a signal handler."""
+        self._alarm.put(None)
+
+    def take(self, timeout: float) -> Batch | None:
+        """The next events or trouble; None after `timeout` seconds, or sooner.
+
+        Raises ConfigurationError where a recording cannot be read on.
+        """
+        item = None if self._stopping else next(self._road, None)
+        match item:
+            case Passage(texts, stream, received_at):
+                return Batch(stream, received_at, texts)
+            case Trouble(reason, raw):
+                self.counts.malformed += 1
+                return Batch("", 0.0, Malformed(raw, reason))
+            case Pause():
+                self._wait(item, timeout)
+                return None
+        return Batch("", 0.0, Ended(None))
+
+    def done(self, batch: Batch) -> None:
+        """Nothing is held back."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes of files are to be read; 0 where that cannot be told."""
+        asked = self._asked
+        endless = asked.follow or asked.speed is not None or asked.last is not None
+        if endless or not all(map(os.path.isfile, asked.paths)):
+            return 0
+        return sum(map(os.path.getsize, asked.paths))
+
+    @property
+    def position(self) -> int:
+        """How many bytes of files were read so far."""
+        if self._current is None or self._current.closed or not self._current.seekable():
+            return self._passed
+        return self._passed + self._current.tell()
+
+    def _wait(self, pause: Pause, timeout: float) -> None:
+        if pause.file is not None:
+            select.select([pause.file], [], [], timeout)
+        elif pause.seconds:
+            with suppress(queue.Empty):
+                self._alarm.get(timeout=min(pause.seconds, timeout))
+
+    def _travel(self) -> Iterator[Item]:
+        asked = self._asked
+        roads = (self._recording(path) for path in asked.paths)
+        if asked.last is not None:
+            items = self._last(asked.last)
+        elif asked.merge:
+            items = merged(list(roads))
+        else:
+            items = chain.from_iterable(roads)
+        if asked.speed is not None:
+            items = paced(items, asked.speed, asked.max_idle)
+        yield from gathered(items)
+        yield from gathered(self._follow())
+
+    def _recording(self, path: str) -> Iterator[Item]:
+        """All of a recording; where it is to be followed, it stays open."""
+        file = self._open(path)
+        if self._asked.follow and path != "-" and is_plain(file):
+            follower = Follower(path, file, Splitter())
+            self._followers.append((path, follower))
+            while (found := follower.read()) is not None:
+                yield from self._items(path, found)
+        else:
+            name = named(path)
+            with file:
+                for part in read_file(file, name, patient=False):
+                    yield from self._items(name, [part]) if part else [Pause(POLL, file)]
+                self._passed = self.position
+
+    def _open(self, path: str) -> FileIO:
+        self._passed = self.position
+        self._current = opened(path)
+        return self._current
+
+    def _last(self, count: int) -> Iterator[Item]:
+        """The last `count` events of all recordings; of merged ones, the last by time."""
+        ends: list[list[Item]] = []
+        missing = count
+        for path in reversed(self._asked.paths):
+            end = yield from self._end(path, missing)
+            ends.insert(0, end.items)
+            if not self._asked.merge:
+                missing -= end.events
+        if self._asked.merge:
+            last = Last(count)
+            for item in merged([iter(items) for items in ends]):
+                last.add(item)
+            ends = [last.items]
+        yield from chain.from_iterable(ends)
+
+    def _end(self, path: str, count: int) -> Generator[Item, None, Last]:
+        """The end of a recording, with `count` events if it has so many."""
+        last = Last(count)
+        if count == 0 and not self._asked.follow:
+            return last
+        items = yield from self._end_backwards(path, count)
+        for item in self._recording(path) if items is None else items:
+            if isinstance(item, Pause):
+                yield item
+            else:
+                last.add(item)
+        return last
+
+    def _end_backwards(self, path: str, count: int) -> Generator[Item, None, list[Item] | None]:
+        """What `count` events are in for sure; None where that cannot be read from the end."""
+        if path == "-" or _is_pipe(path):
+            return None
+        file = opened(path)
+        newest: Stretch | None = None
+        parts: list[list[Item]] = []
+        events = 0
+        for stretch in stretches(file) if is_plain(file) else ():
+            found = stretch.found
+            if newest is None:
+                newest = stretch
+                found = found if self._asked.follow else [*found, *stretch.splitter.end()]
+            part = [*self._items(path, numbered(found, file, stretch.start))]
+            parts.insert(0, part)
+            events += sum(len(item.texts) for item in part if isinstance(item, Passage))
+            yield BREATH
+            if events >= count or stretch.start == 0:
+                break
+        else:
+            file.close()
+            return None
+        if self._asked.follow:
+            file.seek(newest.end)
+            self._followers.append((path, Follower(path, file, newest.splitter, newest.start)))
+        else:
+            file.close()
+        return [*chain.from_iterable(parts)]
+
+    def _follow(self) -> Iterator[Item]:
+        """What comes to the recordings that were left open; where there are any, it has no end."""
+        while self._followers:
+            quiet = True
+            for path, follower in self._followers:
+                if (found := follower.poll()) is not None:
+                    quiet = False
+                    yield from self._items(path, found)
+            if quiet:
+                yield Pause(POLL)
+
+    def _items(self, name: str, found: Iterable[Found]) -> Iterator[Item]:
+        """What was found in a recording, as far as it is wanted."""
+        for part in found:
+            if not isinstance(part, Lines):
+                yield Trouble(f"{visible(name)} {part.place}: {part.reason}", part.raw)
+                continue
+            texts = self._asked.selection.select(part.texts)
+            if self._asked.window != EVERYTHING:
+                texts = [text for text in texts if self._asked.window.admits(Event(text))]
+            if texts:
+                yield from self._passages(texts)
+            else:
+                yield BREATH
+
+    def _passages(self, texts: list[bytes]) -> Iterator[Passage]:
+        """The events by the streams and times that their last members tell, which are taken off."""
+        if _QUOTE not in set(map(_BEFORE_BRACES, texts)):  # no text has such a member
+            yield Passage(texts)
+            return
+        asked = self._asked
+        apart = [(told_apart(text), text) for text in texts]
+        for (stream, received_at), group in groupby(
+            apart, lambda part: (part[0][1] or "", (part[0][2] or 0.0) if asked.stamped else 0.0)
+        ):
+            yield Passage(
+                [whole if asked.annotated else parts[0] for parts, whole in group],
+                stream,
+                received_at,
+            )
+
+
+_BEFORE_BRACES = itemgetter(slice(-3, -2))
+_QUOTE = b'"'
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False

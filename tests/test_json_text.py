@@ -1,0 +1,238 @@
+"""JSON as text: what is JSON by RFC 8259, and where its parts are."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from dsstail import json_text
+
+IS_JSON = [
+    b"{}",
+    b"[]",
+    b"0",
+    b"-0.0e+00",
+    b"null",
+    b' {"a" : [ 1 , true,false , null ,"" ] } ',
+    b'"\\u0000\\"\\\\\\/\\b\\f\\n\\r\\t"',
+    rb'"\ud800"',
+    rb'"\udc00\ud800"',
+    b"1e400",
+    b"-1E-400",
+    b"9" * 5000,
+    b'{"a":1,"a":2}',
+    b"[" * 2000 + b"]" * 2000,
+    b'{"a":' * 2000 + b"1" + b"}" * 2000,
+    b'[{"a":' * 2000 + b"[]" + b"}]" * 2000,
+    '"Größe 🎈\u2028\x7f"'.encode(),
+]
+
+IS_NOT = [
+    b"",
+    b" ",
+    b"{",
+    b"}",
+    b"[1,]",
+    b"[,1]",
+    b"[1 2]",
+    b'{"a"}',
+    b'{"a":}',
+    b'{"a":1,}',
+    b"{a:1}",
+    b"{1:1}",
+    b"{'a':1}",
+    b"NaN",
+    b"-Infinity",
+    b"[NaN]",
+    b"01",
+    b"+1",
+    b"1.",
+    b".5",
+    b"1e",
+    b"0x1",
+    b"tru",
+    b"True",
+    b"{}{}",
+    b"{} x",
+    b'"',
+    b'"\\x41"',
+    b'"\\u12"',
+    b'"\x00"',
+    b'"\n"',
+    b"\xff",
+    b'"\xff"',
+    b'"\xed\xa0\x80"',
+    b"\xef\xbb\xbf{}",
+    b"\x0b{}",
+    b"{}\x0c",
+    b"\xc2\xa0{}",
+    b"// no\n{}",
+    b"[" * 2000,
+    b"[" * 2000 + b"]" * 1999,
+    b"[" * 2000 + b"]" * 2001,
+    b"[" * 2000 + b"}" + b"]" * 1999,
+    b'{"a":' * 2000 + b"}" * 2000,
+    b"[" * 2000 + b"1,," + b"]" * 2000,
+    b"[" * 2000 + b'"\xff"' + b"]" * 2000,
+    b'[1e400,"\xff"]',
+]
+
+
+@pytest.fixture(params=[json_text.is_json, json_text.is_large_json], ids=["usual", "large"])
+def check(request: pytest.FixtureRequest) -> Callable[[bytes], bool]:
+    found: Callable[[bytes], bool] = request.param
+    return found
+
+
+@pytest.mark.parametrize("text", IS_JSON)
+def test_what_is_json(text: bytes, check: Callable[[bytes], bool]) -> None:
+    assert check(text)
+    assert check(b"[%b]" % text)
+    assert check(b' {"a":%b,"b":%b}\r\n' % (text, text))
+
+
+@pytest.mark.parametrize("text", IS_NOT)
+def test_what_is_not_json(text: bytes, check: Callable[[bytes], bool]) -> None:
+    assert not check(text)
+    if text.strip():
+        assert not check(b"[1,%b]" % text)
+        assert not check(b'{"a":%b}' % text)
+
+
+def _by_the_book(text: bytes) -> bool:
+    """What Python's own parser says, which takes NaN and the like unless it is told not to."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        json.loads(text.decode(), parse_constant=refuse)
+    except ValueError:
+        return False
+    return True
+
+
+_SCRAPS = st.lists(
+    st.sampled_from(
+        [
+            *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"-", b" ", b"\n", b"\\", b"\xff", b"\x00"),
+            *(b'"a"', b"1", b".5", b"e1", b"0", b"true", b"null", b"[]", b"{}", b'"a":', b"NaN"),
+        ]
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+@settings(max_examples=400)
+@given(
+    _SCRAPS
+    | st.binary(max_size=12)
+    | st.text(max_size=6).map(lambda text: json.dumps(text).encode())
+)
+@example(b'{"a":[1,2,{"b":[],"c":{}}],"d":"x"}')
+@example(b'[1,"a",[2,[]],{"a":1,"b":[{}]}]')
+def test_both_ways_agree_with_pythons_own_parser(text: bytes) -> None:
+    expected = _by_the_book(text)
+    assert json_text.is_json(text) == expected
+    assert json_text.is_large_json(text) == expected
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+_LAYOUTS = st.sampled_from([None, 1, "\t"])
+
+
+@given(_VALUES, st.booleans(), _LAYOUTS, st.data())
+def test_a_value_is_json_and_without_a_byte_it_may_not_be(
+    value: object, ascii: bool, indent: int | str | None, data: st.DataObject
+) -> None:
+    text = json.dumps(value, ensure_ascii=ascii, indent=indent).encode(errors="replace")
+    assert json_text.is_json(text)
+    assert json_text.is_large_json(text)
+    at = data.draw(st.integers(0, len(text) - 1))
+    cut = text[:at] + text[at + 1 :]
+    assert json_text.is_large_json(cut) == json_text.is_json(cut) == _by_the_book(cut)
+
+
+@given(st.lists(_VALUES, max_size=6), _LAYOUTS)
+def test_the_elements_of_an_array(values: list[object], indent: int | str | None) -> None:
+    array = json.dumps(values, indent=indent).encode()
+    found = list(json_text.elements(array))
+    assert [json.loads(text) for text in found] == values
+    assert all(text == text.strip() and text in array for text in found)
+
+
+@given(
+    st.lists(_VALUES, max_size=3) | st.dictionaries(st.text(max_size=3), _VALUES, max_size=3),
+    st.binary(max_size=5),
+    st.binary(max_size=5),
+    _LAYOUTS,
+)
+def test_where_a_value_ends(
+    value: object, before: bytes, after: bytes, indent: int | str | None
+) -> None:
+    text = json.dumps(value, indent=indent).encode()
+    end = json_text.value_end(before + text + after, len(before))
+    assert end == len(before + text)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[1,2", b'{"a":"}', b'["\\"]', b"}", b"]", b"1", b'"a"']
+)
+def test_a_value_that_does_not_end(text: bytes) -> None:
+    assert json_text.value_end(text, 0) is None
+
+
+def test_a_value_is_decoded() -> None:
+    assert json_text.decode_object(b'{"seq":"7","a":[1.5,"\\u00e4"]}') == {
+        "seq": "7",
+        "a": [1.5, "ä"],
+    }
+    assert json_text.decode_object(b"[1]") == {}
+    assert json_text.decode_object(b"NaN") == {}
+    assert json_text.decode_object(b'{"a":1e400}') == {"a": "1e400"}
+
+
+def test_of_what_is_too_deep_only_the_seq_is_decoded() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    assert json_text.decode_object(b'{"seq":"7","a":%b}' % deep) == {"seq": "7"}
+    assert json_text.decode_object(b'{"a":%b}' % deep) == {}
+
+
+RICH = {
+    "empty arrays": b"[],",
+    "empty objects": b"{},",
+    "numbers": b"1.5,",
+    "strings": b'"ab",',
+    "members": b'"a":1.5,',
+}
+
+
+@pytest.mark.parametrize("name", RICH)
+def test_what_is_too_rich_is_checked_in_little_memory(name: str) -> None:
+    """Decoded, these texts of 5 MiB would take fifty and more."""
+    many = RICH[name] * ((5 << 20) // len(RICH[name]))
+    inner = b"{%b%b}" if name == "members" else b"[%b%b]"
+    last = b'"a":1' if name == "members" else b"1"
+    text = b'{"seq":"7","a":%b}' % (inner % (many, last))
+    tracemalloc.start()
+    assert json_text.is_json(text)
+    assert not json_text.is_json(text[:-2])
+    assert json_text.decode_object(text) == {"seq": "7"}
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20 << 20

@@ -1,0 +1,225 @@
+"""When a stream is tried again, and when not any more; seen through the public door."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command import KEY, PATIENCE, wait_until
+from scenarios import (
+    Server,
+    Visit,
+    answer,
+    event,
+    honest,
+    opened,
+    say,
+    send,
+    silent,
+    steps,
+    tell,
+    working,
+)
+
+from dsstail.errors import ConfigurationError, ConnectionFailed, Rejected
+from dsstail.handover import Batch, Connected, Disconnected, NotReplaying
+from dsstail.messages import Event
+from dsstail.session import Gap
+from dsstail.stream import LATE_REJECTIONS, StreamSettings, open_stream
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def longest_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pauses are not waited for here, only noted: the longest that each could have been."""
+    noted: list[float] = []
+
+    def choose(shortest: float, longest: float) -> float:
+        assert shortest == 0
+        noted.append(longest)
+        return 0.0
+
+    monkeypatch.setattr(random, "uniform", choose)
+    return noted
+
+
+def read(
+    server: Server, count: int, on_status: Callable[[Batch], None] | None = None
+) -> list[Event]:
+    """The first events of the server's stream."""
+    stream = open_stream(server.url(), KEY, on_status=on_status)
+    found = [next(stream) for _ in range(count)]
+    stream.close()  # type: ignore[attr-defined]
+    return found
+
+
+def test_events_come_one_by_one(serve: Serve) -> None:
+    told: list[Batch] = []
+    server = serve(honest)
+    assert read(server, 6, told.append) == [Event(event(seq)) for seq in range(6)]
+    host = server.url().removeprefix("ws://").split("/")[0]
+    assert Connected(host, None, again=False) in [batch.content for batch in told]
+
+
+@pytest.mark.parametrize(
+    ("url", "key"), [("http://x/stream", KEY), ("nonsense", KEY), ("ws:///", KEY), ("ws://x/", "")]
+)
+def test_what_cannot_work_is_refused(url: str, key: str) -> None:
+    with pytest.raises(ConfigurationError):
+        next(open_stream(url, key))
+
+
+def test_the_stream_ends_with_its_reader(serve: Serve) -> None:
+    server = serve(honest)
+    read(server, 3)
+    wait_until(lambda: server.visits[0].left)
+    assert server.visits[0].close_code == 1000
+
+
+def test_a_window_ends(serve: Serve) -> None:
+    server = serve(honest)
+    window = StreamSettings(from_seq=2, to_seq=4)
+    assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 3, 4]
+
+
+def test_a_window_ends_behind_its_last_event(serve: Serve) -> None:
+    """Where the last one is missing, a later one shows that it will not come."""
+    told: list[Batch] = []
+    server = serve(opened(tell(2, 3, 9), Visit.stay))
+    window = StreamSettings(from_seq=2, to_seq=5)
+    stream = open_stream(server.url(), KEY, window, on_status=told.append)
+    assert [e.seq for e in stream] == [2, 3]
+    assert Gap(4, 5) in [batch.content for batch in told]
+
+
+def test_pauses_grow_up_to_a_limit(longest_pauses: list[float], serve: Serve) -> None:
+    server = serve(*[Visit.reset] * 8, honest)
+    told: list[Batch] = []
+    read(server, 6, told.append)
+    assert longest_pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+    attempts = [b.content.attempt for b in told if isinstance(b.content, Disconnected)]
+    assert attempts == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_a_connection_that_brings_events_is_healthy(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    server = serve(Visit.reset, Visit.reset, working(Visit.reset), Visit.reset, honest)
+    assert len(read(server, 6)) == 6
+    assert longest_pauses == [1, 2, 1, 2]
+
+
+def test_a_connection_that_opens_and_ends_is_not_healthy(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    server = serve(
+        *[opened(Visit.end)] * 2,
+        opened(Visit.send_heartbeat, Visit.end),
+        opened(say(b"nonsense"), Visit.end),
+        honest,
+    )
+    assert len(read(server, 6)) == 6
+    assert longest_pauses == [1, 2, 4, 8]
+
+
+def test_a_connection_that_repeats_itself_is_not_healthy(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    server = serve(*[working(Visit.end)] * 4, honest)
+    assert len(read(server, 6)) == 6
+    assert longest_pauses == [1, 2, 4, 8]
+
+
+def test_a_pause_that_the_service_asks_for_has_a_limit(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    server = serve(answer("429 Slow down", "Retry-After: 86400"))
+    told = threading.Event()
+    pauses: list[float] = []
+
+    def note(batch: Batch) -> None:
+        if isinstance(batch.content, Disconnected):
+            pauses.append(batch.content.pause)
+            told.set()
+
+    stream = open_stream(server.url(), KEY, on_status=note)
+    reader = threading.Thread(target=lambda: next(stream, None), daemon=True)
+    reader.start()
+    assert told.wait(PATIENCE)
+    assert pauses == [300.0]
+
+
+def test_a_key_that_worked_is_given_up_after_some_rejections(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    server = serve(working(Visit.end), answer("401 Unauthorized"))
+    with pytest.raises(Rejected):
+        read(server, 4)
+    assert len(server.visits) == 1 + LATE_REJECTIONS + 1
+
+
+def test_a_key_that_works_again_is_given_as_many_chances(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    some = [answer("401 Unauthorized")] * (LATE_REJECTIONS - 1)
+    server = serve(working(Visit.end), *some, opened(tell(3), Visit.end), *some, honest)
+    assert len(read(server, 6)) == 6
+
+
+def test_a_refused_window_is_a_rejection(longest_pauses: list[float], serve: Serve) -> None:
+    server = serve(answer("404 Not Found"))
+    told: list[Batch] = []
+    stream = open_stream(server.url(), KEY, StreamSettings(from_seq=3), on_status=told.append)
+    with pytest.raises(Rejected):
+        next(stream)
+    assert [visit.seq_start for visit in server.visits] == [3, None]
+    assert any(isinstance(batch.content, NotReplaying) for batch in told)
+
+
+def test_no_reconnect_raises_what_ended_it(serve: Serve) -> None:
+    server = serve(working(Visit.end))
+    stream = open_stream(server.url(), KEY, StreamSettings(reconnect=False))
+    assert [next(stream).seq for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ConnectionFailed, match="closed without a word"):
+        next(stream)
+
+
+def test_reconnecting_leaves_nothing_behind(longest_pauses: list[float], serve: Serve) -> None:
+    """No descriptor, no thread: a stream may run for weeks."""
+
+    def one(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.send_events([visit.seq_start or 0])
+        [Visit.reset, Visit.end, steps(send(b"\x81"), Visit.end), Visit.send_close][
+            visit.number % 4
+        ](visit)
+
+    server = serve(*[one] * 200, honest, newest=250)
+    stream = open_stream(server.url(), KEY)
+    for _ in range(20):
+        next(stream)
+    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    for _ in range(150):
+        next(stream)
+    after = len(os.listdir("/proc/self/fd")), threading.active_count()
+    assert max(after[0] - before[0], after[1] - before[1]) <= 8, "some are just being closed"
+
+
+def test_silence_is_noticed(longest_pauses: list[float], serve: Serve) -> None:
+    server = serve(silent, honest)
+    told: list[Batch] = []
+    stream = open_stream(server.url(), KEY, StreamSettings(idle_timeout=0.2), on_status=told.append)
+    assert next(stream).seq == 0
+    reasons = [b.content.reason for b in told if isinstance(b.content, Disconnected)]
+    assert reasons == ["no data for 0.2 s"]
+
+
+def test_authorities_are_read_from_a_file(serve: Serve, server_tls: object, ca_file: str) -> None:
+    server = serve(honest, tls=server_tls)
+    settings = StreamSettings(ca_file=Path(ca_file))
+    assert next(open_stream(server.url(), KEY, settings)).seq == 0

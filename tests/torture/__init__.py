@@ -1,0 +1,1 @@
+"""Proofs that a recording survives: a short form of each is in the test suite."""
