@@ -132,12 +132,19 @@ def connecting(
     return settings
 
 
-def filtering(options: Mapping[str, Any], profile: Profile = NO_PROFILE) -> Filtering:
-    """The filters as they were given; each option takes the place of the profile's."""
+def filtering(
+    options: Mapping[str, Any],
+    profile: Profile = NO_PROFILE,
+    warn: Callable[[str], None] = lambda text: None,
+) -> Filtering:
+    """The filters as they were given; each option takes the place of the profile's.
+
+    `warn` is told of event types that the service's documentation does not know.
+    """
     given = _unvaried(options, profile)
     return Filtering(
         dsns=given.list("dsn"),
-        event_types=given.list("event_type"),
+        event_types=_event_types(given, warn),
         properties=given.list("property"),
         oem_models=given.list("oem_model"),
     )
@@ -196,6 +203,7 @@ def effective(
     }
     others = {
         **{name: unvaried.list(name) for name in _FILTERS},
+        "event_type": each(unvaried.list("event_type")),
         "output": shown.output,
         "color": unvaried.value("color", one_of(COLORS), "auto"),
         "utc": shown.utc,
@@ -231,6 +239,27 @@ _DECIDED_BY = {
 """Where not only the option or the variable of the same name decides."""
 
 
+def _event_types(given: Given, warn: Callable[[str], None]) -> tuple[str, ...]:
+    """The types, also of `-t datapoint,location`."""
+    from dsstail.messages import BODIES
+
+    types = each(given.list("event_type"))
+    for said in types:
+        name = said.removeprefix("!")
+        if name and name not in BODIES and not re.search(r"[*?\[]", name):
+            from difflib import get_close_matches
+
+            similar = get_close_matches(name.lower(), BODIES, n=1)
+            hint = f'Did you mean "{similar[0]}"?' if similar else f"There is: {', '.join(BODIES)}."
+            warn(f'no documented event type is "{name}". {hint}')
+    return types
+
+
+def each(values: Sequence[str]) -> tuple[str, ...]:
+    """The values of an option that can be repeated, or hold several with commas between them."""
+    return tuple(part.strip() for value in values for part in value.split(","))
+
+
 def _unvaried(options: Mapping[str, Any], profile: Profile) -> Given:
     """Filters and output, which have no variables; `--verbose` speaks against `--quiet`."""
     if options.get("verbose") and options.get("quiet") is None:
@@ -251,6 +280,7 @@ def colored(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool
 
 def whole_number(text: str) -> int:
     """A number from 0 on."""
+    _refuse_negative(text, "0 or more")
     if not re.fullmatch("[0-9]{1,18}", text):
         raise ValueError(f'"{text}" is not a whole number')
     return int(text)
@@ -258,9 +288,15 @@ def whole_number(text: str) -> int:
 
 def number(text: str) -> float:
     """A decimal number from 0 on."""
+    _refuse_negative(text, "0 or more")
     if not re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", text):
         raise ValueError(f'"{text}" is not a number')
     return float(text)
+
+
+def _refuse_negative(text: str, wanted: str) -> None:
+    if re.match("-[0-9]", text):
+        raise ValueError(f"it must be {wanted}")
 
 
 _SECONDS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -274,6 +310,7 @@ _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
 
 def duration(text: str) -> float:
     """Seconds from `75s`, `5m`, `2h`, `1d`, `1.5s`, `500ms` or a plain number of them."""
+    _refuse_negative(text, "0 or more")
     quantity = _QUANTITY.fullmatch(text)
     if quantity is None or quantity[2] not in _SECONDS:
         raise ValueError(f'"{text}" is not a time such as 500ms, 75s, 5m, 2h or 1d')
@@ -396,12 +433,12 @@ def _variable(name: str) -> str:
 
 
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    """Reads one of a few words."""
+    """Reads one of a few words, large or small."""
 
     def parse(text: str) -> str:
-        if text not in choices:
+        if text.lower() not in choices:
             raise ValueError(f'"{text}" is none of {", ".join(choices)}')
-        return text
+        return text.lower()
 
     return parse
 
@@ -410,6 +447,7 @@ def positive(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
     """Reads what `parse` does, and it must be more than 0."""
 
     def parse_positive(text: str) -> Parsed:
+        _refuse_negative(text, "more than 0")
         value = parse(text)
         if not value:
             raise ValueError("it must be more than 0")
@@ -438,8 +476,16 @@ def _place(given: Given) -> domains.Place | None:
         deployment = given.value("deployment", one_of(("field", "dev")), None)
     else:
         deployment = "field" if field else "dev"
-    region = given.value("region", one_of(domains.REGIONS), "us")
+    region = given.value("region", _region, "us")
     return domains.resolve(region, deployment, _client_type(given))
+
+
+def _region(text: str) -> str:
+    """A region; `us-field` is the name of a place elsewhere, but not here."""
+    region, _, deployment = text.lower().partition("-")
+    if region in domains.REGIONS and deployment in ("field", "dev"):
+        raise ValueError(f'"{text}" is a region and a deployment: -r {region} --{deployment}')
+    return one_of(domains.REGIONS)(text)
 
 
 def _client_type(given: Given) -> str:

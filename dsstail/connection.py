@@ -26,7 +26,7 @@ import websocket
 from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
-from dsstail.errors import ConnectionFailed, Rejected, Unreadable
+from dsstail.errors import Closed, ConnectionFailed, Rejected, Unreadable
 
 READ_AHEAD = 128 << 10
 """Bytes that one read from the socket asks for."""
@@ -182,8 +182,7 @@ class Connection:
         """Close with the right code, and tell why in words."""
         if isinstance(failure, _Failure):
             self.close(failure.code, linger=LINGER)
-            kind = Unreadable if isinstance(failure, _BadMessage) else ConnectionFailed
-            return kind(failure.reason)
+            return failure.kind(failure.reason)
         if isinstance(failure, websocket.WebSocketProtocolException):
             self.close(PROTOCOL_ERROR, linger=LINGER)
             return ConnectionFailed(f"protocol violation: {failure}")
@@ -248,7 +247,9 @@ def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> webs
 
 
 class _Failure(Exception):
-    """Why the connection has to end, and with which close code."""
+    """Why the connection has to end, with which close code, and as what that is told."""
+
+    kind = ConnectionFailed
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -258,6 +259,14 @@ class _Failure(Exception):
 
 class _BadMessage(_Failure):
     """The reason is a message, which may come again."""
+
+    kind = Unreadable
+
+
+class _Goodbye(_Failure):
+    """The reason is a close frame."""
+
+    kind = Closed
 
 
 class _Frames(websocket.frame_buffer):
@@ -452,12 +461,12 @@ def _closed_by_peer(payload: bytes) -> _Failure:
     The library has seen to it that the code is a legal one.
     """
     if not payload:
-        return _Failure(NORMAL, "the service closed the connection")
+        return _Goodbye(NORMAL, "the service closed the connection")
     if not _is_utf8(payload[2:]):
         return _Failure(BAD_TEXT, "protocol violation: a close reason that is not UTF-8")
     code = int.from_bytes(payload[:2], "big")
     said = f"code {code} {payload[2:].decode()}".strip()
-    return _Failure(code, f"the service closed the connection ({said})")
+    return _Goodbye(code, f"the service closed the connection ({said})")
 
 
 def _is_utf8(data: bytes) -> bool:

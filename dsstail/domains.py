@@ -38,7 +38,7 @@ mobile  eu  field  mstream-field-eu.aylanetworks.com  mdss-field-eu.aylanetworks
 
 PLACES = tuple(Place(*row.split()) for row in _TABLE.strip().splitlines())
 CLIENT_TYPES = tuple(dict.fromkeys(place.client_type for place in PLACES))
-REGIONS = tuple(dict.fromkeys(place.region for place in PLACES))
+REGIONS = ("us", "eu", "cn")
 
 
 def resolve(region: str = "us", deployment: str | None = None, client_type: str = "cloud") -> Place:

@@ -32,6 +32,10 @@ class ConnectionFailed(DsstailError):
         self.retry_after = retry_after
 
 
+class Closed(ConnectionFailed):
+    """The service closed the connection with a close frame, of its own will."""
+
+
 class Unreadable(ConnectionFailed):
     """A message came that cannot be taken: sent again, it would end the next connection too."""
 

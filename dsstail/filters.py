@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsstail.errors import ConfigurationError
+from dsstail.layout import LARGE, beginning
 from dsstail.messages import Event
 
 
@@ -71,7 +72,16 @@ class Filter:
         for patterns in (self.dsns, self.properties, self.oem_models, self.event_types):
             if patterns is not None:
                 texts = patterns.narrow(texts)
-        return [text for text in texts if self.matches(Event(text))]
+        return [text for text in texts if self.matches(_read(text))]
+
+
+def _read(text: bytes) -> Event:
+    """The event, of which only the metadata is decoded if it is large and that can be had."""
+    if len(text) > LARGE:
+        leading = beginning(text)
+        if "metadata" in leading:
+            return Event(text, leading)
+    return Event(text)
 
 
 def build(

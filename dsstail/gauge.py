@@ -8,7 +8,8 @@ import time
 
 from dsstail.handover import Batch
 from dsstail.replay import Replay
-from dsstail.report import Reporter, spoken_size
+from dsstail.report import Reporter
+from dsstail.wording import spoken_size
 
 LONG = 32 << 20
 """Bytes of recordings that take long enough for a bar."""

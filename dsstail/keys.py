@@ -113,7 +113,10 @@ def warn_of_readers(where: str, mode: int, warn: Callable[[str], None]) -> None:
 
 
 def from_terminal() -> list[Source]:
-    """What the user types at a hidden prompt; nothing where there is no terminal to ask on."""
+    """What the user types at a hidden prompt; nothing where there is no terminal to ask on.
+
+    Raises ConfigurationError where nothing is typed.
+    """
     if sys.stdin is None or not sys.stdin.isatty():
         return []
     from getpass import getpass
@@ -121,8 +124,14 @@ def from_terminal() -> list[Source]:
     try:
         typed = getpass("Stream key: ").strip()
     except EOFError:
-        return []
-    return [Source("the key", typed)] if typed else []
+        typed = ""
+        print(file=sys.stderr)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        raise
+    if not typed:
+        raise ConfigurationError("no stream key was typed.")
+    return [Source("the key", typed)]
 
 
 def masked(key: str) -> str:

@@ -1,4 +1,4 @@
-"""An event as the service usually writes it: compact, first `seq`, then `metadata`, then the body.
+"""An event as the service usually writes it: first `seq`, then `metadata`, then the body.
 
     {"seq":"13","metadata":{"dsn":"AC000W005606115",…},"datapoint":{…}}
 
@@ -8,23 +8,43 @@ again, and of an event of many megabytes it is found at once.
 
 from __future__ import annotations
 
+import json
+import re
+from typing import Any
+
+LARGE = 1 << 20
+"""Bytes of an event from which on it is not decoded to be shown: see `beginning`."""
+
+_LONGEST_METADATA = 1 << 16
+"""Bytes of metadata that `beginning` looks at."""
+
 _SEQ = b'{"seq":"'
 _SEQ_START = len(_SEQ)
 _SEQ_END = _SEQ_START + 19
+_ZERO = ord("0")
 _BEFORE = b'","metadata":'
+
+_BLANK = rb"[ \t\r\n]*+"
+_HEAD = re.compile(  # with blanks or without
+    _BLANK.join(
+        [b"", rb"\{", b'"seq"', b":", b'"([0-9]{1,18})"', b",", b'"metadata"', b":", rb"(?=\{)"]
+    )
+)
 
 
 def divided(text: bytes) -> tuple[bytes, bytes, int]:
     """The digits of the `seq`, what is between them and the body, and where the body begins.
 
-    Empty for an event that is written in another way. The division is a guess, which holds where
-    `metadata_of` finds JSON in between; then the body ends before the last byte of the text.
+    Empty for an event that is large, not compact, or written in another order. The division is a
+    guess, which holds where `metadata_of` finds JSON in between, and what begins behind it is JSON
+    up to the last byte but one.
     """
     quote = text.find(b'"', _SEQ_START, _SEQ_END)
     end = text.find(b"}", quote)
     body = text.find(b"{", end)
     digits = text[_SEQ_START:quote]
-    if quote < 0 or body < 0 or not digits.isdigit() or text[:_SEQ_START] != _SEQ:
+    usual = digits.isdigit() and text[_SEQ_START] != _ZERO and text[:_SEQ_START] == _SEQ
+    if quote < 0 or body < 0 or not usual or len(text) > LARGE:
         return b"", b"", 0
     return digits, text[quote:body], body
 
@@ -32,9 +52,25 @@ def divided(text: bytes) -> tuple[bytes, bytes, int]:
 def metadata_of(between: bytes, member: str) -> bytes | None:
     """The text of the metadata, where it is all that stands between `seq` and body `member`.
 
-    It is the metadata if it is JSON: no JSON text is the beginning of another object's.
+    It is the metadata if it is JSON: no object's text is the beginning of another object's.
     """
     after = b',"%s":' % member.encode()
     if between.startswith(_BEFORE) and between.endswith(after):
         return between[len(_BEFORE) : -len(after)]
     return None
+
+
+def beginning(text: bytes) -> dict[str, Any]:
+    """What a large event begins with, decoded: its `seq` and then its `metadata`.
+
+    It takes the same time however long the text is. What is not there in this order is left out.
+    """
+    head = _HEAD.match(text)
+    if head is None:
+        return {}
+    leading = text[head.end() : head.end() + _LONGEST_METADATA].decode(errors="replace")
+    try:
+        metadata, _ = json.JSONDecoder().raw_decode(leading)
+    except (ValueError, RecursionError):
+        return {"seq": head[1].decode()}
+    return {"seq": head[1].decode(), "metadata": metadata}

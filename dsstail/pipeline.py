@@ -26,9 +26,10 @@ from dsstail.errors import OutputError, StrictViolation
 from dsstail.escaping import visible
 from dsstail.handover import Batch, Ended, Handover
 from dsstail.messages import Malformed
-from dsstail.report import INFO, WARNING, Reporter, Totals, counted, describe, write_to_stderr
+from dsstail.report import INFO, WARNING, Reporter, Totals, describe, write_to_stderr
 from dsstail.session import Counts, Gap, Reset
 from dsstail.stream import Stream, StreamSettings
+from dsstail.wording import counted, spoken_size
 
 if TYPE_CHECKING:
     from dsstail.recording.recorder import RecordingSettings
@@ -136,8 +137,9 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     events_on_terminal = tee and sys.stdout is not None and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
     code = _flow(settings, streams, handover, writer, reporter, progress).run()
-    for name, end in recorder.places:
-        reporter.line(INFO, visible(f"{name} ends with {end}" if end else f"{name}"))
+    for name, size, end in recorder.places:
+        ending = f", ends with {end}" if end else ""
+        reporter.line(INFO, visible(f"{name}: {spoken_size(size)}{ending}"))
     return code
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 from dsstail.escaping import cut
 from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended
-from dsstail.report import INFO, Reporter, counted, spoken_size
+from dsstail.report import INFO, Reporter
 from dsstail.stream import Stream
+from dsstail.wording import counted, spoken_size
 
 STATUS_EVERY = 0.5
 """Seconds between two status lines on a terminal."""

@@ -22,6 +22,7 @@ from dsstail.handover import (
 from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery, Filled, Gap, Holes, Reset
+from dsstail.wording import counted, spoken
 
 ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
 
@@ -165,35 +166,6 @@ def write_to_stderr(text: str) -> None:
             os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
     except (OSError, ValueError):
         pass
-
-
-def spoken(seconds: float) -> str:
-    """A duration for people: `0.8 s`, `1 min 3 s`, `2 h 5 min`, `3 d 4 h`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, whole = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {whole} s" if minutes else f"{whole} s"
-
-
-def spoken_size(size: int) -> str:
-    """A number of bytes for people: `999 B`, `1.2 MB`, `34 GB`."""
-    amount, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if amount < 999.5:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 event`, `2 events`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _range(first: int, last: int) -> str:

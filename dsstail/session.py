@@ -172,9 +172,11 @@ class Session:
 
     def disconnected(self, now: float) -> None:
         """The connection ended; what is missing will be asked for by the next one."""
-        if self._early:
+        if self._early and self._last is not None:
             self._wanted = None
             self._deadline = now + OUTAGE_LIMIT
+            if self._replaying is None:  # whatever this connection was asked for was cut short
+                self._asked_to = min(self._asked_to, self._last)
 
     def replay_started(self, now: float) -> None:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""

@@ -6,6 +6,7 @@ writer's pace never holds it up, so heartbeats are answered at once whatever hap
 
 from __future__ import annotations
 
+import itertools
 import queue
 import random
 import ssl
@@ -18,7 +19,14 @@ from urllib.parse import urlencode
 
 from dsstail import dialing
 from dsstail.connection import Connection, Received, open_connection
-from dsstail.errors import ConfigurationError, ConnectionFailed, DsstailError, Rejected, Unreadable
+from dsstail.errors import (
+    Closed,
+    ConfigurationError,
+    ConnectionFailed,
+    DsstailError,
+    Rejected,
+    Unreadable,
+)
 from dsstail.handover import (
     Backlogged,
     Batch,
@@ -60,6 +68,9 @@ REPLAY_LIMIT = 10.0
 
 LONGEST_RETRY_AFTER = 300.0
 """Seconds of a `Retry-After` that are waited at most."""
+
+REPLAY_TRIES = 2
+"""How often a range is asked for when the second connection is cut before it has answered."""
 
 BLAME = 0.3
 """A live connection that ends within so many seconds of a second one is taken to end by it.
@@ -273,7 +284,7 @@ class Stream:
                 self._put_all(self.session.take_replayed(replay.texts(), now))
                 if replay.refused:
                     self._stop_filling(replay.refused)
-                self._put_all(self.session.replay_ended(now, asked=replay.opened))
+                self._put_all(self.session.replay_ended(now, asked=replay.answered))
         elif (wanted := self.session.wanted(now)) is not None:
             self._replay = _Replay(self._dialer, wanted, self._stopping)
             self.session.replay_started(now)
@@ -397,10 +408,13 @@ class _Replay:
     def __init__(self, dialer: _Dialer, gap: Gap, stopping: threading.Event) -> None:
         self.opened = False
         self.opened_at = float("-inf")
+        self.answered = False
         self.refused = ""
         self.ended = False
         self._dialer = dialer
         self._gap = gap
+        self._next = gap.first
+        self._size = 0
         self._stopping = stopping
         self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="replay", daemon=True).start()
@@ -411,35 +425,45 @@ class _Replay:
 
     def _run(self) -> None:
         try:
-            connection = self._dialer.open(self._gap.first, self._gap.last, REPLAY_LIMIT)
-            self.opened, self.opened_at = True, time.monotonic()
-            with connection:
-                self._read(connection)
+            for _ in range(REPLAY_TRIES):
+                with self._dialer.open(self._next, self._gap.last, REPLAY_LIMIT) as connection:
+                    self.opened, self.opened_at = True, time.monotonic()
+                    self.answered = self._read(connection)
+                if self.answered or self._stopping.is_set():
+                    break
         except DsstailError as failure:
-            # Once it was open, what came before it ended counts all the same.
             if not self.opened:
                 self.refused = f"no second connection to ask for missing events ({failure})"
         finally:
             self.ended = True
 
-    def _read(self, connection: Connection) -> None:
-        """Read until the last missing event came, or silence, or too much of something else."""
-        silent_at = self.opened_at + REPLAY_SILENCE
-        size = 0
-        while time.monotonic() < min(silent_at, self.opened_at + REPLAY_LIMIT):
-            for item in connection.receive(BRISK_POLL):
+    def _read(self, connection: Connection) -> bool:
+        """Read until the last missing event came, or silence, or too much of something else.
+
+        False when the connection was cut before: what came counts, the rest is asked again.
+        """
+        limit = time.monotonic() + REPLAY_LIMIT
+        silent_at = time.monotonic() + REPLAY_SILENCE
+        while time.monotonic() < min(silent_at, limit) and not self._stopping.is_set():
+            try:
+                received = connection.receive(BRISK_POLL)
+            except ConnectionFailed as failure:
+                return isinstance(failure, Closed)
+            for message in itertools.chain.from_iterable(map(_events_of, received)):
                 silent_at = time.monotonic() + REPLAY_SILENCE
-                for message in _events_of(item):
-                    if isinstance(message, Heartbeat):
-                        connection.send(HEARTBEAT_ANSWER)
-                        continue
-                    self._texts.put(message.text)
-                    size += len(message.text)
-                    seq = message.seq
-                    if (seq is not None and seq >= self._gap.last) or size > HOLD_BYTES:
-                        return
-            if self._stopping.is_set():
-                return
+                if isinstance(message, Heartbeat):
+                    connection.send(HEARTBEAT_ANSWER)
+                elif self._keep(message):
+                    return True
+        return True
+
+    def _keep(self, event: Event) -> bool:
+        """Keep an event for the stream; True when there is no more to come."""
+        self._texts.put(event.text)
+        self._size += len(event.text)
+        if event.seq == self._next:
+            self._next += 1
+        return self._size > HOLD_BYTES or (event.seq is not None and event.seq >= self._gap.last)
 
 
 def _events_of(item: Received) -> Iterator[Event | Heartbeat]:

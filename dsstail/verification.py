@@ -1,40 +1,30 @@
-"""Whether a recording is complete: every line an event, and of each stream every number once.
-
-Memory is bounded however long a recording is: what was seen is kept as a range and the gaps in it,
-and the texts by which repetitions are told as hashes of the latest.
-"""
+"""Whether a recording is complete: every line an event, and of each stream every number once."""
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from operator import itemgetter
+from dataclasses import dataclass, field
 from typing import Any
 
 from dsstail.annotation import told_apart
 from dsstail.messages import seq_of
+from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering
 from dsstail.recording.reading import named, read
 from dsstail.recording.splitting import Damage, Lines
 
 DAMAGED, TORN = "damaged", "torn"
-GAP, REPEAT, CONFLICT, RESET = "gap", "repeat", "conflict", "reset"
 KINDS = (DAMAGED, TORN, GAP, REPEAT, CONFLICT, RESET)
 """What makes a recording incomplete."""
 
 LISTED = 1000
 """Findings that are listed; more are only counted."""
 
-OPEN_GAPS = 10_000
-"""Gaps of a stream that events which come late may still fill."""
-
 MOST_STREAMS = 1000
-"""Streams that are told apart; events of further ones are damage."""
+"""Streams whose numbers are checked."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """A line, counted from 1, of a file, counted from 0."""
 
@@ -44,11 +34,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong, and the line where it shows.
+    """Something wrong. Of a stream's numbers it tells what an `Anomaly` does.
 
-    gap: the numbers `first` to `last` are missing before it. repeat: they are there again, and
-    conflict: with other texts. reset: after `first` the numbers go on from `last`. damaged, torn:
-    these lines are no events, and `detail` says why.
+    damaged, torn: from `first` to `last`, the lines are no events; `detail` says why.
     """
 
     kind: str
@@ -64,24 +52,26 @@ class Finding:
         return 1 if self.kind == RESET else self.last - self.first + 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Contents:
-    """What there is of a stream; `""` is the one whose events tell no name."""
+    """What there is of a stream; `""` is the one whose events tell no name.
+
+    `ranges`: the first and the highest number, and the same again after each reset.
+    """
 
     stream: str
-    events: int
-    unnumbered: int
-    late: int
-    """Events that fill a gap that later ones left before them."""
-    first: int | None
-    """The first number, and the last one, whatever was between them."""
-    last: int | None
+    events: int = 0
+    unnumbered: int = 0
+    late: int = 0
+    ranges: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All that is known of a recording: findings in the order of the lines, and how many of each
-    kind there are, listed or not; `extents` sums up how many numbers, or lines, these are about.
+    """All that is known of a recording.
+
+    The findings are in the order of their places. `counts` tells how many there are of each kind,
+    listed or not, and `extents` how many numbers, or lines, these are about.
     """
 
     files: tuple[str, ...]
@@ -101,48 +91,103 @@ class Verdict:
 
 def verify(paths: Sequence[str]) -> Verdict:
     """Read files as one recording, in this order. Raises ConfigurationError where that fails."""
-    findings = _Findings()
-    streams: dict[str, _Numbers] = {}
+    verification = _Verification()
     for file, path in enumerate(paths):
         for found in read(path, decode=True):
             if isinstance(found, Damage):
-                kind = TORN if found.torn else DAMAGED
-                place = Place(file, found.first)
-                findings.add(Finding(kind, place, "", found.first, found.last, found.reason))
+                verification.take_damage(file, found)
             else:
-                _take(found, file, streams, findings)
-    for numbers in streams.values():
-        numbers.end()
-    return Verdict(
-        files=tuple(map(named, paths)),
-        contents=tuple(numbers.contents for numbers in streams.values()),
-        findings=findings.listed,
-        counts=findings.counts,
-        extents=findings.extents,
-    )
+                verification.take(file, found)
+    return verification.verdict(tuple(map(named, paths)))
 
 
-def _take(lines: Lines, file: int, streams: dict[str, _Numbers], findings: _Findings) -> None:
-    """Give the events of these lines to their streams."""
-    data = lines.data or []
-    if not any(map(_ANNOTATION, data)):
-        ...
+class _Stream:
+    """A stream, and what is found in it."""
+
+    def __init__(self, name: str, verification: _Verification) -> None:
+        self.contents = Contents(name)
+        self.numbering: Numbering[Place] = Numbering(self._found)
+        self._verification = verification
+
+    def take(self, text: bytes, data: dict[str, Any], place: Place) -> None:
+        self.contents.events += 1
+        seq = seq_of(data)
+        if seq is None:
+            self.contents.unnumbered += 1
+        else:
+            self.numbering.take(seq, text, place)
+
+    def take_run(self, texts: list[bytes]) -> None:
+        self.contents.events += len(texts)
+        self.numbering.take_run(texts)
+
+    def end(self) -> Contents:
+        self.numbering.end()
+        self.contents.late = self.numbering.late
+        self.contents.ranges = self.numbering.ranges
+        return self.contents
+
+    def _found(self, anomaly: Anomaly[Place]) -> None:
+        self._verification.add(
+            Finding(anomaly.kind, anomaly.place, self.contents.stream, anomaly.first, anomaly.last)
+        )
 
 
-class _Findings:
-    """Lists the first ones, and counts all."""
+class _Verification:
+    """Takes what is found in the files, in order."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.extents: Counter[str] = Counter()
-        self._listed: list[Finding] = []
+        self._streams: dict[str, _Stream] = {}
+        self._findings: list[Finding] = []
+        self._counts: Counter[str] = Counter()
+        self._extents: Counter[str] = Counter()
+
+    def take(self, file: int, lines: Lines) -> None:
+        """Take events; usually their numbers just go on."""
+        data = lines.data or []
+        named = any("_dsstail" in event for event in data)
+        if not named and self._goes_on(lines.texts, data):
+            return
+        for number, line, event in zip(lines.numbers, lines.texts, data, strict=True):
+            text, name, _ = told_apart(line) if named else (line, None, None)
+            place = Place(file, number)
+            stream = self._stream(name or "")
+            if stream is None:
+                detail = f"more than {MOST_STREAMS} streams"
+                self.add(Finding(DAMAGED, place, "", number, number, detail))
+            else:
+                stream.take(text, event, place)
+
+    def take_damage(self, file: int, damage: Damage) -> None:
+        kind = TORN if damage.torn else DAMAGED
+        place = Place(file, damage.first)
+        self.add(Finding(kind, place, "", damage.first, damage.last, damage.reason))
 
     def add(self, finding: Finding) -> None:
-        self.counts[finding.kind] += 1
-        self.extents[finding.kind] += finding.extent
-        if len(self._listed) < LISTED:
-            self._listed.append(finding)
+        self._counts[finding.kind] += 1
+        self._extents[finding.kind] += finding.extent
+        if len(self._findings) < LISTED:
+            self._findings.append(finding)
 
-    @property
-    def listed(self) -> tuple[Finding, ...]:
-        return tuple(sorted(self._listed, key=lambda found: (found.place.file, found.place.line)))
+    def verdict(self, files: tuple[str, ...]) -> Verdict:
+        contents = tuple(stream.end() for stream in self._streams.values())
+        findings = tuple(sorted(self._findings, key=lambda finding: finding.place))
+        return Verdict(files, contents, findings, self._counts, self._extents)
+
+    def _goes_on(self, texts: list[bytes], data: list[dict[str, Any]]) -> bool:
+        """Take events that tell no stream, if their numbers go on without a break."""
+        stream = self._streams.get("")
+        expected = stream.numbering.expected if stream else None
+        if stream is None or expected is None:
+            return False
+        numbers = [event.get("seq") for event in data]
+        if numbers != list(map(str, range(expected, expected + len(texts)))):
+            return False
+        stream.take_run(texts)
+        return True
+
+    def _stream(self, name: str) -> _Stream | None:
+        stream = self._streams.get(name)
+        if stream is None and len(self._streams) < MOST_STREAMS:
+            stream = self._streams[name] = _Stream(name, self)
+        return stream

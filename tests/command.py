@@ -71,6 +71,7 @@ class Command:
         directory: Path,
         key: str | None = KEY,
         environment: Mapping[str, str] | None = None,
+        stdin: int | IO[Any] = subprocess.DEVNULL,
         stdout: int | IO[Any] | None = None,
         stderr: int | IO[Any] | None = None,
     ) -> None:
@@ -80,7 +81,7 @@ class Command:
             variables["DSSTAIL_KEY"] = f"stream={key}"
         self.process = subprocess.Popen(
             [installed(), *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE if stderr is None else stderr,
             cwd=directory,

@@ -26,6 +26,7 @@ from dsstail.messages import BODIES
 from dsstail.simulator import SimulatorSettings
 
 DSSTAIL = installed()
+TYPES = "connectivity, datapoint, datapointack, location, registration"
 KEY = "0123456789abcdef0123456789abcdef"
 NOWHERE = "ws://127.0.0.1:1/stream"
 NO_KEY = (
@@ -147,10 +148,9 @@ def test_values_in_the_help_and_completion_are_those_that_work() -> None:
 
 
 def test_defaults_in_the_help_of_the_simulator_are_its_own() -> None:
-    page = dsstail("simulate", "--help").stdout
-    for option, name in (("--rate", "rate"), ("--devices", "devices"), ("--history", "history")):
-        line = next(line for line in page.splitlines() if line.startswith(f"      {option} "))
-        assert line.endswith(f"(default {getattr(SimulatorSettings(), name):g})")
+    helps = {param.name: getattr(param, "help", "") for param in load("simulate").params}
+    for name in ("rate", "devices", "history"):
+        assert helps[name].endswith(f"(default {getattr(SimulatorSettings(), name):g})")
 
 
 # Which word is the command
@@ -226,10 +226,37 @@ def test_options_work_before_and_after_the_command(words: list[str]) -> None:
         (["--key"], "error: option '--key' requires an argument. See dsstail --help."),
         (
             ["tail", "a\x1bb"],
-            r"error: got unexpected extra argument(s) (a\x1bb). See dsstail tail --help.",
+            r'error: tail takes no argument, and got "a\x1bb". See dsstail tail --help.',
         ),
+        (
+            ["simulate", "a", "b"],
+            'error: too many arguments for simulate: "b". See dsstail simulate --help.',
+        ),
+        (["sim"], 'error: no command "sim". Did you mean "simulate"?'),
+        (["s"], 'error: no command "s". Did you mean "show" or "simulate"?'),
+        (["--out", "json"], 'error: no option "--out". Did you mean "--output"?'),
+        (["simulate", "--what"], 'error: no option "--what". See dsstail simulate --help.'),
+        (
+            ["demo", "--region", "us"],
+            'error: demo has no option "--region"; tail, record and config have it. '
+            "See dsstail demo --help.",
+        ),
+        (
+            ["--drop-every", "5s"],
+            'error: tail has no option "--drop-every"; simulate has it. See dsstail --help.',
+        ),
+        (["help", "simulat"], 'error: no command "simulat". Did you mean "simulate"?'),
         (["-k", "a b"], "error: --key: a key has no blanks or control characters."),
         (["--count", "0", "-k", KEY], "error: --count: it must be more than 0."),
+        (["--count", "-1"], "error: --count: it must be more than 0."),
+        (["simulate", "--rate", "-1"], "error: --rate: it must be more than 0."),
+        (["simulate", "--skip", "2"], "error: --skip: it must be from 0 to 1."),
+        (["simulate", "--port", "99999"], "error: --port: it must be from 0 to 65535."),
+        (["simulate", "-t", "x,location"], f'error: --event-type: "x" is none of {TYPES}.'),
+        (
+            ["simulate", "events.jsonl", "--seed", "0"],
+            "error: --seed is about made-up devices, not about a FILE.",
+        ),
         (["--count", KEY], 'error: --count: "0123…cdef" is not a whole number.'),
         (["domains", "-o", "xml"], 'error: --output: "xml" is none of text, json.'),
         (
@@ -246,7 +273,7 @@ def test_wrong_options_are_one_line_and_exit_2(words: list[str], message: str) -
 
 def test_variables_are_read_and_named() -> None:
     assert error(dsstail(variables={"DSSTAIL_REGION": "jp"})) == (
-        'error: DSSTAIL_REGION: "jp" is none of us, cn, eu.'
+        'error: DSSTAIL_REGION: "jp" is none of us, eu, cn.'
     )
     assert error(dsstail("-r", "us", variables={"DSSTAIL_REGION": "jp"})) == NO_KEY
 
@@ -333,22 +360,20 @@ def test_the_key_is_asked_for_and_hidden(on_terminal: Callable[..., Terminal]) -
     terminal.type(f"{KEY}\n")
     code, printed = terminal.finish()
     assert code == 3
-    assert "error: " in printed
+    assert "error:" in printed
     assert KEY not in printed
 
 
-def test_no_key_at_the_prompt_is_an_error_on_two_lines(
-    on_terminal: Callable[..., Terminal],
+@pytest.mark.parametrize("typed", ["\n", "\x04"])
+def test_no_key_at_the_prompt_is_an_error_on_a_line_of_its_own(
+    on_terminal: Callable[..., Terminal], typed: str
 ) -> None:
     terminal = on_terminal()
     terminal.read_until("Stream key: ")
-    terminal.type("\n")
+    terminal.type(typed)
     code, printed = terminal.finish()
     assert code == 2
-    assert printed == (
-        "\nerror: no stream key. Set DSSTAIL_KEY, use --key-file PATH, or run in a terminal\n"
-        "       to be asked.\n"
-    )
+    assert printed == ("\n\x1b[31merror:\x1b[0m no stream key was typed.\n")
 
 
 def test_ctrl_c_at_the_prompt_says_nothing(on_terminal: Callable[..., Terminal]) -> None:
@@ -357,7 +382,7 @@ def test_ctrl_c_at_the_prompt_says_nothing(on_terminal: Callable[..., Terminal])
     terminal.type("\x03")
     code, printed = terminal.finish()
     assert code == 130
-    assert printed.strip() in ("", "^C")
+    assert printed in ("\n", "^C\n")
 
 
 def test_nobody_is_asked_for_a_key_before_the_other_options_are_fine(
@@ -365,8 +390,38 @@ def test_nobody_is_asked_for_a_key_before_the_other_options_are_fine(
 ) -> None:
     assert on_terminal("--count", "none").finish() == (
         2,
-        'error: --count: "none" is not a whole number.\n',
+        '\x1b[31merror:\x1b[0m --count: "none" is not a whole number.\n',
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "variables"), [([], {"NO_COLOR": "1"}), (["--color", "Never"], {})]
+)
+def test_errors_are_red_on_a_terminal_unless_unwanted(
+    tmp_path: Path, words: list[str], variables: Mapping[str, str]
+) -> None:
+    started = [DSSTAIL, "-t", "location", "-r", "jp", *words]
+    terminal = Terminal(started, environment(TERM="xterm", **variables), tmp_path)
+    assert terminal.finish() == (2, 'error: --region: "jp" is none of us, eu, cn.\n')
+    red = Terminal(started[:5], environment(TERM="xterm"), tmp_path).finish()[1]
+    assert red == '\x1b[31merror:\x1b[0m --region: "jp" is none of us, eu, cn.\n'
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+@pytest.mark.parametrize("words", [["domains"], *([name, "--help"] for name in COMMANDS)])
+def test_pages_fit_a_narrow_terminal(tmp_path: Path, words: list[str], columns: int) -> None:
+    script = f"stty cols {columns}; {DSSTAIL} {' '.join(words)}"
+    code, printed = Terminal(
+        ["sh", "-c", script], environment(TERM="xterm", NO_COLOR="1"), tmp_path
+    ).finish()
+    assert code == 0
+    assert max(map(len, printed.splitlines())) <= columns
+    assert "\n" in printed
+
+
+def test_help_is_also_a_word() -> None:
+    assert dsstail("help").stdout == dsstail("--help").stdout
+    assert dsstail("help", "domains").stdout == dsstail("domains", "--help").stdout
 
 
 def test_headings_are_bold_on_a_terminal_unless_unwanted(
@@ -412,9 +467,38 @@ def test_simulate_prints_the_command_to_type_which_works(signum: int) -> None:
     url = lines[0].removeprefix("url  ")
     assert re.fullmatch(r"ws://127\.0\.0\.1:\d+/stream", url)
     assert lines[1:] == ["key  a b", f"try  dsstail --url {url} --key 'a b'"]
+    assert simulator.stderr is not None
+    assert simulator.stderr.readline() == "Ctrl-C ends it.\n"
     simulator.send_signal(signum)
     assert simulator.communicate(timeout=PATIENCE) == ("", "")
     assert simulator.returncode == 0
+
+
+def test_simulate_accepts_any_key_and_says_who_comes_unless_quiet() -> None:
+    for words, told in (([], r"Ctrl-C ends it\.\n\S+ connects with key …, live\n"), (["-q"], "")):
+        simulator = subprocess.Popen(
+            [DSSTAIL, "simulate", "--rate", "200", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert simulator.stdout is not None
+        url, key, command = [simulator.stdout.readline().rstrip("\n") for _ in range(3)]
+        suggested = key.removeprefix("key  any, such as ")
+        assert command == f"try  dsstail {url.replace('url  ', '--url ')} --key {suggested}"
+        done = dsstail("--url", url.removeprefix("url  "), "-k", "short", "--count", "1")
+        assert done.returncode == 0
+        simulator.send_signal(signal.SIGINT)
+        _, printed = simulator.communicate(timeout=PATIENCE)
+        assert re.match(told, printed) if told else printed == ""
+
+
+def test_demo_has_the_same_devices_every_time_unless_seeded() -> None:
+    words = ["demo", "--rate", "500", "--count", "3", "-t", "datapoint", "-o", "text"]
+    first, second, other = (dsstail(*words, *seed) for seed in ([], [], ["--seed", "2"]))
+    devices = [re.findall(r"AC000W\d+", done.stdout) for done in (first, second, other)]
+    assert len(devices[0]) == 3
+    assert devices[0] == devices[1] != devices[2]
 
 
 def test_demo_shows_events_through_a_real_connection() -> None:

@@ -12,6 +12,8 @@ import pytest
 from command import PATIENCE, installed
 from terminal import Terminal
 
+from dsstail.cli.commands import COMMANDS
+
 PROJECT = Path(__file__).parent.parent
 DSSTAIL = Path(installed())
 SCRIPTS = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
@@ -36,7 +38,7 @@ TYPED = [
 ]
 
 OFFERED = [
-    ("dsstail ", ["tail", "record", "demo", "simulate", "domains", "config", "completion"]),
+    ("dsstail ", list(COMMANDS)),
     ("dsstail --region ", ["us", "eu", "cn"]),
     ("dsstail tail --output ", ["text", "json", "pretty", "csv"]),
     ("dsstail --event-type data", ["datapoint", "datapointack"]),
@@ -184,7 +186,7 @@ def test_explanations_come_along(home: Path) -> None:
     offered = subprocess.run(
         [DSSTAIL], env=environment(home) | asked, capture_output=True, text=True, check=True
     )
-    assert offered.stdout == "--seed\tmake the same events every time\n"
+    assert offered.stdout == "--seed\tthe same N makes the same events\n"
 
 
 def test_options_are_offered_once_but_for_those_that_repeat(home: Path) -> None:

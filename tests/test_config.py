@@ -178,7 +178,7 @@ def test_each_layer_speaks_for_itself_alone() -> None:
 
 def test_what_is_wrong_in_a_profile_is_told_with_its_place() -> None:
     assert refusal({}, {}, lab(region="jp")) == (
-        'FILE [profiles.lab] region: "jp" is none of us, cn, eu.'
+        'FILE [profiles.lab] region: "jp" is none of us, eu, cn.'
     )
     assert refusal({}, {}, lab(deployment="test")) == (
         'FILE [profiles.lab] deployment: "test" is none of field, dev.'
@@ -270,10 +270,20 @@ def test_a_place_that_does_not_exist() -> None:
     assert refusal({"region": "eu", "field": False}) == (
         "there is no dev deployment in eu. Deployments: us dev, field; cn dev, field; eu field."
     )
-    assert refusal({"region": "jp"}) == '--region: "jp" is none of us, cn, eu.'
+    assert refusal({"region": "jp"}) == '--region: "jp" is none of us, eu, cn.'
     assert refusal({}, {"DSSTAIL_CLIENT_TYPE": "x"}) == (
         'DSSTAIL_CLIENT_TYPE: "x" is none of cloud, mobile.'
     )
+    assert refusal({"region": "US-field"}) == (
+        '--region: "US-field" is a region and a deployment: -r us --field.'
+    )
+
+
+def test_words_can_be_large_or_small() -> None:
+    settings = connecting({"region": "EU", "client_type": "Mobile"})
+    assert settings.url == "wss://mstream-field-eu.aylanetworks.com/stream"
+    shown = config.showing({"output": "JSON", "color": "Always"}, {}, Screen())
+    assert (shown.output, shown.color) == ("json", True)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +354,7 @@ def test_a_window_belongs_to_one_stream_and_has_its_ends_in_order() -> None:
     assert connecting({"from_seq": "5", "to_seq": "5"}).to_seq == 5
     assert refusal({"to_seq": "9"}) == ("--to-seq ends a window that --from-seq begins: give both.")
     assert refusal({"from_seq": "9", "to_seq": "8"}) == "--to-seq 8 comes before --from-seq 9."
-    assert refusal({"from_seq": "-1"}) == '--from-seq: "-1" is not a whole number.'
+    assert refusal({"from_seq": "-1"}) == "--from-seq: it must be 0 or more."
     assert refusal({"from_seq": "1", "key": [KEY, OTHER]}) == (
         "--from-seq replays one stream: give it one key."
     )
@@ -370,7 +380,7 @@ def test_durations(text: str, seconds: float) -> None:
     assert connecting({"retry_for": text}).retry_for == seconds
 
 
-@pytest.mark.parametrize("text", ["", "s", "5x", "-5s", "5 m s", "1e3", "inf", "nan", "٣s", "5M"])
+@pytest.mark.parametrize("text", ["", "s", "5x", "-s", "5 m s", "1e3", "inf", "nan", "٣s", "5M"])
 def test_what_is_no_duration(text: str) -> None:
     assert refusal({"retry_for": text}) == (
         f'--retry-for: "{text}" is not a time such as 500ms, 75s, 5m, 2h or 1d.'
@@ -381,6 +391,9 @@ def test_durations_have_their_limits() -> None:
     assert (
         refusal({"retry_for": "9" * 17}) == f'--retry-for: "{"9" * 17}" is longer than ten years.'
     )
+    assert refusal({"retry_for": "-5s"}) == "--retry-for: it must be 0 or more."
+    assert refusal({"idle_timeout": "-5s"}) == "--idle-timeout: it must be more than 0."
+    assert refusal({"max_message_size": "-1"}) == "--max-message-size: it must be more than 0."
     assert refusal({"idle_timeout": "0s"}) == "--idle-timeout: it must be more than 0."
     assert refusal({}, {"DSSTAIL_IDLE_TIMEOUT": "0"}) == (
         "DSSTAIL_IDLE_TIMEOUT: it must be more than 0."
@@ -404,7 +417,7 @@ def test_sizes(text: str, size: int) -> None:
     assert connecting({"max_message_size": text}).max_message_size == size
 
 
-@pytest.mark.parametrize("text", ["", "k", "1X", "-1", "1kk"])
+@pytest.mark.parametrize("text", ["", "k", "1X", "-k", "1kk"])
 def test_what_is_no_size(text: str) -> None:
     assert refusal({"max_message_size": text}) == (
         f'--max-message-size: "{text}" is not a size such as 16MiB, 100MB or 64k.'
@@ -548,6 +561,35 @@ def test_a_short_key_is_concealed_only_where_it_stands_alone(
 def test_filters_are_passed_on() -> None:
     options = {"dsn": ["AC*", "!ACx"], "event_type": None, "property": [], "oem_model": ["m"]}
     assert config.filtering(options) == Filtering(dsns=("AC*", "!ACx"), oem_models=("m",))
+
+
+def test_types_can_have_commas_between_them() -> None:
+    options = {"event_type": ["datapoint, location", "!registration"]}
+    assert config.filtering(options, warn=unwarned).event_types == (
+        *("datapoint", "location"),
+        "!registration",
+    )
+
+
+@pytest.mark.parametrize(
+    ("types", "warning"),
+    [
+        ("datapoints", '"datapoints". Did you mean "datapoint"?'),
+        ("location,!Datapoint", '"Datapoint". Did you mean "datapoint"?'),
+        (
+            "xyzzy",
+            '"xyzzy". There is: connectivity, datapoint, datapointack, location, registration.',
+        ),
+    ],
+)
+def test_a_type_that_nobody_documents_gets_a_warning(types: str, warning: str) -> None:
+    warnings: list[str] = []
+    assert config.filtering({"event_type": [types]}, warn=warnings.append).event_types
+    assert warnings == [f"no documented event type is {warning}"]
+
+
+def test_globs_and_documented_types_get_no_warning() -> None:
+    config.filtering({"event_type": ["data*", "!loc?tion", "[cr]*", "datapoint"]}, warn=unwarned)
 
 
 def test_a_filter_takes_the_place_of_the_profile_s() -> None:

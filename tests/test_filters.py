@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dsstail import filters
 from dsstail.errors import ConfigurationError
+from dsstail.layout import LARGE
 from dsstail.messages import Event
 
 
@@ -128,6 +129,15 @@ def json_strings(draw: st.DrawFn, values: st.SearchStrategy[str] = names) -> str
         else:
             characters.append(json.dumps(character, ensure_ascii=False)[1:-1])
     return '"' + "".join(characters) + '"'
+
+
+def test_large_events_are_selected_by_metadata_wherever_it_is() -> None:
+    blob = b'{"value":"%s"}' % (b"x" * LARGE)
+    metadata = b'{"dsn":"AC1","event_type":"datapoint"}'
+    first = b'{"seq":"1","metadata":%s,"datapoint":%s}' % (metadata, blob)
+    last = b'{"seq":"1","datapoint":%s,"metadata":%s}' % (blob, metadata)
+    assert filters.build(dsns=["AC1"]).select([first, last]) == [first, last]
+    assert filters.build(dsns=["AC*", "!AC1"]).select([first, last]) == []
 
 
 members = st.sampled_from(

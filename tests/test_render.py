@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from dsstail.errors import ConfigurationError
 from dsstail.escaping import visible, width
+from dsstail.layout import LARGE
+from dsstail.messages import BODIES
 from dsstail.render import OUTPUTS, Style, renderer
 from dsstail.render import text as text_room
 
@@ -101,6 +103,15 @@ def hostile_events(draw: st.DrawFn) -> bytes:
     event[body] = draw(some_members(BODY) | json_values)
     event["seq"] = draw(st.integers(-1, 10**20).map(str) | json_values)
     return json.dumps(event, ensure_ascii=draw(st.booleans())).encode()
+
+
+@st.composite
+def usual_events(draw: st.DrawFn) -> dict[str, Any]:
+    """Events of every documented type that have the members in the order of the service."""
+    metadata = draw(some_members(METADATA))
+    metadata["event_type"] = kind = draw(st.sampled_from(DOCUMENTED))
+    seq = str(draw(st.integers(0, 10**18)))
+    return {"seq": seq, "metadata": metadata, BODIES[kind]: draw(some_members(BODY))}
 
 
 styles = st.builds(
@@ -327,6 +338,15 @@ class TestText:
         text = datapoint(1, dsn="AC000W000000001, AC000W000000002,AC000W000000003")
         assert "datapoint    AC000W000000…+2 x " in show(text)
 
+    @given(st.lists(usual_events(), max_size=3), styles)
+    def test_what_is_remembered_of_metadata_changes_nothing(
+        self, events: list[dict[str, Any]], style: Style
+    ) -> None:
+        compact = [json.dumps(event, separators=(",", ":")).encode() for event in events * 2]
+        spaced = [json.dumps(event).encode() for event in events * 2]
+        shown = renderer("text", style=style).render(compact, "one", ARRIVED)
+        assert shown == renderer("text", style=style).render(spaced, "one", ARRIVED)
+
     def test_long_numbers_take_room_from_the_value(self) -> None:
         text = datapoint("x" * 40).replace(b'"seq": "1"', b'"seq": "123456789"')
         assert show(text).splitlines()[1] == (
@@ -346,6 +366,25 @@ class TestText:
             assert visible(line, unicode=style.unicode) == line
             assert width(line) < max(style.width, text_room.NARROWEST)
         assert style.color or "\x1b" not in seen
+
+
+    def test_a_number_too_long_for_the_line_is_cut(self) -> None:
+        text = datapoint(True).replace(b'"seq": "1"', b'"seq": "123456789012345678"')
+        lines = renderer("text", style=Style(utc=True, width=72, streams=("a", "b" * 10)))
+        seen = lines.render([text], "a", ARRIVED).decode().splitlines()[1]
+        assert seen.endswith(" x         #1234567890\u2026")
+        assert width(seen) == 71
+
+    def test_of_a_large_event_metadata_and_size_are_shown(self) -> None:
+        small, large = datapoint("x"), datapoint("x" * LARGE)
+        assert show(small, large, small).splitlines()[1:] == [
+            "10:25:14 datapoint    AC000W000000001 x               x                      #1",
+            "--:--:-- datapoint    AC000W000000001 x               1.0 MB, not shown      #1",
+            "10:25:14 datapoint    AC000W000000001 x               x                      #1",
+        ]
+        assert show(b'{"a":"%s"}' % (b"x" * LARGE)) == (
+            "--:--:-- ?                            1.0 MB, not shown\n"
+        )
 
 
 UGLY = [
@@ -470,6 +509,11 @@ class TestPretty:
         assert len(seen) < 300 * len(text)
         assert "".join(seen.split()) == text.decode()
 
+    def test_a_large_event_is_on_one_line_as_it_is(self) -> None:
+        text = '{"a":[1,\n"\x9b2Jé"],"b":"%s"}' % ("日" * LARGE)
+        seen = text.replace("\n", " ").replace("\x9b", r"\u009b")
+        assert show(text.encode(), b"[]", output="pretty", color=True) == f"{seen}\n[]\n"
+
     @given(hostile_events(), styles)
     def test_it_is_the_same_json(self, text: bytes, style: Style) -> None:
         seen = renderer("pretty", style=style).render([text], "one", ARRIVED).decode()
@@ -546,6 +590,13 @@ class TestCsv:
     def test_what_is_undocumented_is_in_the_last_cell(self) -> None:
         text = b'{"metadata":{"event_type":"activation"},"activation_event":{"n":1,"s":"a"}}'
         assert show(text, output="csv").endswith(',"{""n"":1,""s"":""a""}"\n')
+
+    def test_of_a_large_event_there_are_metadata_and_size(self) -> None:
+        text = datapoint("x" * LARGE)
+        (row,) = csv.reader(io.StringIO(show(text, output="csv")), strict=True)
+        assert row[3:10] == ["1", "datapoint", "AC000W000000001", "", "x", "x", "string"]
+        assert (row[2], *row[10:21]) == ("",) * 12
+        assert row[21] == f"{len(text)} bytes, not shown"
 
     @given(st.lists(hostile_events(), max_size=3), styles)
     def test_whatever_comes_is_a_row_without_formulas(

@@ -143,7 +143,7 @@ def test_a_tls_handshake_that_fails_is_told(
     url = f"wss://127.0.0.1:{server.port}/stream"
     done = dsstail("--url", url, "--no-reconnect").finish()
     assert done.code == 3
-    assert f"error: TLS with 127.0.0.1:{server.port} failed: {reason}" in done.lines
+    assert f"error: TLS with 127.0.0.1:{server.port} failed: {reason}." in done.lines
 
 
 SLOW_HANDSHAKES: dict[str, Script] = {
@@ -397,13 +397,23 @@ def test_a_gap_in_a_live_stream_is_filled(dsstail: Starter, serve: Serve) -> Non
 
 
 def test_a_gap_that_is_partly_filled_is_reported(dsstail: Starter, serve: Serve) -> None:
-    server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), opened(tell(4), Visit.end))
+    server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), opened(tell(4), close(1000)))
     done = dsstail("--url", server.url(), "-c", "6").finish()
     assert (done.code, done.out) == (0, lines([0, 1, 2, 4, 6, 7]))
     assert "gap: seq 3 (1 event) did not come back" in done.err
     assert "gap: seq 5 (1 event) did not come back" in done.err
     assert "6 events, 0 reconnects, 2 gaps (2 events missing), 0 malformed" in done.err
     assert len(server.visits) == 2
+
+
+def test_a_replay_that_is_cut_is_asked_for_the_rest(dsstail: Starter, serve: Serve) -> None:
+    live = opened(tell(0, 1, 2, 7, 8), Visit.stay)
+    server = serve(live, opened(tell(3, 4), Visit.end), opened(tell(5, 6), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "9").finish()
+    assert (done.code, done.out) == (0, lines(range(9)))
+    assert "9 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+    windows = [(visit.query["seq_start"], visit.query["seq_end"]) for visit in server.visits[1:]]
+    assert windows == [("3", "6"), ("5", "6")]
 
 
 SECOND_REFUSALS = {
@@ -673,6 +683,30 @@ def test_heartbeats_are_answered_while_nobody_reads_stdout(dsstail: Starter, ser
     assert command.finish().code == 0
 
 
+def test_heartbeats_are_answered_while_stdout_is_read_slowly(
+    dsstail: Starter, serve: Serve
+) -> None:
+    sent: list[float] = []
+
+    def bursting(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.listen_aside()
+        sent.extend(burst(visit, range(40_000), 1_000))
+        visit.wait()
+
+    server = serve(bursting)
+    reading, writing = os.pipe()
+    command = dsstail("--url", server.url(), stdout=writing)
+    os.close(writing)
+    while len(sent) < 40 or len(server.visits[0].heard) < 40:
+        os.read(reading, 64 << 10)
+        time.sleep(8 * MS)
+    assert max(delays(server.visits[0], sent)) < 1000 * MS
+    os.close(reading)
+    assert command.finish().code == 0
+    assert len(server.visits) == 1
+
+
 def test_a_heartbeat_is_answered_behind_a_large_event(dsstail: Starter, serve: Serve) -> None:
     large = event(0, b"x" * (15 << 20))
     sent: list[float] = []
@@ -805,6 +839,35 @@ def test_a_flood_of_pings_is_survived(dsstail: Starter, serve: Serve) -> None:
     assert server.visits[0].pongs == [b"p"] * 20_000
 
 
+def test_no_event_takes_much_memory(dsstail: Starter, serve: Serve) -> None:
+    """Decoded, some of these texts of 15 MiB would take gigabytes."""
+    size = 15 << 20
+    values = [
+        b'"%b"' % (b"x" * size),
+        b'"%b"' % (rb"\ud800" * (size // 6)),
+        b"%b%b" % (b"[" * (size // 2), b"]" * (size // 2)),
+        b"[%b[]]" % (b"[]," * (size // 3)),
+        b'["",%b""]' % (b'"ab",' * (size // 5)),
+    ]
+    texts = [b'{"seq":"%d","value":%b}' % (seq, value) for seq, value in enumerate(values)]
+
+    def talking(visit: Visit) -> None:
+        visit.shake_hands()
+        for text in texts:
+            visit.send_text(unit(text))
+            visit.send_heartbeat()
+            assert visit.hear_answer() == b"Z"
+        visit.stay()
+
+    server = serve(talking)
+    command = dsstail("--url", server.url())
+    command.wait_for_events(len(texts))
+    assert command.memory() < 200 << 20
+    done = command.stop()
+    assert done.out.splitlines() == texts
+    assert f"{len(texts)} events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+
+
 PASSING = [
     b'{"seq":"%d","value":"a|b|Z"}',
     b'{"seq":"%d","a":1,"a":2}',
@@ -871,7 +934,7 @@ def test_strict_ends_with_5(dsstail: Starter, serve: Serve) -> None:
     server = serve(opened(tell(0), say(b"1|Y"), Visit.stay))
     done = dsstail("--url", server.url(), "--strict").finish()
     assert (done.code, done.out) == (5, lines([0]))
-    assert done.lines[-1] == "error: malformed (neither an event nor a heartbeat): 1|Y (--strict)"
+    assert done.lines[-1] == "error: malformed (neither an event nor a heartbeat): 1|Y (--strict)."
 
 
 HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\u2028\r\n\u200b"
@@ -1179,4 +1242,4 @@ def test_a_full_disk_ends_with_6(dsstail: Starter, serve: Serve) -> None:
     with open("/dev/full", "wb") as full:
         done = dsstail("--url", server.url(), stdout=full).finish()
     assert done.code == 6
-    assert done.lines[-1] == "error: cannot write stdout: No space left on device"
+    assert done.lines[-1] == "error: cannot write stdout: No space left on device."

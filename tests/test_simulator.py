@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -557,7 +558,9 @@ def test_stopping_does_not_wait_for_a_client_that_does_not_read() -> None:
 def test_a_port_in_use_is_a_configuration_error() -> None:
     with (
         simulated() as simulator,
-        pytest.raises(ConfigurationError, match=r"cannot listen on 127\.0\.0\.1:\d+: "),
+        pytest.raises(
+            ConfigurationError, match=r"cannot listen on 127\.0\.0\.1:\d+: [A-Z][a-z ]+\.$"
+        ),
     ):
         Simulator(SimulatorSettings(port=port_of(simulator))).start()
 
@@ -565,6 +568,41 @@ def test_a_port_in_use_is_a_configuration_error() -> None:
 def test_a_recording_that_cannot_be_read_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         Simulator(SimulatorSettings(recording=tmp_path / "absent")).start()
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "hello\n", "[1]\n", "\x1f\x8b\0", '{"seq":\n'])
+def test_a_file_that_does_not_begin_with_an_event_is_a_configuration_error(
+    tmp_path: Path, text: str
+) -> None:
+    recording = tmp_path / "no.jsonl"
+    recording.write_text(text)
+    reason = "is no recording" if text.strip() else "there is no event in"
+    with pytest.raises(ConfigurationError, match=reason):
+        Simulator(SimulatorSettings(recording=recording)).start()
+
+
+def test_who_comes_and_goes_is_told() -> None:
+    told: list[str] = []
+    with Simulator(SimulatorSettings(key="0123456789abcdef", rate=QUIET), told.append) as simulator:
+        for key, window in (
+            (None, ""),
+            (None, "&seq_start=5&seq_end=7"),
+            (None, "&seq_start=x"),
+            ("y", ""),
+        ):
+            with suppress(InvalidStatus), join(simulator, key, window):
+                pass
+            wait_until(lambda: not simulator.counters.connected)
+        wait_until(lambda: len(told) == 6)
+    assert [line.partition(" ")[2] for line in told] == [
+        "connects with key 0123…cdef, live",
+        "is gone",
+        "connects with key 0123…cdef, seq_start=5 seq_end=7",
+        "is gone",
+        "is refused: seq_start is not a number (HTTP 400)",
+        "is refused: unknown stream_key (HTTP 401)",
+    ]
+    assert all(re.match(r"127\.0\.0\.1:\d+ ", line) for line in told)
 
 
 @pytest.mark.parametrize(
@@ -575,6 +613,7 @@ def test_a_recording_that_cannot_be_read_is_a_configuration_error(tmp_path: Path
         {"devices": 0},
         {"drop_every": -1},
         {"port": 65536},
+        {"skip": 1.5},
         {"key": ""},
         {"event_types": ()},
         {"event_types": ("datapoint", "weather")},
@@ -594,7 +633,7 @@ def test_without_the_websockets_package_a_hint_says_what_to_install() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (ran.stdout, ran.stderr) == (
-        "ConfigurationError the simulator needs the websockets package: "
-        "pip install 'dsstail[sim]'\n",
+        "ConfigurationError the simulator needs the websockets package. "
+        "To get it: pip install 'dsstail[sim]'\n",
         "",
     )

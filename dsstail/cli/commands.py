@@ -19,8 +19,9 @@ PROGRAM = "dsstail"
 
 COMMANDS = {
     "tail": "Print events as they come; the same as no command",
-    "record": "Append events to a file; start again where it ends",
+    "record": "Append events to a file; go on where it ends",
     "show": "Print recordings, and follow them",
+    "verify": "Tell whether a recording is complete",
     "demo": "Tail made-up devices: no account, no setup",
     "simulate": "Serve made-up devices on this machine",
     "domains": "Print where the service is, by region",

@@ -5,8 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from typing import TextIO
 
 from dsstail.errors import OutputError
+
+WIDEST = 80
+NARROWEST = 40
+
+_RED, _YELLOW = "31", "33"
 
 
 class Unread(Exception):
@@ -26,24 +32,21 @@ def say(text: str) -> None:
 
 def tell(text: str) -> None:
     """Print a line on stderr, safe to look at: no key in it, and nothing that moves the cursor."""
-    from dsstail.escaping import visible
-    from dsstail.keys import concealed
-
-    with contextlib.suppress(OSError):
-        print(visible(concealed(text)), file=sys.stderr, flush=True)
+    _print(_safe(text))
 
 
 def complain(kind: str, text: str) -> None:
-    """Print `error: …` or `warning: …` on stderr, on a terminal in lines of 80 columns."""
-    line = f"{kind}: {text}"
+    """Print `error: …` or `warning: …` on stderr, wrapped and colored on a terminal."""
+    line = _safe(f"{kind}: {text}")
     if not sys.stderr.isatty():
-        return tell(line)
+        return _print(line)
     from textwrap import wrap
 
-    width = min(80, os.get_terminal_size(sys.stderr.fileno()).columns or 80)
     indent = " " * len(f"{kind}: ")
-    for part in wrap(line, width, subsequent_indent=indent, break_on_hyphens=False):
-        tell(part)
+    width = columns(sys.stderr)
+    first, *more = wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
+    for part in (_colored_kind(first, kind), *more):
+        _print(part)
     return None
 
 
@@ -52,7 +55,44 @@ def warn(text: str) -> None:
     complain("warning", text)
 
 
+def choose_color(choice: str | None) -> None:
+    """Color what is said from here on as `--color` wants it."""
+    global _color
+    _color = (choice or "auto").lower()
+
+
+_color = "auto"
+
+
+def columns(stream: TextIO) -> int:
+    """The width to print in: that of the terminal from NARROWEST to WIDEST, else WIDEST."""
+    if not stream.isatty():
+        return WIDEST
+    return max(NARROWEST, min(WIDEST, os.get_terminal_size(stream.fileno()).columns or WIDEST))
+
+
 def abandon_stdout() -> None:
     """Let what could not be written go nowhere, or Python would try again at its exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _safe(text: str) -> str:
+    from dsstail.escaping import visible
+    from dsstail.keys import concealed
+
+    return visible(concealed(text))
+
+
+def _print(line: str) -> None:
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _colored_kind(line: str, kind: str) -> str:
+    from dsstail.config import colored
+
+    if not colored(_color, os.environ, sys.stderr):
+        return line
+    color = _RED if kind == "error" else _YELLOW
+    return f"\x1b[{color}m{kind}:\x1b[0m{line.removeprefix(f'{kind}:')}"

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from dsstail.cli.commands import command
-from dsstail.cli.console import say
+from dsstail.cli.console import columns, say
 from dsstail.cli.options import among
+from dsstail.config import Given, one_of
 from dsstail.domains import CLIENT_TYPES, PLACES
-from dsstail.errors import ConfigurationError
+
+_WIDTH = 79
+"""Columns of the table; a narrower terminal gets a list."""
 
 
 @command
 def domains(
     output: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--output",
             "-o",
@@ -26,12 +30,14 @@ def domains(
             rich_help_panel="Output",
             help="text or json (default text)",
         ),
-    ] = "text",
+    ] = None,
 ) -> int:
     """wss is where streams are read from, https where the REST API is."""
-    if output not in ("text", "json"):
-        raise ConfigurationError(f'--output: "{output}" is none of text, json.')
-    say(_json() if output == "json" else _table())
+    form = Given({"output": output}, {}).value("output", one_of(("text", "json")), "text")
+    if form == "json":
+        say(_json())
+    else:
+        say(_table() if columns(sys.stdout) >= _WIDTH else _list())
     return 0
 
 
@@ -49,6 +55,14 @@ def _table() -> str:
             if place.client_type == client_type:
                 lines.append(_row(f"{place.region} {place.deployment}", place.wss, place.https))
     return "\n".join(lines[1:])
+
+
+def _list() -> str:
+    blocks = []
+    for place in PLACES:
+        name = f"{place.client_type} {place.region} {place.deployment}"
+        blocks.append(f"{name}\n wss   {place.wss}\n https {place.https}")
+    return "\n".join(blocks)
 
 
 def _row(place: str, wss: str, https: str) -> str:

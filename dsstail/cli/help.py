@@ -1,4 +1,4 @@
-"""The help of a command as one page of text, made to fit 80 columns."""
+"""The help of a command as one page of text, made to fit the terminal."""
 
 from __future__ import annotations
 
@@ -6,23 +6,29 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from textwrap import TextWrapper
+from textwrap import wrap
 from typing import Any
 
 import typer
 
 from dsstail.cli.commands import COMMANDS, PROGRAM
+from dsstail.cli.console import columns
 from dsstail.cli.options import PANELS
 from dsstail.config import colored
 
 ABOUT = "Tail and record the Ayla Datastream Service: device events, live."
 
 _LEFT = 31
-"""Columns for what is explained; the explanation has the rest of 80."""
+"""Columns for what is explained; the explanation has the rest."""
 
-_explanation = TextWrapper(
-    width=80, initial_indent=" " * _LEFT, subsequent_indent=" " * _LEFT, break_on_hyphens=False
-)
+_NARROW = 66
+"""In less columns than these an explanation stands below what it explains."""
+
+_KINDS = {
+    "TIME": "500ms, 30s, 5m, 2h or 1d",
+    "SIZE": "64k, 16MiB or 100MB",
+}
+"""How to write the values that several options take."""
 
 
 def page(context: typer.Context) -> str:
@@ -30,36 +36,71 @@ def page(context: typer.Context) -> str:
     command = context.command
     name = context.info_name or PROGRAM
     arguments = [param for param in command.params if param.param_type_name == "argument"]
+    width = columns(sys.stdout)
     usage = [f"Usage: {' '.join([name, '[OPTIONS]', *map(_spelling, arguments)])}"]
     if name == PROGRAM:
         usage.append(f"       {PROGRAM} COMMAND [OPTIONS]")
         about = ABOUT
     else:
         about = f"{COMMANDS[str(command.name)]}."
-    sections = ["\n".join(usage), about, _with_headings(command.help or "")]
+    sections = [_reflowed("\n".join([*usage, "", about]), width)]
+    sections.append(_with_headings(_reflowed(command.help or "", width)))
     if name == PROGRAM:
-        sections.append(_section("Commands", "", COMMANDS.items()))
-    sections.append(_panel("Arguments", "", arguments))
+        sections.append(_section("Commands", "", COMMANDS.items(), width))
+    sections.append(_panel("Arguments", "", arguments, width))
     for panel, note in PANELS.items():
         options = [p for p in command.params if getattr(p, "rich_help_panel", None) == panel]
-        sections.append(_panel(panel, note, options))
+        sections.append(_panel(panel, note, options, width))
+    sections.append(_reflowed(_kinds(command.params), width))
     return "\n\n".join(section for section in sections if section)
 
 
-def _panel(title: str, note: str, params: list[Any]) -> str:
-    return _section(title, note, [(_spelling(param), param.help or "") for param in params])
+def _panel(title: str, note: str, params: list[Any], width: int) -> str:
+    return _section(title, note, [(_spelling(param), param.help or "") for param in params], width)
 
 
-def _section(title: str, note: str, rows: Iterable[tuple[str, str]]) -> str:
+def _section(title: str, note: str, rows: Iterable[tuple[str, str]], width: int) -> str:
     """A title, what holds for all rows, and the rows in two columns; nothing without rows."""
     lines = []
+    indent = " " * (_LEFT if width >= _NARROW else 8)
     for left, right in rows:
-        first, *more = _explanation.wrap(right)
-        if len(left) + 4 > _LEFT:
+        first, *more = _wrapped(right, width, indent)
+        if len(left) + 4 > len(indent):
             lines += [f"  {left}", first, *more]
         else:
-            lines += [f"  {left}".ljust(_LEFT) + first[_LEFT:], *more]
-    return "\n".join([f"{_heading(title)} {note}".rstrip(), *lines]) if lines else ""
+            lines += [f"  {left}".ljust(len(indent)) + first[len(indent) :], *more]
+    if not lines:
+        return ""
+    head, *more = _reflowed(f"{title}: {note}".rstrip(), width).splitlines()
+    return "\n".join([_heading(title) + head[len(title) + 1 :], *more, *lines])
+
+
+def _kinds(params: list[Any]) -> str:
+    """How to write the values of these options, where that is not said with each."""
+    kinds = [kind for kind in _KINDS if any(param.metavar == kind for param in params)]
+    return "; ".join(f"{kind} is {_KINDS[kind]}" for kind in kinds) + "." if kinds else ""
+
+
+def _reflowed(text: str, width: int) -> str:
+    """The lines that are too long, wrapped; what explains an example moves below it."""
+    lines = []
+    for line in text.splitlines():
+        example = re.fullmatch(r"(  \S.*?) {2,}(\S.*)", line)
+        if len(line) <= width:
+            lines.append(line)
+        elif example:
+            lines += wrap(example[1], width, subsequent_indent=" " * 4, break_on_hyphens=False)
+            lines += _wrapped(example[2], width, " " * 8)
+        else:
+            hanging = " " * 4 if line.startswith((" ", "Usage")) else ""
+            lines += wrap(line, width, subsequent_indent=hanging, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    return wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
 
 
 def _spelling(param: Any) -> str:

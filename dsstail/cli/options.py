@@ -263,6 +263,9 @@ class Devices:
     devices: Annotated[
         str | None, _devices("--devices", metavar="N", help="how many (default 5)")
     ] = None
+    seed: Annotated[
+        str | None, _devices("--seed", metavar="N", help="the same N makes the same events")
+    ] = None
 
 
 @dataclass

@@ -97,7 +97,7 @@ def record(
     showing = config.showing(vars(output), os.environ, sys.stdout, profile)
     asked = recording_settings(vars(recording), annotate=showing.annotate)
     settings = config.TailSettings(
-        filtering=config.filtering(vars(filters), profile),
+        filtering=config.filtering(vars(filters), profile, warn),
         showing=showing,
         stopping=config.stopping(vars(stop)),
         connecting=config.connecting(vars(connection), os.environ, profile, warn),

@@ -17,6 +17,7 @@ import typer
 
 from dsstail import config
 from dsstail.cli.commands import command
+from dsstail.cli.console import warn
 from dsstail.cli.options import Filters, Output, Stop
 from dsstail.config import Filtering, Given, Showing, duration, number, positive, whole_number
 from dsstail.errors import ConfigurationError
@@ -84,7 +85,8 @@ def show(recordings: Recordings, filters: Filters, output: Output, stop: Stop) -
       zcat old.gz | dsstail show - -o csv > old.csv
     """
     showing = config.showing(vars(output), os.environ, sys.stdout)
-    asked = replaying(vars(recordings), config.filtering(vars(filters)), showing, time.time())
+    filtering = config.filtering(vars(filters), warn=warn)
+    asked = replaying(vars(recordings), filtering, showing, time.time())
     stopping = config.stopping(vars(stop))
     from dsstail import pipeline
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsstail.cli.commands import PROGRAM, command
-from dsstail.cli.console import say
+from dsstail.cli.console import say, tell
 from dsstail.cli.options import EVENT_TYPES, Devices, among
-from dsstail.config import Given, duration, number, whole_number
+from dsstail.config import Given, duration, each, number, positive, whole_number
+from dsstail.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from dsstail.simulator import SimulatorSettings
@@ -43,13 +44,7 @@ class Service:
             metavar="TYPE",
             autocompletion=among(*EVENT_TYPES),
             rich_help_panel="Devices",
-            help="only events of this type; repeat it for more",
-        ),
-    ] = None
-    seed: Annotated[
-        str | None,
-        typer.Option(
-            "--seed", metavar="N", rich_help_panel="Devices", help="make the same events every time"
+            help="only events of this type; several with commas",
         ),
     ] = None
     port: Annotated[
@@ -61,7 +56,12 @@ class Service:
         _service("--key", "-k", metavar="KEY", help="the only key to accept (default any)"),
     ] = None
     history: Annotated[
-        str | None, _service("--history", metavar="N", help="past events to replay (default 1000)")
+        str | None,
+        _service(
+            "--history",
+            metavar="N",
+            help="events made before the first client comes (default 1000)",
+        ),
     ] = None
     heartbeat_every: Annotated[
         str | None,
@@ -73,7 +73,15 @@ class Service:
     ] = None
     skip: Annotated[
         str | None,
-        _fault("--skip", metavar="SHARE", help="share of events to hold back for replay: 0.01"),
+        _fault(
+            "--skip",
+            metavar="SHARE",
+            help="share of live events to withhold, so that gaps can be seen: 0.01",
+        ),
+    ] = None
+    quiet: Annotated[
+        bool | None,
+        typer.Option("--quiet", "-q", rich_help_panel="Output", help="say nothing of who connects"),
     ] = None
 
 
@@ -89,9 +97,13 @@ def simulate(service: Service, devices: Devices) -> int:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Simulator(simulator_settings(vars(service) | vars(devices))) as simulator:
+        settings = simulator_settings(vars(service) | vars(devices))
+        with Simulator(settings, None if service.quiet else tell) as simulator:
+            key = simulator.key if settings.key else f"any, such as {simulator.key}"
             tail = [PROGRAM, "--url", simulator.url, "--key", simulator.key]
-            say(f"url  {simulator.url}\nkey  {simulator.key}\ntry  {shlex.join(tail)}")
+            say(f"url  {simulator.url}\nkey  {key}\ntry  {shlex.join(tail)}")
+            if not service.quiet:
+                tell("Ctrl-C ends it.")
             while True:
                 time.sleep(3600)
     except KeyboardInterrupt:
@@ -99,25 +111,37 @@ def simulate(service: Service, devices: Devices) -> int:
 
 
 _NUMBERS = {
-    "rate": number,
-    "devices": whole_number,
+    "rate": positive(number),
+    "devices": positive(whole_number),
     "port": whole_number,
     "history": whole_number,
     "seed": whole_number,
-    "heartbeat_every": duration,
-    "drop_every": duration,
+    "heartbeat_every": positive(duration),
+    "drop_every": positive(duration),
     "skip": number,
 }
+
+_ABOUT_DEVICES = {
+    "devices": "--devices",
+    "seed": "--seed",
+    "event_types": "--event-type",
+    "history": "--history",
+}
+"""What has no meaning with a recording."""
 
 
 def simulator_settings(options: Mapping[str, Any]) -> SimulatorSettings:
     """The simulator that was asked for; what was not, is as it is by default there."""
     from dsstail.simulator import SimulatorSettings
 
+    if options.get("recording") is not None:
+        for name, option in _ABOUT_DEVICES.items():
+            if options.get(name):
+                raise ConfigurationError(f"{option} is about made-up devices, not about a FILE.")
     given = Given(options, environment={})
     asked: dict[str, Any] = {
         name: given.value(name, parse, None) for name, parse in _NUMBERS.items()
     }
     asked |= {name: options.get(name) for name in ("recording", "key")}
-    asked["event_types"] = tuple(options.get("event_types") or ()) or None
+    asked["event_types"] = each(options.get("event_types") or ()) or None
     return SimulatorSettings(**{n: value for n, value in asked.items() if value is not None})

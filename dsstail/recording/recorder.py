@@ -97,9 +97,9 @@ class Recorder:
         return sum(track.size for track in self._distinct)
 
     @property
-    def places(self) -> list[tuple[str, str]]:
-        """The names of the live files, and what each ends with, such as `seq 431`."""
-        return [(str(track.name), track.end) for track in self._distinct]
+    def places(self) -> list[tuple[str, int, str]]:
+        """The names of the live files, their sizes, and what each ends with, such as `seq 431`."""
+        return [(str(track.name), track.size, track.end) for track in self._distinct]
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Record events that came at this time, in seconds since the epoch."""

@@ -270,12 +270,11 @@ class _Scanner:
         """What is at `at`, None where that is uncertain; `alone`: nothing was on this line yet."""
         size = len(self._buffer)
         if self._buffer[at : at + 1] != b"{":
-            uncertain = size - at < _LONGEST_TOKEN and not self._final
-            return None if uncertain else _Seen(at, "not an event")
+            return _Seen(at, "not an event")
         reason, end = self._scan(at)
-        line = self._first_whole_line(at, end + 2 if reason else end)
+        line = self._first_whole_line(at, end + len(_EVENT_START) if reason else end)
         if line is not None and line >= 0:
-            return _Seen(line, _INCOMPLETE, line)
+            return _Seen(line, _INCOMPLETE, self._last_start_but_one(at, line) or line)
         if line is not None and size - at <= LONGEST_SPREAD + LONGEST_LINE:
             return None
         if not reason:
@@ -326,17 +325,21 @@ class _Scanner:
         return base, text
 
     def _broken(self, at: int, end: int, reason: str) -> _Seen:
-        """Reading goes on at the last but one event that seems to start up to `end`.
-
-        The last one may be what makes another, which starts right behind the damage, look broken.
-        """
-        last = min(end + len(_EVENT_START), len(self._buffer))
-        starts = deque(_START.finditer(self._buffer, at + 1, last), maxlen=2)
-        if starts:
-            return _Seen(end, reason, starts[0].start())
+        """Reading goes on at the last but one event that seems to start up to `end`."""
+        start = self._last_start_but_one(at, end + len(_EVENT_START))
+        if start is not None:
+            return _Seen(end, reason, start)
         if reason == _INCOMPLETE and self._buffer.find(b"\n", end) < 0:
             return _Seen(end, reason, len(self._buffer), torn=True)
         return _Seen(end, reason)
+
+    def _last_start_but_one(self, at: int, end: int) -> int | None:
+        """Where an event seems to start behind `at`: of several places, the last but one.
+
+        The last one may be where an event that starts right behind the damage seems to break.
+        """
+        starts = deque(_START.finditer(self._buffer, at + 1, end), maxlen=2)
+        return starts[0].start() if starts else None
 
     def _first_whole_line(self, at: int, end: int) -> int | None:
         """The first line that begins behind `at` and is whole; None for none, -1 for uncertain."""

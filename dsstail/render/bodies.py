@@ -11,6 +11,7 @@ from dsstail.escaping import cut, visible, width
 from dsstail.messages import Event
 from dsstail.render.ink import Ink
 from dsstail.render.values import LONGEST, shown, value_text
+from dsstail.wording import spoken_size
 
 Members = dict[str, Any]
 
@@ -205,6 +206,12 @@ class Bodies:
         details = [self.detail(body.get("registration_type")), source.model]
         return self._statement(self._ink.strong, what, room, details)
 
+    def large(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
+        """An event that is too large to be decoded."""
+        source.subject.identity = None
+        told, cells = self._alone(f"{spoken_size(len(text))}, not shown", room)
+        return f"{self._faint}{told}{self._reset}", cells
+
     def _other(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
         """An undocumented type: its members, or where there are none, its text."""
         members = body or Event(text).data
@@ -256,4 +263,4 @@ def _difference(old: float, new: float) -> str:
     difference = new - old
     if not difference:
         return ""
-    return "%+d" % difference if type(difference) is int else "%+.6g" % difference
+    return f"{difference:+d}" if type(difference) is int else f"{difference:+.6g}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from dsstail.annotation import instant
 from dsstail.escaping import visible, visible_json
+from dsstail.layout import LARGE, beginning
 from dsstail.messages import BODIES, Event
 from dsstail.render import Style
 from dsstail.render.values import compact, number_as_written
@@ -22,7 +23,10 @@ _FROM_BODY = (
     *("registered", "registration_type"),
 )
 COLUMNS = ("received_at", "stream", "time", "seq", *_FROM_METADATA, *_FROM_BODY, "body")
-"""`body` holds, as JSON, what happened in an event of a type that is not documented."""
+"""`body` holds, as JSON, what happened in an event of a type that is not documented.
+
+Of a large event it tells the size, and what follows the metadata has no cells.
+"""
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
 # Where the semicolon separates, as in many locales, a formula can also start behind one.
@@ -41,22 +45,25 @@ class CsvRows:
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         known = received_at and (self._style.live or self._style.annotate)
         arrived = instant(received_at) if known else ""
-        return _rows([(arrived, cell(stream), *_cells(Event(text))) for text in texts])
+        return _rows([(arrived, cell(stream), *_cells(text)) for text in texts])
 
 
-def _cells(event: Event) -> list[str]:
+def _cells(text: bytes) -> list[str]:
+    large = len(text) > LARGE
+    event = Event(text, beginning(text) if large else None)
     metadata, body = event.metadata, event.body
     seq = event.seq
     known = event.event_type in BODIES
+    happened = f"{len(text)} bytes, not shown" if large else compact(body)
     value = body.get("value")
     if isinstance(value, float):
-        body = {**body, "value": number_as_written(value, event.text)}
+        body = {**body, "value": number_as_written(value, text)}
     return [
         cell(event.time),
         "" if seq is None else str(seq),
         *(cell(metadata.get(name)) for name in _FROM_METADATA),
         *(cell(body.get(name)) for name in _FROM_BODY),
-        "" if known else cell(compact(body)),
+        cell(happened) if large or not known else "",
     ]
 
 

@@ -8,6 +8,7 @@ it has built before. Whatever it remembers is bounded in number and in size.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from sys import intern
 from typing import Any
 
@@ -15,7 +16,7 @@ import orjson
 
 from dsstail.escaping import cut, fit, visible, width
 from dsstail.json_text import decode_object
-from dsstail.layout import divided, metadata_of
+from dsstail.layout import LARGE, beginning, divided, metadata_of
 from dsstail.messages import BODIES, TIMES, Event
 from dsstail.render import Style
 from dsstail.render.bodies import Bodies, Members, Source, Subject
@@ -85,6 +86,8 @@ class TextLines:
 
     def _sources(self, stream: str) -> Recent[bytes, Source]:
         if stream not in self._streams:
+            if len(self._streams) > len(self._style.streams):
+                self._streams.clear()
             self._streams[stream] = Recent(REMEMBERED // max(len(self._style.streams), 1))
         return self._streams[stream]
 
@@ -97,23 +100,32 @@ class TextLines:
             body = orjson.loads(text[at:-1])
             seq = f"#{digits.decode()}"
         except (KeyError, orjson.JSONDecodeError):
-            event = Event(text, decode_object(text))
-            source = self._source(sources, stream, event, between)
-            body = event.data.get(source.member)
-            if type(body) is not dict:
-                body = event.body
-            seq = "" if event.seq is None else f"#{event.seq}"
+            source, body, seq = self._decoded(text, sources, stream, between)
         room = source.room
         if len(seq) > _SEQ_CELLS:
             seq = cut(seq, room + _SEQ_CELLS, unicode=self._style.unicode)
             room -= len(seq) - _SEQ_CELLS
         what, cells = source.paint(source, text, body, room)
-        start = self._start(body, received_at) + source.label
+        start = self._start(body, received_at)
         if not seq:
-            return f"{start}{source.device}{source.name}{what}\n"
+            return f"{start}{source.label}{source.device}{source.name}{what}\n"
         blanks = " " * (source.room - cells + 1 + _SEQ_CELLS - len(seq))
-        end = f"{self._faint}{seq}{self._reset}\n"
-        return f"{start}{source.device}{source.name}{what}{blanks}{end}"
+        end = f"{blanks}{self._faint}{seq}{self._reset}\n"
+        return f"{start}{source.label}{source.device}{source.name}{what}{end}"
+
+    def _decoded(
+        self, text: bytes, sources: Recent[bytes, Source], stream: str, between: bytes
+    ) -> tuple[Source, Members, str]:
+        """The source, body and seq of an event, however it is written; of a large one no body."""
+        large = len(text) > LARGE
+        event = Event(text, beginning(text) if large else decode_object(text))
+        source = self._source(sources, stream, event, between)
+        body = event.data.get(source.member)
+        if type(body) is not dict:
+            body = event.body
+        if large:
+            source = replace(source, paint=self._bodies.large)
+        return source, body, "" if event.seq is None else f"#{event.seq}"
 
     def _start(self, body: Members, received_at: float) -> str:
         """The time of an event, behind a rule that names the day where a new one begins."""

@@ -16,7 +16,8 @@ LONGEST = 1000
 _TRUTH = {0: "false", 1: "true", "0": "false", "1": "true", "false": "false", "true": "true"}
 _PLAIN_WORDS = {True: "true", False: "false", None: "null"}
 _MISTAKABLE = re.compile(
-    r"""(?:["\s].*+ | .*+(?<=\s) | true | false | null | -?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)? | )\Z""",
+    r"""(?:["\s].*+ | .*+(?<=\s) | true | false | null
+        | -?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)? | )\Z""",
     re.DOTALL | re.VERBOSE,
 )
 _WORDS = ("true", "false", "null")

@@ -6,12 +6,16 @@ breaks on purpose where asked to. It needs the `websockets` package, which only 
 
 from __future__ import annotations
 
+import os
 import random
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from dsstail import json_text
 from dsstail.errors import ConfigurationError
 from dsstail.simulator.settings import EVENT_TYPES, Counters, SimulatorSettings
 
@@ -26,9 +30,15 @@ class Simulator:
 
     `key` is the settings' key, or a made-up one where any is accepted; `url` is complete but
     for the key, and known once the server is started; `counters` can be read at any time.
+    `tell` gets a line for every client that comes, goes or is refused, in the server's thread.
     """
 
-    def __init__(self, settings: SimulatorSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: SimulatorSettings | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        self._tell = tell or (lambda line: None)
         self.settings = settings or SimulatorSettings()
         chosen = self.settings.seed
         self._seed = random.SystemRandom().getrandbits(32) if chosen is None else chosen
@@ -52,8 +62,10 @@ class Simulator:
         try:
             port = started.result()
         except OSError as error:
+            # asyncio's own text repeats the address, as a tuple.
+            reason = os.strerror(error.errno) if error.errno else str(error)
             raise ConfigurationError(
-                f"the simulator cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+                f"the simulator cannot listen on {settings.host}:{settings.port}: {reason}."
             ) from error
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.url = f"ws://{host}:{port}/stream"
@@ -70,15 +82,15 @@ class Simulator:
         recording = self.settings.recording
         try:
             if recording is not None:
-                recording.open("rb").close()
+                _check(recording)
             from dsstail.simulator.server import Server
         except OSError as error:
-            raise ConfigurationError(f"cannot read {recording}: {error.strerror}") from error
+            raise ConfigurationError(f"cannot read {recording}: {error.strerror}.") from error
         except ImportError as error:
             raise ConfigurationError(
-                "the simulator needs the websockets package: pip install 'dsstail[sim]'"
+                "the simulator needs the websockets package. To get it: pip install 'dsstail[sim]'"
             ) from error
-        return Server(self.settings, self._seed, self.counters)
+        return Server(self.settings, self._seed, self.counters, self._tell)
 
     def __enter__(self) -> Self:
         self.start()
@@ -91,6 +103,18 @@ class Simulator:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _check(recording: Path) -> None:
+    """Raises ConfigurationError where the first line is no event; of the others none is judged."""
+    with recording.open("rb") as lines:
+        first = next((line.strip() for line in lines if line.strip()), None)
+    if first is None:
+        raise ConfigurationError(f"there is no event in {recording}.")
+    if not (first.startswith(b"{") and json_text.is_json(first)):
+        raise ConfigurationError(
+            f"{recording} is no recording: it must have an event as JSON on each line."
+        )
 
 
 def _run(server: Server, started: Future[int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from http import HTTPStatus
 from random import Random
@@ -14,10 +15,14 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from dsstail.keys import masked
 from dsstail.simulator.client import CLOSE_TIMEOUT, GOING_AWAY, Client
 from dsstail.simulator.devices import Fleet
 from dsstail.simulator.settings import Counters, SimulatorSettings
 from dsstail.simulator.subscription import Recording, Source, Subscription
+
+Tell = Callable[[str], None]
+"""Says a line to whoever runs the simulator."""
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds in which a client must have sent its request."""
@@ -31,6 +36,12 @@ class Demand(NamedTuple):
     key: str
     first: int | None
     last: int | None
+
+    @property
+    def window(self) -> str:
+        """Which events are asked for, as the URL has it."""
+        asked = {"seq_start": self.first, "seq_end": self.last}
+        return " ".join(f"{name}={n}" for name, n in asked.items() if n is not None) or "live"
 
 
 class Refusal(Exception):
@@ -53,6 +64,12 @@ def read_demand(target: str, key: str | None) -> Demand:
     return Demand(asked, _number(members, "seq_start"), _number(members, "seq_end"))
 
 
+def _peer(writer: asyncio.StreamWriter) -> str:
+    """The client's address; `a client` where it is gone already."""
+    address = writer.get_extra_info("peername")
+    return f"{address[0]}:{address[1]}" if address else "a client"
+
+
 def _number(members: dict[str, list[str]], name: str) -> int | None:
     if name not in members:
         return None
@@ -65,10 +82,13 @@ def _number(members: dict[str, list[str]], name: str) -> int | None:
 class Server:
     """All subscriptions and all clients of one simulator; lives in one event loop."""
 
-    def __init__(self, settings: SimulatorSettings, seed: int, counters: Counters) -> None:
+    def __init__(
+        self, settings: SimulatorSettings, seed: int, counters: Counters, tell: Tell
+    ) -> None:
         self._settings = settings
         self._seed = seed
         self._counters = counters
+        self._tell = tell
         self._subscriptions: dict[str, Subscription] = {}
         self._clients: dict[asyncio.Task[None], Client] = {}
         self._makers: list[asyncio.Task[None]] = []
@@ -131,6 +151,7 @@ class Server:
                 protocol.send_response(protocol.accept(request))
             except Refusal as refusal:
                 protocol.send_response(protocol.reject(refusal.status, f"{refusal}\n"))
+                self._tell(f"{_peer(writer)} is refused: {refusal} (HTTP {refusal.status:d})")
         if protocol.state is not State.OPEN:
             self._counters.rejected += 1
             demand = None
@@ -152,11 +173,14 @@ class Server:
         self._counters.connections += 1
         self._counters.connected += 1
         subscription.join()
+        peer = _peer(writer)
+        self._tell(f"{peer} connects with key {masked(demand.key)}, {demand.window}")
         try:
             await client.serve(subscription, demand.first, demand.last)
         finally:
             subscription.leave()
             self._counters.connected -= 1
+            self._tell(f"{peer} is gone")
             del self._clients[task]
 
     def _subscription(self, demand: Demand) -> Subscription:

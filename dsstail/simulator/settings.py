@@ -39,19 +39,26 @@ class SimulatorSettings:
     """A fault: the probability that an event is held for replay and not delivered live."""
 
     def __post_init__(self) -> None:
-        """Raises ConfigurationError where no service can behave like that."""
+        """Raises ConfigurationError where no service can behave like that.
+
+        It names the options of `dsstail simulate`.
+        """
         unknown = [name for name in self.event_types if name not in EVENT_TYPES]
         if unknown or not self.event_types:
             known = ", ".join(EVENT_TYPES)
-            raise ConfigurationError(f"made-up devices send events of these types: {known}.")
+            found = f'"{unknown[0]}" is none of' if unknown else "it must be among"
+            raise ConfigurationError(f"--event-type: {found} {known}.")
         if self.key == "":
-            raise ConfigurationError("the simulator's key must not be empty.")
+            raise ConfigurationError("--key: the key is empty.")
         if not 0 <= self.port <= 65535:
-            raise ConfigurationError(f"there is no port {self.port}.")
+            raise ConfigurationError("--port: it must be from 0 to 65535.")
+        if not 0 <= self.skip <= 1:
+            raise ConfigurationError("--skip: it must be from 0 to 1.")
         for name in ("rate", "devices", "heartbeat_every", "buffer", "drop_every"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise ConfigurationError(f"the simulator's {name} must be above 0, not {value}.")
+                option = "--" + name.replace("_", "-")
+                raise ConfigurationError(f"{option}: it must be more than 0.")
 
 
 @dataclass(slots=True)

@@ -10,7 +10,9 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from command import KEY, PATIENCE, installed
@@ -123,8 +125,10 @@ def _record(
     """Record so many events; none, and it only finishes what was left of rotation."""
     strace: list[str] = []
     if fault is not None:
-        strace = ["strace", "-f", "--seccomp-bpf", "-o", str(log)]
-        strace += ["-e", f"trace={fault.call}", "-e", fault.injection()]
+        strace = ["strace", "-f", "-o", str(log), "-e", f"trace={fault.call}"]
+        strace += ["-e", fault.injection()]
+        if fault.what != "KILL":
+            strace.append("--seccomp-bpf")  # faster, but then no signal is injected
         for path in fault.paths:
             strace += ["-P", str(directory / path) if path != "." else str(directory)]
     until = ["--count", f"{count}"] if count else ["--duration", "50ms"]
@@ -138,3 +142,21 @@ def _record(
         timeout=PATIENCE,
         check=False,
     )
+
+
+def sweep(work: Path, most: int) -> tuple[int, str | None]:
+    """Every call of every kind up to the `most`-th, in every way: how many, and what is wrong."""
+    fired = 0
+    for paths, calls in CALLS.items():
+        for call, what in product(calls, ("KILL", "EIO", "ENOSPC")):
+            for number in range(1, most + 1):
+                fault = Fault(call, number, what, paths)
+                directory = Path(tempfile.mkdtemp(dir=work))
+                verdict = judge(directory, fault)
+                if verdict.wrong is not None:
+                    return fired, f"{fault}: {verdict.wrong}"
+                shutil.rmtree(directory)
+                if not verdict.fired:
+                    break
+                fired += 1
+    return fired, None

@@ -5,6 +5,7 @@ Nothing that was synced is lost, at most a second of events is, and the next sta
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
@@ -34,6 +35,7 @@ def cut_power_again_and_again(
     with Ext4(work / "image", mounted) as disk, Service(rate=1000, longest=5, seed=seed) as service:
         directory = mounted / "recording"
         directory.mkdir()
+        os.sync()
         arguments = ("record", "out.jsonl", "--url", service.url, "--fsync", fsync, *options)
         for _ in range(cuts):
             command = Command(*arguments, directory=directory)

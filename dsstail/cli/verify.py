@@ -1,0 +1,148 @@
+"""`dsstail verify`: is every line of a recording an event, and is every event there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dsstail.cli.commands import command
+from dsstail.cli.console import say
+from dsstail.cli.options import among
+from dsstail.errors import ConfigurationError, StrictViolation
+from dsstail.wording import counted
+
+if TYPE_CHECKING:
+    from dsstail.verification import Contents, Finding, Verdict
+
+FEW = 3
+"""Ranges of numbers that are told of a stream."""
+
+
+@command
+def verify(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="a recording; several are one, in this order; - is stdin"
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FORMAT",
+            autocompletion=among("text", "json"),
+            rich_help_panel="Output",
+            help="text or json (default text)",
+        ),
+    ] = "text",
+) -> int:
+    """
+    Tells what is damaged, missing or there twice, and where. The exit code is 0
+    for a complete recording, 5 for any other.
+
+    Examples:
+      dsstail verify events.jsonl
+      dsstail verify events.*.jsonl.gz events.jsonl    segments and the live file
+    """
+    if output not in ("text", "json"):
+        raise ConfigurationError(f'--output: "{output}" is none of text, json.')
+    if files.count("-") > 1:
+        raise ConfigurationError("stdin can be read only once.")
+    from dsstail.verification import verify
+
+    verdict = verify(files)
+    say(_json(verdict) if output == "json" else _text(verdict))
+    return 0 if verdict.complete else StrictViolation.exit_code
+
+
+def _text(verdict: Verdict) -> str:
+    from textwrap import wrap
+
+    from dsstail.escaping import visible
+
+    lines = [_contents(contents) for contents in verdict.contents]
+    for finding in verdict.findings:
+        place = f"{verdict.files[finding.place.file]}:{finding.place.line}"
+        lines.append(f"{place}: {_finding(finding)}")
+    if verdict.unlisted:
+        lines.append(f"and {verdict.unlisted} more, not listed")
+    lines += wrap(_conclusion(verdict), 80, subsequent_indent="  ")
+    return "\n".join(map(visible, lines))
+
+
+def _contents(contents: Contents) -> str:
+    """`stream in: 120 events, seq 1–120`."""
+    name = f"stream {contents.stream}: " if contents.stream else ""
+    parts = [counted(contents.events, "event")]
+    if contents.ranges:
+        ranges = [f"{first}–{last}" for first, last in contents.ranges[:FEW]]
+        if len(contents.ranges) > FEW:
+            ranges.append("and so on")
+        parts.append("seq " + ", then ".join(ranges))
+    if contents.unnumbered:
+        parts.append(f"{contents.unnumbered} without a seq")
+    if contents.late:
+        parts.append(f"{contents.late} late")
+    return name + ", ".join(parts)
+
+
+def _finding(finding: Finding) -> str:
+    """`gap: seq 8–12 (5 events) missing`."""
+    several = finding.first != finding.last
+    numbers = f"seq {finding.first}–{finding.last}" if several else f"seq {finding.first}"
+    numbers = f"{numbers} ({counted(finding.extent, 'event')})"
+    lines = f" (up to line {finding.last})" if several else ""
+    what = {
+        "damaged": f"{finding.detail}{lines}",
+        "torn": f"{finding.detail}, the recording ends here{lines}",
+        "gap": f"{numbers} missing before",
+        "repeat": f"{numbers} again",
+        "conflict": f"{numbers} again, with other text",
+        "reset": f"after seq {finding.first} comes seq {finding.last}",
+    }[finding.kind]
+    stream = f"stream {finding.stream}: " if finding.stream else ""
+    return f"{stream}{finding.kind}: {what}"
+
+
+def _conclusion(verdict: Verdict) -> str:
+    """`incomplete: 1 damaged line, 2 gaps (7 events missing)`."""
+    if verdict.complete and not verdict.contents:
+        return "complete: there is no event"
+    if verdict.complete:
+        return "complete: every line is an event, and every seq is there once"
+    counts, extents = verdict.counts, verdict.extents
+    parts = {
+        "damaged": counted(extents["damaged"], "damaged line"),
+        "torn": counted(counts["torn"], "torn end"),
+        "gap": f"{counted(counts['gap'], 'gap')} ({counted(extents['gap'], 'event')} missing)",
+        "repeat": f"{counted(extents['repeat'], 'event')} repeated",
+        "conflict": f"{counted(extents['conflict'], 'event')} in conflict",
+        "reset": counted(counts["reset"], "reset"),
+    }
+    return f"incomplete: {', '.join(text for kind, text in parts.items() if counts[kind])}"
+
+
+def _json(verdict: Verdict) -> str:
+    import json
+
+    return json.dumps(
+        {
+            "complete": verdict.complete,
+            "files": verdict.files,
+            "streams": [asdict(contents) for contents in verdict.contents],
+            "counts": verdict.counts,
+            "findings": [_as_object(verdict, finding) for finding in verdict.findings],
+            "unlisted": verdict.unlisted,
+        },
+        indent=2,
+    )
+
+
+def _as_object(verdict: Verdict, finding: Finding) -> dict[str, Any]:
+    about = asdict(finding)
+    del about["place"]
+    return {"file": verdict.files[finding.place.file], "line": finding.place.line, **about}

@@ -1,0 +1,176 @@
+"""Whether the numbers of one stream are complete, without I/O: gaps, repetitions and resets.
+
+What came is kept as a range and the gaps in it, and its texts, which tell a repetition from another
+event with the same number, as hashes of the latest: memory is bounded.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+Place = TypeVar("Place")
+"""Whatever tells the caller where something was."""
+
+GAP, REPEAT, CONFLICT, RESET = "gap", "repeat", "conflict", "reset"
+
+LISTED = 100
+"""Ranges of numbers, between resets, that are listed."""
+
+OPEN_GAPS = 10_000
+"""Gaps that may still be filled by events that come late; older ones are final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly(Generic[Place]):
+    """What is wrong from `place` on.
+
+    gap: before it, the numbers `first` to `last` are missing. repeat: they come again; conflict:
+    they come again with other texts. reset: after `first` the numbers go on from `last`.
+    """
+
+    kind: str
+    first: int
+    last: int
+    place: Place
+
+
+class Numbering(Generic[Place]):
+    """Takes the numbered events of a stream in the order in which they are found."""
+
+    def __init__(self, tell: Callable[[Anomaly[Place]], None]) -> None:
+        """`tell` learns of each anomaly once it is certain; of gaps, that is late."""
+        self.last = -1
+        """The highest number since the last reset."""
+        self.late = 0
+        """Events that filled a gap, or have lower numbers than the first one."""
+        self._tell = tell
+        self._start: int | None = None  # the first number since the last reset
+        self._ranges: list[tuple[int, int]] = []  # those before it
+        self._gaps: list[Anomaly[Place]] = []  # by their numbers
+        self._again: Anomaly[Place] | None = None  # a run of numbers that were there before
+        self._texts = _Texts()
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """The first and the highest number, and the same again after each of the first resets."""
+        return [*self._ranges, *([] if self._start is None else [(self._start, self.last)])]
+
+    @property
+    def expected(self) -> int | None:
+        """The number with which `take_run` can go on, None where each event needs a look."""
+        return None if self._start is None or self._again is not None else self.last + 1
+
+    def take_run(self, texts: Sequence[bytes]) -> None:
+        """Take events whose numbers go on from `expected` without a break."""
+        self._texts.add(self.last + 1, texts)
+        self.last += len(texts)
+
+    def take(self, seq: int, text: bytes, place: Place) -> None:
+        """Take the event that is numbered `seq`."""
+        if self._again is not None and not self._goes_on(self._again, seq, text):
+            self._settle(self._again, seq)
+        if self._again is None:
+            self._place(seq, text, place)
+        self._texts.add(seq, [text])
+
+    def end(self) -> None:
+        """Nothing more comes: what is still open is certain now."""
+        if self._again is not None:
+            self._settle(self._again, None)
+        self._close_gaps(0)
+
+    def _place(self, seq: int, text: bytes, place: Place) -> None:
+        if self._start is None:
+            self._start = self.last = seq
+        elif seq == self.last + 1:
+            self.last = seq
+        elif seq > self.last:
+            self._gaps.append(Anomaly(GAP, self.last + 1, seq - 1, place))
+            self._close_gaps(OPEN_GAPS)
+            self.last = seq
+        elif not self._fills(seq):
+            same = seq >= self._start and self._texts.has(seq, text)
+            self._again = Anomaly(REPEAT if same else CONFLICT, seq, seq, place)
+
+    def _fills(self, seq: int) -> bool:
+        """Whether the number was missing; then it no longer is."""
+        at = bisect_left(self._gaps, seq, key=lambda gap: gap.last)
+        if at == len(self._gaps) or seq < self._gaps[at].first:
+            return False
+        gap = self._gaps[at]
+        parts = replace(gap, last=seq - 1), replace(gap, first=seq + 1)
+        self._gaps[at : at + 1] = [part for part in parts if part.first <= part.last]
+        self.late += 1
+        return True
+
+    def _goes_on(self, again: Anomaly[Place], seq: int, text: bytes) -> bool:
+        """Whether this is the next of a run of numbers that were there before."""
+        if seq != again.last + 1 or (seq > self.last and (again.kind == REPEAT or again.first > 1)):
+            return False
+        if again.kind == REPEAT and not self._texts.has(seq, text):
+            return False
+        self._again = replace(again, last=seq)
+        return True
+
+    def _settle(self, again: Anomaly[Place], following: int | None) -> None:
+        """A run of numbers that were there before is over: what it was shows in what follows.
+
+        Other texts under old numbers are a reset, unless the old numbering goes on behind them.
+        """
+        self._again = None
+        if again.kind == REPEAT:
+            self._tell(again)
+            return
+        assert self._start is not None
+        alone = again.first == again.last and again.first > 1
+        if following != self.last + 1 and not (following is None and alone):
+            self._close_gaps(0)
+            self._tell(Anomaly(RESET, self.last, again.first, again.place))
+            if len(self._ranges) < LISTED:
+                self._ranges.append((self._start, self.last))
+            self._start, self.last = again.first, again.last
+        elif again.first >= self._start:
+            self._tell(again)
+        else:
+            self.late += again.last - again.first + 1
+
+    def _close_gaps(self, kept: int) -> None:
+        for gap in self._gaps[: max(len(self._gaps) - kept, 0)]:
+            self._tell(gap)
+        del self._gaps[: max(len(self._gaps) - kept, 0)]
+
+
+class _Texts:
+    """The hashes of the texts that had a number last: in blocks, and bounded.
+
+    Python salts the hash of bytes in every process, so nobody outside can make two texts meet.
+    """
+
+    BLOCK = 4096  # numbers a block, 8 bytes each
+    BLOCKS = 256
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, array[int]] = {}
+
+    def add(self, first: int, texts: Sequence[bytes]) -> None:
+        """Remember the texts of `first` and the numbers that follow it."""
+        hashes = array("q", map(hash, texts))
+        done = 0
+        while done < len(hashes):
+            number, at = divmod(first + done, self.BLOCK)
+            part = hashes[done : done + self.BLOCK - at]
+            if number not in self._blocks:
+                self._blocks[number] = array("q", bytes(8 * self.BLOCK))
+                if len(self._blocks) > self.BLOCKS:
+                    del self._blocks[next(iter(self._blocks))]
+            self._blocks[number][at : at + len(part)] = part
+            done += len(part)
+
+    def has(self, seq: int, text: bytes) -> bool:
+        """Whether this was the text of the number; no, where that is too long ago."""
+        block = self._blocks.get(seq // self.BLOCK)
+        return block is not None and block[seq % self.BLOCK] == hash(text)

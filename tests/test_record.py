@@ -1,0 +1,519 @@
+"""`dsstail record` from outside: what it asks the service for, what is in the file, how it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from command import KEY, PATIENCE, Command, installed, wait_until
+from conftest import Starter
+from scenarios import Server, Visit, event, honest, lines, unit
+from torture.disks import NotPossible, small_disk
+from torture.faults import PACKED, Fault, can_inject, judge
+from torture.full import fill_again_and_again
+from torture.kills import kill_again_and_again
+from torture.power import cut_power_again_and_again
+
+Serve = Callable[..., Server]
+
+
+def record(dsstail: Starter, server: Server, *arguments: str) -> Command:
+    return dsstail("record", "out.jsonl", "--url", server.url(), *arguments)
+
+
+def read(path: Path) -> bytes:
+    """What is in a file, nothing as long as it is not there."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    return b""
+
+
+# What is recorded, and from where
+
+
+def test_it_records_and_takes_up_where_the_file_ends(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(honest)
+    done = record(dsstail, server, "-c", "6").finish()
+    assert (done.code, done.out) == (0, b"")
+    assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
+    assert done.lines == [
+        f"connected to 127.0.0.1:{server.port}",
+        "6 events, 0 reconnects, 0 gaps, 0 malformed in " + done.lines[1].split(" in ")[1],
+        "out.jsonl: 2.8 kB, ends with seq 5",
+    ]
+    server.newest = 9
+    done = record(dsstail, server, "-c", "4").finish()
+    assert (done.code, done.lines[0]) == (
+        0,
+        f"connected to 127.0.0.1:{server.port}, asking for seq 6 and on",
+    )
+    assert (tmp_path / "out.jsonl").read_bytes() == lines(range(10))
+    assert [visit.seq_start for visit in server.visits] == [None, 6]
+
+
+def test_a_torn_line_is_cut_off_and_asked_for_again(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "out.jsonl").write_bytes(lines(range(3)) + event(3)[:100])
+    server = serve(honest)
+    done = record(dsstail, server, "-c", "3").finish()
+    assert done.code == 0
+    assert done.lines[0] == "warning: out.jsonl: cut off an incomplete last line of 100 bytes."
+    assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
+    assert [visit.seq_start for visit in server.visits] == [3]
+
+
+def test_a_service_that_replays_too_much_makes_no_duplicates(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    """Not even of texts that had to be put on one line."""
+    spread = event(2).replace(b",", b",\n") + b"\r\n"
+
+    def all_again(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.send_events([0, 1])
+        visit.send_text(unit(spread))
+        visit.send_events(range(3, visit.server.newest + 1))
+        visit.stay()
+
+    server = serve(all_again)
+    assert record(dsstail, server, "-c", "4").finish().code == 0
+    done = record(dsstail, server, "-c", "2").finish()
+    assert (done.code, done.err.count("reset")) == (0, 0)
+    first, second, third, *rest = (tmp_path / "out.jsonl").read_bytes().splitlines(keepends=True)
+    assert first + second + b"".join(rest) == lines([0, 1, 3, 4, 5])
+    assert json.loads(third) == json.loads(event(2))
+
+
+def test_no_resume_asks_for_nothing(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").write_bytes(lines([100]))
+    server = serve(honest)
+    assert record(dsstail, server, "-c", "6", "--no-resume").finish().code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == lines([100, *range(6)])
+    assert [visit.seq_start for visit in server.visits] == [None]
+
+
+def test_overwrite_begins_anew(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").write_bytes(b"whatever it was")
+    server = serve(honest)
+    assert record(dsstail, server, "-c", "6", "--overwrite").finish().code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
+    assert [visit.seq_start for visit in server.visits] == [None]
+
+
+def test_a_window_is_recorded_once(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    server = serve(honest, newest=9)
+    for _ in range(2):
+        assert record(dsstail, server, "--from-seq", "2", "--to-seq", "7").finish().code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == lines(range(2, 8))
+
+
+def test_a_narrow_filter_does_not_spoil_the_place(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    """After a break it asks for what came after the last event, not after the last recorded."""
+
+    def noisy(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.send_events([0])
+        for seq in (1, 2, 3):
+            visit.send_text(unit(event(seq).replace(b"VD0000000000002", b"AC0000000000001")))
+        visit.reset()
+
+    server = serve(noisy, honest)
+    done = record(dsstail, server, "-d", "VD*", "-c", "3").finish()
+    assert done.code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == lines([0, 4, 5])
+    assert [visit.seq_start for visit in server.visits] == [None, 4]
+
+
+def test_streams_in_one_file_resume_on_their_own(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(honest)
+    keys = ("-k", "in=key-of-in", "-k", "out=key-of-out")
+    both = record(dsstail, server, *keys)
+    path = tmp_path / "out.jsonl"
+    wait_until(lambda: read(path).count(b"\n") == 12)
+    both.stop()
+    server.newest = 7
+    again = record(dsstail, server, *keys)
+    wait_until(lambda: read(path).count(b"\n") == 16)
+    again.stop()
+    asked = sorted((visit.query["stream_key"], visit.seq_start) for visit in server.visits[2:])
+    assert asked == [("key-of-in", 6), ("key-of-out", 6)]
+    for name in (b"in", b"out"):
+        member = b',"_dsstail":{"stream":"%s"}}' % name
+        own = [line for line in path.read_bytes().splitlines() if line.endswith(member)]
+        assert own == [event(seq)[:-1] + member for seq in range(8)]
+
+
+def test_annotations(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    before = time.time()
+    assert record(dsstail, serve(honest), "-c", "6", "--annotate").finish().code == 0
+    for seq, line in enumerate((tmp_path / "out.jsonl").read_bytes().splitlines()):
+        found = re.fullmatch(
+            rb'(.*),"_dsstail":\{"stream":"stream","received_at":"([-0-9T:]+\.\d{6}Z)"\}\}', line
+        )
+        assert found is not None
+        assert found[1] + b"}" == event(seq)
+        received_at = datetime.fromisoformat(found[2].decode()).timestamp()
+        assert before <= received_at <= time.time()
+
+
+def test_tee_shows_what_it_records(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    done = record(dsstail, serve(honest), "-c", "6", "--tee").finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
+
+
+def test_tee_goes_on_when_nobody_looks(serve: Serve, tmp_path: Path, dsstail: Starter) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = record_into(writing, dsstail, serve(honest), "-c", "6", "--tee").finish()
+    assert done.code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
+
+
+def record_into(fd: int, dsstail: Starter, server: Server, *arguments: str) -> Command:
+    try:
+        return dsstail("record", "out.jsonl", "--url", server.url(), *arguments, stdout=fd)
+    finally:
+        os.close(fd)
+
+
+def test_a_fifo(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    command = dsstail("record", "fifo", "--url", serve(honest).url(), "-c", "6")
+    assert (tmp_path / "fifo").read_bytes() == lines(range(6))
+    assert command.finish().code == 0
+
+
+# What it tells
+
+
+class Terminal:
+    """A pseudo-terminal as stderr, and what came there."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.seen = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+
+    def _read(self) -> None:
+        try:
+            while data := os.read(self.ours, 1 << 16):
+                self.seen.extend(data)
+        except OSError:
+            pass  # the other end was closed
+
+    def attach(self) -> None:
+        os.close(self.theirs)
+        self._reader.start()
+
+    def text(self) -> str:
+        self._reader.join(PATIENCE)
+        os.close(self.ours)
+        return self.seen.decode()
+
+
+def test_a_terminal_shows_how_it_stands(dsstail: Starter, serve: Serve) -> None:
+    terminal = Terminal()
+    command = dsstail(
+        *("record", "out.jsonl", "--url", serve(honest).url()),
+        stderr=terminal.theirs,
+        environment={"TERM": "xterm"},
+    )
+    terminal.attach()
+    wait_until(lambda: b"seq 5, connected" in terminal.seen)
+    command.stop()
+    text = terminal.text()
+    shown = re.search(r"\r(6 events, [\d.]+/s, 2\.8 kB, seq 5, connected)\x1b\[K", text)
+    assert shown is not None, text
+    last = text.rpartition("\r\x1b[K")[2]  # nothing of it stays
+    assert re.fullmatch(
+        r"6 events, 0 reconnects, 0 gaps, 0 malformed in [^\r]+\r\n"
+        r"out\.jsonl: 2\.8 kB, ends with seq 5\r\n",
+        last,
+    ), text
+
+
+def test_elsewhere_it_is_silent_for_a_minute(dsstail: Starter, serve: Serve) -> None:
+    server = serve(honest)
+    done = record(dsstail, server, "--duration", "1200ms").finish()
+    assert done.code == 0
+    assert [line.split(",")[0] for line in done.lines] == [
+        f"connected to 127.0.0.1:{server.port}",
+        "6 events",
+        "out.jsonl: 2.8 kB",
+    ]
+
+
+def test_quiet_tells_nothing(dsstail: Starter, serve: Serve) -> None:
+    assert record(dsstail, serve(honest), "-c", "6", "-q").finish().err == ""
+
+
+# How it ends
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_cleanly(
+    number: signal.Signals, dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    command = record(dsstail, serve(honest), "--rotate-size", "1kB", "--compress", "gz")
+    wait_until(lambda: event(5) in read(tmp_path / "out.jsonl"))
+    began = time.monotonic()
+    command.interrupt(number)
+    done = command.finish()
+    assert time.monotonic() - began < 2
+    assert done.code == 0
+    assert "6 events, 0 reconnects" in done.err
+
+
+def test_a_second_recorder_ends_with_6(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    server = serve(honest)
+    first = record(dsstail, server)
+    wait_until(lambda: read(tmp_path / "out.jsonl") == lines(range(6)))
+    for options in ([], ["--overwrite"], ["--no-resume"]):
+        second = record(dsstail, server, *options).finish()
+        assert (second.code, second.err) == (
+            6,
+            f"error: process {first.pid} is recording to out.jsonl already.\n",
+        )
+    assert first.stop().code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
+
+
+@pytest.mark.parametrize(
+    ("file", "error"),
+    [
+        ("nowhere/out.jsonl", "cannot open nowhere/out.jsonl: No such file or directory."),
+        (".", "cannot open .: Is a directory."),
+        ("/dev/full", "cannot write /dev/full: No space left on device."),
+    ],
+)
+def test_a_file_that_cannot_be_written(
+    file: str, error: str, dsstail: Starter, serve: Serve
+) -> None:
+    done = dsstail("record", file, "--url", serve(honest).url()).finish()
+    assert (done.code, done.lines[-1]) == (6, f"error: {error}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_without_permission_it_ends_with_6(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").touch(0o400)
+    done = record(dsstail, serve(honest)).finish()
+    assert (done.code, done.err) == (6, "error: cannot open out.jsonl: Permission denied.\n")
+
+
+def test_a_directory_that_goes_away_ends_it_with_6(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    directory = tmp_path / "gone"
+    directory.mkdir()
+    command = dsstail("record", "gone/out.jsonl", "--url", serve(honest).url())
+    wait_until(lambda: read(directory / "out.jsonl") == lines(range(6)))
+    (directory / "out.jsonl").unlink()
+    directory.rmdir()
+    done = command.finish()
+    assert done.code == 6
+    assert done.lines[-1] == (
+        "error: cannot open gone/out.jsonl: No such file or directory. "
+        "The last event recorded is seq 5."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--rotate-size", "none"], '--rotate-size: "none" is not a size'),
+        (["--rotate-every", "0"], "--rotate-every: it must be more than 0."),
+        (["--keep", "3"], "--keep and --compress are for files that are complete."),
+        (["--compress", "lz4"], '--compress: "lz4" is none of gz, zst.'),
+        (["--fsync", "2s"], '--fsync: "2s" is none of always, 1s, never.'),
+        (["--on-full", "panic"], '--on-full: "panic" is none of stop, wait.'),
+    ],
+)
+def test_options_that_cannot_work(
+    options: list[str], error: str, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(honest)
+    done = record(dsstail, server, *options).finish()
+    assert done.code == 2
+    assert done.err.startswith(f"error: {error}")
+    assert server.visits == []
+
+
+# A full disk
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for a hundred events."""
+    directory = tmp_path / "disk"
+    directory.mkdir()
+    try:
+        with small_disk(directory, "64k"):
+            yield directory
+    except NotPossible as reason:
+        pytest.skip(str(reason))
+
+
+def test_a_full_disk_ends_it_with_6_and_the_last_event_is_named(
+    disk: Path, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(honest, newest=400)
+    done = dsstail("record", "disk/out.jsonl", "--url", server.url()).finish()
+    assert done.code == 6
+    count = (disk / "out.jsonl").read_bytes().count(b"\n")
+    assert (disk / "out.jsonl").read_bytes() == lines(range(count))
+    assert done.lines[-1] == f"error: disk full: disk/out.jsonl ends cleanly at seq {count - 1}."
+    assert 100 < count < 150
+
+
+def test_it_waits_for_room_and_then_goes_on(
+    disk: Path, dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    filler = disk / "filler"
+    filler.write_bytes(bytes(40_000))
+    arguments = ("disk/out.jsonl", "--url", serve(honest, newest=80).url(), "--on-full", "wait")
+    command = dsstail("record", *arguments, "-c", "81")
+    command.wait_for_report("warning: disk full: waiting for room. disk/out.jsonl ends cleanly at")
+    held = (disk / "out.jsonl").read_bytes()
+    assert held == lines(range(held.count(b"\n")))
+    filler.unlink()
+    done = command.finish()
+    assert (done.code, (disk / "out.jsonl").read_bytes()) == (0, lines(range(81)))
+    assert "warning: there is room again: recording goes on." in done.lines
+
+
+def test_a_signal_ends_the_waiting(disk: Path, dsstail: Starter, serve: Serve) -> None:
+    arguments = ("disk/out.jsonl", "--url", serve(honest, newest=400).url(), "--on-full", "wait")
+    command = dsstail("record", *arguments)
+    command.wait_for_report("waiting for room")
+    began = time.monotonic()
+    assert command.stop().code == 0
+    assert time.monotonic() - began < 2.5
+    count = (disk / "out.jsonl").read_bytes().count(b"\n")
+    assert (disk / "out.jsonl").read_bytes() == lines(range(count))
+
+
+# Proofs, in their short form
+
+
+@pytest.mark.parametrize(
+    ("kills", "options"),
+    [(15, []), (15, ["--rotate-size", "100kB", "--compress", "gz"])],
+    ids=["plain", "rotated"],
+)
+def test_it_survives_being_killed(kills: int, options: list[str], tmp_path: Path) -> None:
+    assert kill_again_and_again(tmp_path, kills, options, seed=kills) is None
+
+
+needs_strace = pytest.mark.skipif(not can_inject(), reason="strace is missing, or may not trace")
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("ftruncate", 1, "KILL"),
+        Fault("write", 1, "ENOSPC"),
+        Fault("write", 2, "EIO"),
+        Fault("write", 2, "KILL"),
+        Fault("fdatasync", 3, "EIO"),
+        Fault("rename", 1, "EACCES"),
+        Fault("rename", 2, "KILL"),
+        Fault("openat", 4, "ENOSPC"),
+        Fault("write", 1, "ENOSPC", PACKED),
+        Fault("fdatasync", 1, "EIO", PACKED),
+        Fault("rename", 1, "KILL", PACKED),
+        Fault("unlink", 1, "KILL", PACKED),
+    ],
+    ids=str,
+)
+def test_it_survives_a_fault(fault: Fault, tmp_path: Path) -> None:
+    verdict = judge(tmp_path, fault)
+    assert verdict.wrong is None
+    assert verdict.fired
+
+
+def test_it_survives_a_full_disk_again_and_again(tmp_path: Path) -> None:
+    try:
+        options = ["--rotate-size", "50kB", "--compress", "gz"]
+        assert fill_again_and_again(tmp_path, 3, options, seed=1) is None
+    except NotPossible as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("fsync", ["1s", "always"])
+def test_it_survives_a_power_cut(fsync: str, tmp_path: Path) -> None:
+    try:
+        assert cut_power_again_and_again(tmp_path, 2, fsync, [], seed=1) is None
+    except NotPossible as reason:
+        pytest.skip(str(reason))
+
+
+@needs_strace
+@pytest.mark.parametrize("fsync", ["always", "1s", "never"])
+def test_when_it_syncs(fsync: str, serve: Serve, tmp_path: Path) -> None:
+    """After every write; within a second of it; not at all."""
+    log = tmp_path / "log"
+    strace = ["strace", "-f", "--seccomp-bpf", "-ttt", "-o", str(log)]
+    strace += ["-e", "trace=write,fdatasync", "-P", str(tmp_path / "out.jsonl")]
+
+    def slow(visit: Visit) -> None:
+        visit.shake_hands()
+        for seq in range(4):
+            visit.send_events([seq])
+            time.sleep(0.3)
+        time.sleep(1.1)
+        visit.send_events([4])
+        visit.stay()
+
+    command = ["record", "out.jsonl", "--url", serve(slow).url(), "--fsync", fsync, "-c", "5"]
+    subprocess.run(
+        [*strace, installed(), *command],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "DSSTAIL_KEY": f"stream={KEY}"},
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    calls = _calls(log)
+    names = [name for _, name in calls]
+    assert names.count("write") == 5
+    if fsync == "never":
+        assert "fdatasync" not in names
+    elif fsync == "always":
+        assert names[-10:] == ["write", "fdatasync"] * 5
+    else:
+        waits = [
+            next(later for later, what in calls[at:] if what == "fdatasync") - moment
+            for at, (moment, name) in enumerate(calls)
+            if name == "write"
+        ]
+        assert max(waits) < 1.0
+        assert names.count("fdatasync") < 6
+
+
+def _calls(log: Path) -> list[tuple[float, str]]:
+    found = re.findall(r"(?m)^\d+ +(\d+\.\d+) (\w+)\(", log.read_text())
+    return [(float(moment), name) for moment, name in found]
