@@ -72,10 +72,10 @@ LONGEST_RETRY_AFTER = 300.0
 REPLAY_TRIES = 2
 """How often a range is asked for when the second connection is cut before it has answered."""
 
-BLAME = 0.3
-"""A live connection that ends within so many seconds of a second one is taken to end by it.
+BLAME = 0.5
+"""A live connection that is closed within so many seconds of a second one is closed because of it.
 
-Short, because a network that breaks at random must not look like a service that objects.
+So short, and only with a close frame: a network that breaks is not a service that objects.
 """
 
 
@@ -203,7 +203,7 @@ class Stream:
         now = time.monotonic()
         self.session.disconnected(now)
         replayed_at = self._replay.opened_at if self._replay else self._replayed_at
-        if now - replayed_at < BLAME:
+        if isinstance(failure, Closed) and now - replayed_at < BLAME:
             self._stop_filling("the live connection ended when a second one was opened")
         pause = self._retries.pause_after(failure)
         self._put(Disconnected(str(failure), self._retries.attempt, pause, self.session.last))

@@ -10,7 +10,7 @@ from typing import Any
 from dsstail.escaping import cut, visible, width
 from dsstail.messages import Event
 from dsstail.render.ink import Ink
-from dsstail.render.values import LONGEST, shown, value_text
+from dsstail.values import LONGEST, shown, value_text
 from dsstail.wording import spoken_size
 
 Members = dict[str, Any]

@@ -15,7 +15,7 @@ from dsstail.escaping import visible, visible_json
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import BODIES, Event
 from dsstail.render import Style
-from dsstail.render.values import compact, number_as_written
+from dsstail.values import compact, number_as_written
 
 _FROM_METADATA = ("event_type", "dsn", "oem_model", "property_name", "display_name", "base_type")
 _FROM_BODY = (

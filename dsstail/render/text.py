@@ -20,10 +20,10 @@ from dsstail.layout import LARGE, beginning, divided, metadata_of
 from dsstail.messages import BODIES, TIMES, Event
 from dsstail.render import Style
 from dsstail.render.bodies import Bodies, Members, Source, Subject
-from dsstail.render.clock import Clock
+from dsstail.clock import Clock
 from dsstail.render.ink import ink, of_device
 from dsstail.render.recent import Recent
-from dsstail.render.values import LONGEST
+from dsstail.values import LONGEST
 
 NARROWEST = 72
 """Columns that a line needs; on a narrower terminal it wraps."""
