@@ -7,7 +7,7 @@ ARGS ?=
 MINUTES ?= 5
 BIN := .venv/bin
 
-.PHONY: demo test check lint types floors autobahn soak completions clean
+.PHONY: demo test check lint types floors autobahn soak torture bench bench-quick completions clean
 
 demo: .venv/sim  ## the live tail of made-up devices; make demo ARGS="--count 20"
 	@$(BIN)/dsstail demo $(ARGS)
@@ -35,6 +35,9 @@ autobahn: .venv/dev build/autobahn/bin/wstest  ## conformance to RFC 6455, into 
 soak: .venv/dev  ## is every event there after many breaks; make soak MINUTES=60 ARGS="--seed 7"
 	$(BIN)/python tests/soak.py --minutes $(MINUTES) $(ARGS)
 
+torture: .venv/dev  ## what recordings survive, for half an hour; as root, make torture ARGS="--scale 0.1"
+	$(BIN)/python tests/torture/run.py $(ARGS)
+
 completions: .venv/sim  ## print the scripts in completions/ anew
 	$(BIN)/dsstail completion bash > completions/dsstail.bash
 	$(BIN)/dsstail completion zsh > completions/dsstail.zsh
@@ -56,3 +59,17 @@ clean:
 build/autobahn/bin/wstest:
 	PYTHONUSERBASE=$(CURDIR)/build/autobahn $(PYTHON2) -m pip install --quiet --user --no-warn-script-location \
 		autobahntestsuite==25.10.1
+
+bench: build/bench/ready  ## dsstail against its peers, for a quarter of an hour, into docs/performance.md
+	build/bench/bin/python -m bench $(ARGS)
+
+bench-quick: build/bench/ready  ## the main rows of it, within two minutes
+	build/bench/bin/python -m bench --quick $(ARGS)
+
+# An environment of its own: what is measured is installed without what it is developed with.
+build/bench/ready: pyproject.toml bench/requirements.txt
+	@$(PYTHON) -m venv build/bench
+	@build/bench/bin/python -m pip install --quiet --disable-pip-version-check \
+		--editable ".[zst,sim]" --requirement bench/requirements.txt
+	@! command -v npm >/dev/null || npm install --silent --no-fund --no-audit --prefix build/bench ws@8
+	@touch $@

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from dataclasses import dataclass
 
 from dsstail.messages import Heartbeat, WrongLength
@@ -103,6 +104,7 @@ class Handover:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._sizes: deque[int] = deque()  # of the batches that are not done, in their order
         self._lock = threading.Lock()
         self._size = 0
         self._little = capacity // 8
@@ -115,14 +117,16 @@ class Handover:
         return self._size >= self._capacity
 
     def put(self, batch: Batch) -> None:
+        size = _size_of(batch)
         with self._lock:
-            self._size += _size_of(batch)
+            self._sizes.append(size)
+            self._size += size
             if self._size > self._little:
                 self._drained.clear()
-        self._queue.put(batch)
+            self._queue.put(batch)
 
     def pace(self, size: int) -> None:
-        """Having read `size` bytes, wait a moment for a writer that is behind, unless it is stuck."""
+        """Having read `size` bytes, give a writer that is behind a moment, unless it is stuck."""
         if self._moves and not self._drained.is_set():
             self._moves = self._drained.wait(size / SLOWEST)
 
@@ -133,10 +137,10 @@ class Handover:
         except queue.Empty:
             return None
 
-    def done(self, batch: Batch) -> None:
-        """The writer has finished with a batch: its bytes are free again."""
+    def done(self) -> None:
+        """The writer has finished with the batch that it took: its bytes are free again."""
         with self._lock:
-            self._size -= _size_of(batch)
+            self._size -= self._sizes.popleft()
             self._moves = True
             if self._size <= self._little:
                 self._drained.set()

@@ -87,10 +87,10 @@ def decode_object(text: bytes) -> dict[str, Any]:
 
 def as_lines(texts: list[bytes]) -> bytes:
     """The texts, one on a line."""
-    lines = b"\n".join([*texts, b""])
-    if b"\r" in lines or lines.count(b"\n") != len(texts):
-        lines = b"\n".join([*map(on_one_line, texts), b""])
-    return lines
+    joined = b"".join(texts)  # looking for a byte is much faster than counting it
+    if b"\n" in joined or b"\r" in joined:
+        texts = list(map(on_one_line, texts))
+    return b"\n".join([*texts, b""])
 
 
 def on_one_line(text: bytes) -> bytes:

@@ -78,7 +78,7 @@ class Supply(Protocol):
 
     def take(self, timeout: float) -> Batch | None: ...
 
-    def done(self, batch: Batch) -> None: ...
+    def done(self) -> None: ...
 
     def wake(self) -> None: ...
 
@@ -387,10 +387,10 @@ class Flow:
             elif isinstance(batch.content, list):
                 if self._write(batch, batch.content):
                     return
-                self._handover.done(batch)
+                self._handover.done()
             else:
                 self._note(batch)
-                self._handover.done(batch)
+                self._handover.done()
 
     def _write(self, batch: Batch, texts: list[bytes]) -> bool:
         """Write those events that are wanted; True when that was the last one wanted."""

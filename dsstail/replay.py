@@ -6,7 +6,7 @@ import os
 import queue
 import select
 import stat
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -131,7 +131,7 @@ class Replay:
                 return None
         return Batch("", 0.0, Ended(None))
 
-    def done(self, batch: Batch) -> None:
+    def done(self) -> None:
         """Nothing is held back."""
 
     @property
@@ -260,8 +260,10 @@ class Replay:
             if quiet:
                 yield Pause(POLL)
 
-    def _items(self, name: str, found: Iterable[Found]) -> Iterator[Item]:
+    def _items(self, name: str, found: Sequence[Found]) -> Iterator[Item]:
         """What was found in a recording, as far as it is wanted."""
+        if not found:
+            yield BREATH
         for part in found:
             if not isinstance(part, Lines):
                 yield Trouble(f"{visible(name)} {part.place}: {part.reason}", part.raw)

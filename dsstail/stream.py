@@ -518,6 +518,6 @@ def open_stream(
                 return
             elif on_status is not None:
                 on_status(batch)
-            handover.done(batch)
+            handover.done()
     finally:
         stream.stop()

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -25,7 +26,7 @@ from scenarios import Server, Visit, event, honest, lines, unit
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
 from torture.full import fill_again_and_again
-from torture.kills import kill_again_and_again
+from torture.kills import SHARED, kill_again_and_again
 from torture.power import cut_power_again_and_again
 
 Serve = Callable[..., Server]
@@ -316,11 +317,65 @@ def test_a_file_that_cannot_be_written(
     assert (done.code, done.lines[-1]) == (6, f"error: {error}")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
-def test_without_permission_it_ends_with_6(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+def unprivileged(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as somebody who may not write everything, even if we are root."""
+    setpriv: list[str] = []
+    if os.geteuid() == 0:
+        found = shutil.which("setpriv")
+        if found is None:
+            pytest.skip("root may write everything, and there is no setpriv")
+        setpriv = [found, "--bounding-set", "-all", "--inh-caps", "-all"]
+    return subprocess.run(
+        [*setpriv, installed(), *arguments],
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], "HOME": "/", "DSSTAIL_KEY": f"stream={KEY}"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def test_without_permission_it_ends_with_6(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").touch(0o400)
-    done = record(dsstail, serve(honest)).finish()
-    assert (done.code, done.err) == (6, "error: cannot open out.jsonl: Permission denied.\n")
+    done = unprivileged(tmp_path, "record", "out.jsonl", "--url", serve(honest).url())
+    assert (done.returncode, done.stderr) == (
+        6,
+        "error: cannot open out.jsonl: Permission denied.\n",
+    )
+
+
+def test_a_permission_that_was_revoked_ends_it_with_6(serve: Serve, tmp_path: Path) -> None:
+    """The file that is open can be written still, but no other one can be begun."""
+    directory = tmp_path / "revoked"
+    directory.mkdir()
+
+    def revoking(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.send_events([0])
+        wait_until(lambda: read(directory / "out.jsonl") == lines([0]))
+        directory.chmod(0o500)
+        visit.send_events([1, 2])
+        visit.stay()
+
+    arguments = ("revoked/out.jsonl", "--url", serve(revoking).url(), "--rotate-size", "1000")
+    done = unprivileged(tmp_path, "record", *arguments)
+    directory.chmod(0o700)
+    assert done.returncode == 6
+    assert done.stderr.splitlines()[-1] == (
+        "error: cannot rotate revoked/out.jsonl: Permission denied; "
+        "revoked/out.jsonl ends cleanly at seq 1."
+    )
+    assert read(directory / "out.jsonl") == lines([0, 1])
+
+
+def test_a_read_only_disk_ends_it_with_6(disk: Path, dsstail: Starter, serve: Serve) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    done = dsstail("record", "disk/out.jsonl", "--url", serve(honest).url()).finish()
+    assert (done.code, done.err) == (
+        6,
+        "error: cannot open disk/out.jsonl: Read-only file system.\n",
+    )
 
 
 def test_a_directory_that_goes_away_ends_it_with_6(
@@ -420,10 +475,10 @@ def test_a_signal_ends_the_waiting(disk: Path, dsstail: Starter, serve: Serve) -
 
 @pytest.mark.parametrize(
     ("kills", "options"),
-    [(15, []), (15, ["--rotate-size", "100kB", "--compress", "gz"])],
-    ids=["plain", "rotated"],
+    [(10, ()), (10, SHARED), (15, ("--rotate-size", "100kB", "--compress", "gz"))],
+    ids=["plain", "shared", "rotated"],
 )
-def test_it_survives_being_killed(kills: int, options: list[str], tmp_path: Path) -> None:
+def test_it_survives_being_killed(kills: int, options: tuple[str, ...], tmp_path: Path) -> None:
     assert kill_again_and_again(tmp_path, kills, options, seed=kills) is None
 
 

@@ -219,7 +219,7 @@ def replayed(*paths: Path, **asked: object) -> tuple[list[bytes], list[str]]:
     replay = Replay(Replaying(names, selection, **asked))  # type: ignore[arg-type]
     replay.start()
     texts: list[bytes] = []
-    reasons = []
+    reasons: list[str] = []
     while True:
         batch = replay.take(1.0)
         match batch and batch.content:
@@ -305,5 +305,5 @@ def test_the_streams_of_a_recording_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_told_before_anything_is_read(written: Path) -> None:
     replay = Replay(Replaying((str(written), "missing.jsonl"), filters.build()))
-    with pytest.raises(ConfigurationError, match="cannot read missing.jsonl: No such file"):
+    with pytest.raises(ConfigurationError, match=r"cannot read missing\.jsonl: No such file"):
         replay.start()

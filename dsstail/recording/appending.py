@@ -20,6 +20,7 @@ from dsstail.annotation import unannotated
 from dsstail.errors import OutputError
 from dsstail.messages import Event
 from dsstail.recording.locking import holder, lock
+from dsstail.recording.splitting import LONGEST_LINE
 
 SYNC_AFTER = 0.5
 """Seconds that a line waits to be synced. Who calls `sync_if_due` does so twice a second: a power
@@ -27,9 +28,6 @@ cut costs what came in the last second."""
 
 RETRY_EVERY = 0.5
 """Seconds between two attempts on a full disk."""
-
-LONGEST_LINE = 64 << 20
-"""Bytes of an incomplete last line; what is longer is no line of a recording."""
 
 BLOCK = 1 << 16
 
@@ -121,7 +119,7 @@ class LiveFile:
                 self._cut_torn()
 
         try:
-            self._patience.attempt(write, self._end)
+            self._patience.attempt(write, self._settle)
         except OSError as error:
             raise self._failure(error) from None
         if self._fsync == "always":
@@ -274,6 +272,11 @@ class LiveFile:
         if error.errno in FULL:
             return OutputError(f"disk full: {self._end()}.")
         return OutputError(f"cannot {deed} {self.name}: {error.strerror}; {self._end()}.")
+
+    def _settle(self) -> str:
+        """Sync before a long wait; where the recording ends."""
+        self.sync()
+        return self._end()
 
     def _end(self) -> str:
         """Where the recording ends, for people."""

@@ -112,7 +112,7 @@ class Naming:
         """
         moment = datetime.fromtimestamp(at, UTC)
         for segment in self.segments(live):
-            with suppress(ValueError):  # no stamp, or no time
+            with suppress(ValueError, OverflowError):  # no stamp, or none of a time
                 moment = max(moment, datetime.fromisoformat(segment.stamp) + _MILLISECOND)
         while True:
             time = moment.isoformat(timespec="milliseconds").partition("+")[0]

@@ -63,15 +63,15 @@ def opened(path: str | Path) -> FileIO:
 def read_file(
     file: FileIO, name: str, *, decode: bool = False, patient: bool = True
 ) -> Iterator[Found | None]:
-    """`read` for an open file; unless `patient`, None means that there is nothing to read yet."""
+    """`read` for an open file; unless `patient`, None stands for there being nothing yet."""
     splitter = Splitter(decode=decode)
     spoiled = None
     try:
         for piece in unpacked(_pieces(file, name, patient), name):
-            if piece is None:
+            found = splitter.feed(piece) if piece is not None else []
+            yield from found
+            if not found and not patient:
                 yield None
-            else:
-                yield from splitter.feed(piece)
     except Spoiled as error:
         spoiled = str(error)
     yield from splitter.end()

@@ -51,6 +51,8 @@ class RecordingSettings:
     """One of compression.FORMS."""
 
     def __post_init__(self) -> None:
+        if self.file == "-":
+            raise ConfigurationError("record needs a file. For events on stdout: dsstail -o json")
         if self.compress is not None:
             compression.require(self.compress)
 

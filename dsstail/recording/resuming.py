@@ -13,6 +13,7 @@ from dsstail.annotation import unannotated
 from dsstail.errors import OutputError
 from dsstail.messages import seq_of
 from dsstail.recording import compression
+from dsstail.recording.splitting import LONGEST_LINE
 
 WINDOW_LINES = 10_000
 WINDOW_BYTES = 8 << 20
@@ -20,9 +21,6 @@ WINDOW_BYTES = 8 << 20
 
 SEARCH_BYTES = 256 << 20
 """How far back a stream is looked for that is not in the window."""
-
-LONGEST_LINE = 64 << 20
-"""Bytes; what is longer is no line of a recording."""
 
 BLOCK = 1 << 20
 
@@ -77,11 +75,13 @@ class _Search:
         self._annotated = False
         self._last_line = b""
         self._lines = self._bytes = 0
+        self._passed_over = 0  # bytes
 
     @property
     def over(self) -> bool:
         """Whether older lines are of no interest."""
-        return self._bytes > SEARCH_BYTES or not (self._missing or self._in_window)
+        searched = self._bytes + self._passed_over
+        return searched > SEARCH_BYTES or not (self._missing or self._in_window)
 
     def take(self, line: bytes) -> None:
         self._lines += 1
@@ -97,8 +97,9 @@ class _Search:
             self._known[stream].append(text.strip())
             self._last_line = self._last_line or line
 
-    def wants(self, line: bytes) -> str | None:
-        """The stream that a line names, where none of its events was found yet."""
+    def pass_over(self, line: bytes) -> str | None:
+        """Have a look at a line of no window: its stream, where that is still to be found."""
+        self._passed_over += len(line)
         named = unannotated(line)[1] if len(self._known) > 1 else None
         return named if named in self._missing else None
 
@@ -149,7 +150,7 @@ def _last_lines(pieces: Iterable[bytes], search: _Search) -> Iterator[bytes]:
         while len(window) > 1 and (len(window) > WINDOW_LINES or size > WINDOW_BYTES):
             passed = window.popleft()
             size -= len(passed)
-            if (stream := search.wants(passed)) is not None:
+            if (stream := search.pass_over(passed)) is not None:
                 older[stream] = passed
     yield from reversed(window)
     yield from older.values()

@@ -5,10 +5,15 @@ Each output is a module of its own, imported when it is asked for.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dsstail.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dsstail.fields import Template
 
 OUTPUTS = ("text", "json", "pretty", "csv")
 
@@ -32,6 +37,14 @@ class Style:
     """Events arrive now, so that the time of arrival can stand in for one of their own."""
     terminal: bool = False
     """Written to a terminal: JSON then shows control characters as JSON escapes."""
+    template: Template | None = None
+    """What lines of text look like, where they are not to look as usual."""
+    highlight: re.Pattern[str] | None = None
+    """What to mark in lines of text, where there is color."""
+    fold: bool = False
+    """Tell lines of text that repeat the one before as a number."""
+    warn: Callable[[str], None] = lambda text: None
+    """Is told what the user should know, and stops nothing."""
 
 
 class Renderer(Protocol):
@@ -46,10 +59,17 @@ class Renderer(Protocol):
         `received_at` is in seconds since the epoch, 0 where it is not known.
         """
 
+    def rest(self, now: float | None = None) -> bytes:
+        """What was held back and is due `now`, in seconds since the epoch; unasked all of it."""
+
 
 def renderer(output: str, *, style: Style) -> Renderer:
     """The renderer for one of OUTPUTS; ConfigurationError for anything else."""
     match output:
+        case "text" if style.template is not None:
+            from dsstail.render.template import TemplateLines
+
+            return TemplateLines(style, style.template)
         case "text":
             from dsstail.render.text import TextLines
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from dsstail.clock import Clock
 from dsstail.escaping import cut, visible, width
 from dsstail.messages import Event
 from dsstail.render.ink import Ink
 from dsstail.values import LONGEST, shown, value_text
-from dsstail.wording import spoken_size
+from dsstail.wording import spoken, spoken_size
 
 Members = dict[str, Any]
 
@@ -20,13 +21,15 @@ Painted = tuple[str, int]
 
 
 class Subject:
-    """The last value of one stream, type, device and property."""
+    """What is remembered of one stream, type, device and property: the last value, if any."""
 
-    __slots__ = ("cells", "identity", "number", "shown")
+    __slots__ = ("away_since", "cells", "identity", "number", "shown")
 
     def __init__(self) -> None:
+        self.away_since: float | None = None
+        """When the device went offline, in seconds since the epoch, as long as it is."""
         self.identity: str | int | None = None
-        """What tells it from others; None before the first one."""
+        """What tells the value from others; None before the first one."""
         self.shown = ""
         self.cells = 0
         self.number: float | None = None
@@ -58,11 +61,17 @@ class Source:
     model: Painted | None
 
 
-Painter = Callable[[Source, bytes, Members, int], Painted]
-"""Paints an event, given its source, JSON text and body, and the room in cells."""
+Painter = Callable[[Source, bytes, Members, int, float], Painted]
+"""Paints an event, given its source, JSON text, body, the room in cells, and when it came.
+
+That is in seconds since the epoch, 0 where it is not known.
+"""
 
 LONGEST_REMEMBERED = 100
-"""Characters of an old value."""
+"""Characters of an old value, and of a datapoint's id."""
+
+ARRIVALS = 2000
+"""Datapoints whose arrival is remembered for their acks: so many of the latest at least."""
 
 _NUMBERS = (int, float)
 _SUCCESS = (200, 0, "200", "0")
@@ -87,9 +96,14 @@ _ASCII = Signs(arrow="->", online="+", offline="-", success="ok", failure="x")
 class Bodies:
     """Paints bodies: `painter` tells how, for each type."""
 
-    def __init__(self, ink: Ink, *, unicode: bool, first_column: int) -> None:
+    def __init__(self, ink: Ink, clock: Clock, *, unicode: bool, first_column: int) -> None:
         """Where an event has no property, what happened takes at least `first_column` cells."""
         self._ink = ink
+        self._clock = clock
+        self.notes_arrivals = True
+        """Whether to remember when datapoints came, for their acks."""
+        self._arrivals: dict[str, float] = {}
+        self._earlier_arrivals: dict[str, float] = {}
         self._unicode = unicode
         self._signs = _UNICODE if unicode else _ASCII
         self._first_column = first_column
@@ -109,7 +123,9 @@ class Bodies:
         """How to paint the bodies of this type, documented or not."""
         return self._painters.get(event_type, self._other)
 
-    def _datapoint(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
+    def _datapoint(
+        self, source: Source, text: bytes, body: Members, room: int, received_at: float
+    ) -> Painted:
         """`old → new` once the old value is known, and by how much a number changed."""
         value = body.get("value")
         base_type = source.base_type
@@ -134,6 +150,8 @@ class Bodies:
                 if difference and used + 2 + len(difference) <= room:
                     painted += f"  {self._faint}{difference}{self._reset}"
                     used += 2 + len(difference)
+        if self.notes_arrivals:
+            self._note_arrival(body.get("id"), received_at)
         subject.identity, subject.number = identity, number
         if identity is new:
             subject.shown, subject.cells = new, cells
@@ -159,45 +177,91 @@ class Bodies:
         text = cut(text, room, unicode=self._unicode)
         return text, width(text)
 
-    def _ack(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
-        """The value and, as long as there is room at all, whether the device took it."""
-        value = value_text(body.get("value"), source.base_type, text, unicode=self._unicode)
+    def _note_arrival(self, identifier: Any, received_at: float) -> None:
+        if type(identifier) is str and len(identifier) <= LONGEST_REMEMBERED:
+            if len(self._arrivals) >= ARRIVALS:
+                self._earlier_arrivals, self._arrivals = self._arrivals, {}
+            self._arrivals[identifier] = received_at
+
+    def _ack(
+        self, source: Source, text: bytes, body: Members, room: int, received_at: float
+    ) -> Painted:
+        """The value and, as long as there is room at all, whether the device took it, and when."""
+        value = value_text(body.get("value"), source.base_type, text, self._unicode)
         status = body.get("ack_status")
         if status is None:
             return self._alone(value, room)
         success = type(status) in (int, str) and status in _SUCCESS
         sign = self._signs.success if success else self._signs.failure
         color = self._ink.good if success else self._ink.bad
-        result = value_text(status, "integer", text, unicode=self._unicode)
+        result = value_text(status, "integer", text, self._unicode)
         result, result_cells = self._alone(f"{sign} {result}", room - 6)
         value, cells = self._alone(value, room - result_cells - 1)
         painted = f"{value} {color}{result}{self._reset}"
         cells += 1 + result_cells
         message = body.get("ack_message")
-        if message in (None, 0, "", "0") or room - cells < 2:
-            return painted, cells
-        told, told_cells = self._alone(self._text(message), room - cells - 1)
-        return f"{painted} {color}{told}{self._reset}", cells + 1 + told_cells
+        if message not in (None, 0, "", "0") and room - cells >= 2:
+            told, told_cells = self._alone(self._text(message), room - cells - 1)
+            painted, cells = f"{painted} {color}{told}{self._reset}", cells + 1 + told_cells
+        latency = self._detail(self._latency(body, received_at))
+        return _beside(painted, cells, room, latency) if latency else (painted, cells)
 
-    def _connectivity(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
+    def _latency(self, body: Members, received_at: float) -> str:
+        """How long after its datapoint an ack came, as exactly as that is known.
+
+        The service's times are whole seconds, so the truth is within a second of what they say.
+        When both events came is more exact, unless they came late.
+        """
+        created = self._clock.seconds(body.get("created_at"))
+        acked = self._clock.seconds(body.get("acked_at"))
+        told = None if created is None or acked is None else acked - created
+        sent = self._arrival(body.get("id")) if received_at else None
+        if sent is not None and received_at > sent:
+            measured = received_at - sent
+            if told is None or abs(measured - told) < 1:
+                return f"{measured * 1000:.0f} ms" if measured < 1 else spoken(measured)
+        if told is None or told < 0:
+            return ""
+        return _seconds(told) if told else "<1 s"
+
+    def _arrival(self, identifier: Any) -> float | None:
+        if not isinstance(identifier, str):
+            return None
+        return self._arrivals.get(identifier) or self._earlier_arrivals.get(identifier)
+
+    def _connectivity(
+        self, source: Source, text: bytes, body: Members, room: int, received_at: float
+    ) -> Painted:
+        """Whether the device is there, and for how long it was not."""
         status = self._text(body.get("status"))
+        subject = source.subject
+        now = self._clock.seconds(body.get("event_time")) or received_at or None
+        away = ""
         match status.lower():
             case "online":
                 status = f"{self._signs.online} {status}"
                 color = self._ink.good
+                if now and subject.away_since and now >= subject.away_since:
+                    away = f"after {_seconds(now - subject.away_since)}"
+                subject.away_since = None
             case "offline":
                 status = f"{self._signs.offline} {status}"
                 color = self._ink.bad
+                subject.away_since = subject.away_since or now
             case _:
                 color = self._ink.strong
-        return self._statement(color, status, room, [source.model])
+        return self._statement(color, status, room, [self._detail(away), source.model])
 
-    def _location(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
+    def _location(
+        self, source: Source, text: bytes, body: Members, room: int, received_at: float
+    ) -> Painted:
         place = f"{self._coordinate(body.get('lat'))}, {self._coordinate(body.get('long'))}"
         details = [self.detail(body.get(name)) for name in ("provider", "ip")]
         return self._statement("", place, room, details)
 
-    def _registration(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
+    def _registration(
+        self, source: Source, text: bytes, body: Members, room: int, received_at: float
+    ) -> Painted:
         registered = body.get("registered")
         if isinstance(registered, bool):
             what = "registered" if registered else "unregistered"
@@ -206,13 +270,17 @@ class Bodies:
         details = [self.detail(body.get("registration_type")), source.model]
         return self._statement(self._ink.strong, what, room, details)
 
-    def large(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
+    def large(
+        self, source: Source, text: bytes, body: Members, room: int, received_at: float
+    ) -> Painted:
         """An event that is too large to be decoded."""
         source.subject.identity = None
         told, cells = self._alone(f"{spoken_size(len(text))}, not shown", room)
         return f"{self._faint}{told}{self._reset}", cells
 
-    def _other(self, source: Source, text: bytes, body: Members, room: int) -> Painted:
+    def _other(
+        self, source: Source, text: bytes, body: Members, room: int, received_at: float
+    ) -> Painted:
         """An undocumented type: its members, or where there are none, its text."""
         members = body or Event(text).data
         statement = ""
@@ -240,8 +308,10 @@ class Bodies:
         return painted, cells
 
     def detail(self, member: Any) -> Painted | None:
-        """What goes beside something, with the blanks before it."""
-        text = self._text(member)
+        """A member of an event as what goes beside something else, if it is there."""
+        return self._detail(self._text(member))
+
+    def _detail(self, text: str) -> Painted | None:
         return (f"  {self._faint}{text}{self._reset}", 2 + width(text)) if text else None
 
     def _text(self, member: Any) -> str:
@@ -264,3 +334,8 @@ def _difference(old: float, new: float) -> str:
     if not difference:
         return ""
     return f"{difference:+d}" if type(difference) is int else f"{difference:+.6g}"
+
+
+def _seconds(seconds: float) -> str:
+    """A duration that is known to the second."""
+    return f"{seconds:.0f} s" if seconds < 10 else spoken(seconds)

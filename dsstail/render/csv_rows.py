@@ -47,6 +47,9 @@ class CsvRows:
         arrived = instant(received_at) if known else ""
         return _rows([(arrived, cell(stream), *_cells(text)) for text in texts])
 
+    def rest(self, now: float | None = None) -> bytes:
+        return b""
+
 
 def _cells(text: bytes) -> list[str]:
     large = len(text) > LARGE

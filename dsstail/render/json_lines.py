@@ -25,6 +25,9 @@ class JsonLines:
             return seen.encode()
         return lines
 
+    def rest(self, now: float | None = None) -> bytes:
+        return b""
+
 
 class Annotation:
     """The last member `"_dsstail":{"stream":…}`, added without touching the rest of an event."""

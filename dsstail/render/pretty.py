@@ -63,6 +63,9 @@ class Pretty:
             for chunk in (self._on_one_line(text) if len(text) > LARGE else self._indented(text))
         )
 
+    def rest(self, now: float | None = None) -> bytes:
+        return b""
+
     def _on_one_line(self, text: bytes) -> Iterator[bytes]:
         """A large event, which costs too much to indent, and is of no use to the eye either."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from sys import intern
-from typing import Any
 
 import orjson
 
+from dsstail.clock import Clock
 from dsstail.escaping import cut, fit, visible, width
 from dsstail.json_text import decode_object
 from dsstail.layout import LARGE, beginning, divided, metadata_of
 from dsstail.messages import BODIES, TIMES, Event
 from dsstail.render import Style
 from dsstail.render.bodies import Bodies, Members, Source, Subject
-from dsstail.clock import Clock
+from dsstail.render.folding import Folding, repetitions
+from dsstail.render.highlight import Highlight
 from dsstail.render.ink import ink, of_device
 from dsstail.render.recent import Recent
 from dsstail.values import LONGEST
@@ -35,7 +36,7 @@ _STREAM_CELLS = 10  # at most; the name of a property has at least and at most:
 _NAME_CELLS = 8, 28
 _SPARE_CELLS = 1  # for a character that the terminal takes to be wider than it is
 
-REMEMBERED = 10_000
+REMEMBERED = 20_000
 """Sources that are remembered, and subjects with their last values: so many of the latest, each."""
 
 LONGEST_NAME = 100
@@ -44,8 +45,8 @@ LONGEST_NAME = 100
 LONGEST_METADATA = 1000
 """Bytes of the metadata of a source that is remembered."""
 
-Names = tuple[str, Any, Any, Any]
-"""What makes a subject: the stream, and as in the metadata type, device and property."""
+FEW = 50
+"""Events of one read whose time of arrival is worth something: many have been waiting for it."""
 
 
 class TextLines:
@@ -57,12 +58,17 @@ class TextLines:
         self._faint, self._reset = colors.faint, colors.reset
         self._clock = Clock(utc=style.utc)
         self._streams: dict[str, Recent[bytes, Source]] = {}
-        self._subjects: Recent[Names, Subject] = Recent(REMEMBERED)
+        self._subjects: Recent[tuple[str, ...], Subject] = Recent(REMEMBERED)
         self._written = ""
         self._time = ""
         self._day = ""
         self._lay_out(style)
-        self._bodies = Bodies(colors, unicode=style.unicode, first_column=self._name_cells)
+        self._highlight = Highlight.of(style)
+        self._folding = Folding() if style.fold else None
+        self._plain = self._highlight is None and self._folding is None
+        self._bodies = Bodies(
+            colors, self._clock, unicode=style.unicode, first_column=self._name_cells
+        )
 
     def _lay_out(self, style: Style) -> None:
         """Share the columns out: what the fixed ones leave is for the name and the value."""
@@ -81,8 +87,12 @@ class TextLines:
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         sources = self._sources(stream)
+        self._bodies.notes_arrivals = received_at > 0 and len(texts) <= FEW
         lines = [self._line(text, sources, stream, received_at) for text in texts]
-        return "".join(lines).encode()
+        return "".join(lines).encode() + self.rest(received_at)
+
+    def rest(self, now: float | None = None) -> bytes:
+        return b"" if self._folding is None else self._folding.told(now).encode()
 
     def _sources(self, stream: str) -> Recent[bytes, Source]:
         if stream not in self._streams:
@@ -105,13 +115,32 @@ class TextLines:
         if len(seq) > _SEQ_CELLS:
             seq = cut(seq, room + _SEQ_CELLS, unicode=self._style.unicode)
             room -= len(seq) - _SEQ_CELLS
-        what, cells = source.paint(source, text, body, room)
+        what, cells = source.paint(source, text, body, room, received_at)
         start = self._start(body, received_at)
-        if not seq:
-            return f"{start}{source.label}{source.device}{source.name}{what}\n"
-        blanks = " " * (source.room - cells + 1 + _SEQ_CELLS - len(seq))
-        end = f"{blanks}{self._faint}{seq}{self._reset}\n"
-        return f"{start}{source.label}{source.device}{source.name}{what}{end}"
+        blanks = " " * (source.room - cells + 1 + _SEQ_CELLS - len(seq)) if seq else ""
+        if self._plain:
+            end = f"{blanks}{self._faint}{seq}{self._reset}\n" if seq else "\n"
+            return f"{start}{source.label}{source.device}{source.name}{what}{end}"
+        said = f"{source.label}{source.device}{source.name}{what}"
+        return self._finished(start, said, blanks, seq, received_at)
+
+    def _finished(self, start: str, said: str, blanks: str, seq: str, received_at: float) -> str:
+        """A line with what is highlighted in it, or none if it is folded."""
+        rule, new_day, time = start.rpartition("\n")
+        end = f"{self._faint}{seq}{self._reset}" if seq else ""
+        line = f"{time}{said}{blanks}{end}"
+        if self._highlight is not None:
+            line = self._highlight.mark(line)
+        line = f"{rule}{new_day}{line}\n"
+        if self._folding is None:
+            return line
+
+        def row(count: int) -> str:
+            """So many lines, at the time and with the number of the last of them."""
+            cells = self._width - _SPARE_CELLS - len("HH:MM:SS ") - len(seq)
+            return f"{time}{repetitions(count, self._style.unicode).ljust(cells)}{end}\n"
+
+        return self._folding.add(self._day + said, line, row, received_at)
 
     def _decoded(
         self, text: bytes, sources: Recent[bytes, Source], stream: str, between: bytes
@@ -141,7 +170,7 @@ class TextLines:
         self._written = written if reading else ""
         if reading is None and self._style.live and received_at:
             reading = self._clock.at(int(received_at))
-        day, time = reading or (self._day, "--:--:--")
+        day, time, _ = reading or (self._day, "--:--:--", 0)
         self._time = f"{self._faint}{time}{self._reset} "
         if day == self._day:
             return self._time
@@ -190,15 +219,14 @@ class TextLines:
 
     def _subject(self, stream: str, metadata: Members) -> Subject:
         name = metadata.get("property_name") or metadata.get("display_name")
-        names = (stream, metadata.get("event_type"), metadata.get("dsn"), name)
-        if any(
-            type(name) not in (str, type(None)) or len(name or "") > LONGEST_NAME for name in names
-        ):
+        names = (stream, metadata.get("event_type") or "", metadata.get("dsn") or "", name or "")
+        if not all(type(name) is str and len(name) <= LONGEST_NAME for name in names):
             return Subject()
+        key = tuple(map(intern, names))
         try:
-            return self._subjects[names]
+            return self._subjects[key]
         except KeyError:
-            subject = self._subjects[names] = Subject()
+            subject = self._subjects[key] = Subject()
             return subject
 
     def _column(self, text: str, cells: int) -> str:

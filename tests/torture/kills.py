@@ -7,6 +7,7 @@ rotating, compressing, removing, healing, reading the end of the file.
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathlib import Path
 from command import Command, wait_until
 
 from torture.service import Service, difference, recorded, untidy
+
+SHARED = ("-k", "in=key-of-in", "-k", "out=key-of-out")
+"""Options for two streams in one file."""
 
 LONGEST = 0.15
 """Seconds that a recorder lives at most after it began to write."""
@@ -37,17 +41,25 @@ def complete(service: Service, directory: Path, arguments: Sequence[str]) -> str
     """Have a recording brought to its end in peace; what is wrong with it then."""
     service.finish()
     last = b'{"seq":"%d",' % (service.produced - 1)
+    streams = 2 if SHARED[1] in arguments else 1
     command = Command(*arguments, directory=directory)
     try:
-        wait_until(lambda: last in _live(directory), "the last event")
-        command.stop()
+        wait_until(lambda: _live(directory).count(last) == streams, "the last event")
+        command.interrupt(signal.SIGTERM)  # a shell's background job is deaf to SIGINT
+        assert command.finish().code == 0
     finally:
         command.kill()
     # With time enough, what was left of rotation is finished, too.
     assert Command(*arguments, "--duration", "200ms", directory=directory).finish().code == 0
     if "--compress" in arguments and (left := untidy(directory)):
         return f"left behind: {left}"
-    return difference(recorded(directory), range(service.produced))
+    if SHARED[1] not in arguments:
+        return difference(recorded(directory), range(service.produced))
+    for member in (b',"_dsstail":{"stream":"in"}}', b',"_dsstail":{"stream":"out"}}'):
+        own = (line.replace(member, b"}") for line in recorded(directory) if member in line)
+        if (wrong := difference(own, range(service.produced))) is not None:
+            return wrong
+    return None
 
 
 def _record_until_killed(arguments: Sequence[str], directory: Path, seconds: float) -> str:

@@ -19,7 +19,7 @@ if __name__ == "__main__":
 from torture.disks import NotPossible
 from torture.faults import can_inject, sweep
 from torture.full import fill_again_and_again
-from torture.kills import kill_again_and_again
+from torture.kills import SHARED, kill_again_and_again
 from torture.power import cut_power_again_and_again
 
 ROTATED = ("--rotate-size", "100kB")
@@ -36,7 +36,7 @@ MOST = 12
 def proofs(scale: float) -> Iterator[tuple[str, Proof]]:
     """What is done, and how; `scale` times as often as for the table."""
     kills, cuts, fills = round(100 * scale), round(25 * scale), round(30 * scale)
-    forms = ((), GZ, ZST, (*GZ, "--fsync", "always"), (*ROTATED, "--fsync", "never"))
+    forms = ((), SHARED, GZ, ZST, (*GZ, "--fsync", "always"), (*ROTATED, "--fsync", "never"))
     for seed, options in enumerate(forms):
         proof: Proof = partial(kill_again_and_again, kills=kills, options=options, seed=seed)
         yield f"{kills} times `kill -9`: {_record(options)}", proof

@@ -1,0 +1,55 @@
+"""The times that events carry, as the days and clock times that people read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+Reading = tuple[str, str, float]
+"""A day as YYYY-MM-DD and the time on it as HH:MM:SS, in ASCII; in seconds since the epoch."""
+
+_REMEMBERED = 2048
+_LONGEST = 40
+"""Characters of a time; RFC 3339 with nanoseconds and an offset has 35."""
+
+
+class Clock:
+    """Reads times in UTC or in the local time zone; remembers those that it has read lately."""
+
+    def __init__(self, *, utc: bool) -> None:
+        self._zone = UTC if utc else None
+        self._read: dict[str | int, Reading | None] = {}
+
+    def read(self, written: str) -> Reading | None:
+        """A time by RFC 3339, in UTC unless it says otherwise; None for what is not one."""
+        if written in self._read:
+            return self._read[written]
+        if len(written) > _LONGEST:
+            return None
+        try:
+            moment = datetime.fromisoformat(written)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            return self._remember(written, self._reading(moment))
+        except (ValueError, OverflowError):  # beyond the years that a zone can be applied to
+            return self._remember(written, None)
+
+    def seconds(self, written: object) -> float | None:
+        """The seconds since the epoch of what may be a time."""
+        reading = self.read(written) if isinstance(written, str) else None
+        return None if reading is None else reading[2]
+
+    def at(self, seconds: int) -> Reading | None:
+        """A time in seconds since the epoch."""
+        if seconds in self._read:
+            return self._read[seconds]
+        return self._remember(seconds, self._reading(datetime.fromtimestamp(seconds, UTC)))
+
+    def _reading(self, moment: datetime) -> Reading:
+        here = moment.astimezone(self._zone)
+        return here.date().isoformat(), here.time().isoformat("seconds"), moment.timestamp()
+
+    def _remember(self, time: str | int, reading: Reading | None) -> Reading | None:
+        if len(self._read) >= _REMEMBERED:
+            self._read.clear()
+        self._read[time] = reading
+        return reading

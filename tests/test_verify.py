@@ -1,0 +1,313 @@
+"""`dsstail verify`: what it finds in recordings that are complete, and in others."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from command import Finished, installed
+from conftest import Starter
+from hypothesis import given
+from hypothesis import strategies as st
+from scenarios import event, lines
+
+from dsstail.annotation import annotated
+from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering
+from dsstail.verification import LISTED, Verdict, verify
+
+Verify = Callable[..., Finished]
+COMPLETE = "complete: every line is an event, and every seq is there once"
+
+
+@pytest.fixture
+def run(dsstail: Starter) -> Verify:
+    """Run `dsstail verify` to its end."""
+
+    def start(*arguments: str) -> Finished:
+        return dsstail("verify", *arguments, key=None).finish()
+
+    return start
+
+
+def record(directory: Path, content: bytes, name: str = "out.jsonl") -> Path:
+    path = directory / name
+    path.write_bytes(content)
+    return path
+
+
+def found(verdict: Verdict) -> list[tuple[str, int, int, int]]:
+    """Each finding's kind, line, and numbers."""
+    return [(f.kind, f.place.line, f.first, f.last) for f in verdict.findings]
+
+
+# From outside
+
+
+@pytest.mark.parametrize("first", [0, 1, 57])
+def test_a_complete_recording(tmp_path: Path, run: Verify, first: int) -> None:
+    record(tmp_path, lines(range(first, first + 3000)))
+    assert run("out.jsonl") == Finished(
+        0, f"3000 events, seq {first}–{first + 2999}\n{COMPLETE}\n".encode(), ""
+    )
+
+
+def test_segments_are_one_recording(tmp_path: Path, run: Verify) -> None:
+    record(tmp_path, gzip.compress(lines(range(100))), "out.1.jsonl.gz")
+    record(tmp_path, lines(range(100, 200)), "out.2.jsonl")
+    record(tmp_path, lines(range(200, 250)))
+    names = ["out.1.jsonl.gz", "out.2.jsonl", "out.jsonl"]
+    assert run(*names).out.decode() == f"250 events, seq 0–249\n{COMPLETE}\n"
+    assert run(names[0], names[2]).out.decode().splitlines() == [
+        "150 events, seq 0–249",
+        "out.jsonl:1: gap: seq 100–199 (100 events) missing before",
+        "incomplete: 1 gap (100 events missing)",
+    ]
+
+
+def test_everything_that_can_be_wrong_is_listed(tmp_path: Path, run: Verify) -> None:
+    content = [
+        *[event(seq) for seq in range(1, 10)],  # lines 1 to 9
+        *[event(seq) for seq in range(12, 16)],  # 10 to 13, behind a gap
+        b"x",
+        event(16),
+        event(14),  # 16, again
+        event(15),
+        event(17),
+        event(13, b"other"),  # 19
+        event(18),
+        event(11),  # late
+        *[event(seq, b"new") for seq in range(4)],  # 22, after a reset
+    ]
+    record(tmp_path, b"\n".join(content) + b"\n" + event(4)[:50])
+    finished = run("out.jsonl")
+    assert finished.code == 5
+    assert finished.out.decode().splitlines() == [
+        "24 events, seq 1–18, then 0–3, 1 late",
+        "out.jsonl:10: gap: seq 10 (1 event) missing before",
+        "out.jsonl:14: damaged: not an event",
+        "out.jsonl:16: repeat: seq 14–15 (2 events) again",
+        "out.jsonl:19: conflict: seq 13 (1 event) again, with other text",
+        "out.jsonl:22: reset: after seq 18 comes seq 0",
+        "out.jsonl:26: torn: incomplete, the recording ends here",
+        "incomplete: 1 damaged line, 1 torn end, 1 gap (1 event missing), 2 events",
+        "  repeated, 1 event in conflict, 1 reset",
+    ]
+    assert all(len(line) <= 80 for line in finished.out.decode().splitlines())
+
+
+def test_the_verdict_as_json(tmp_path: Path, run: Verify) -> None:
+    record(tmp_path, lines([1, 2, 5]) + b'{"no":"seq"}\n')
+    finished = run("out.jsonl", "-o", "json")
+    assert finished.code == 5
+    assert json.loads(finished.out) == {
+        "complete": False,
+        "files": ["out.jsonl"],
+        "streams": [
+            {"stream": "", "events": 4, "unnumbered": 1, "late": 0, "ranges": [[1, 5]]},
+        ],
+        "counts": {"gap": 1},
+        "findings": [
+            {
+                **{"file": "out.jsonl", "line": 3, "kind": "gap", "stream": ""},
+                **{"first": 3, "last": 4, "detail": ""},
+            }
+        ],
+        "unlisted": 0,
+    }
+
+
+def test_streams_in_one_file_are_told_apart(tmp_path: Path, run: Verify) -> None:
+    one = annotated([event(seq) for seq in (1, 2, 3)], "in", None)
+    two = annotated([event(seq) for seq in (1, 3)], "out", 1.5)
+    mixed = [one[0], two[0], one[1], two[1], one[2]]
+    record(tmp_path, b"\n".join([*mixed, b""]))
+    finished = run("out.jsonl")
+    assert finished.code == 5
+    assert finished.out.decode().splitlines() == [
+        "stream in: 3 events, seq 1–3",
+        "stream out: 2 events, seq 1–3",
+        "out.jsonl:4: stream out: gap: seq 2 (1 event) missing before",
+        "incomplete: 1 gap (1 event missing)",
+    ]
+
+
+def test_a_repetition_received_at_another_time_is_one(tmp_path: Path) -> None:
+    parts = [annotated([event(1)], "in", at)[0] for at in (1.0, 2.0)]
+    path = record(tmp_path, b"\n".join([*parts, b""]))
+    assert found(verify([str(path)])) == [(REPEAT, 2, 1, 1)]
+
+
+def test_every_cut_of_a_recording_is_torn_or_complete(tmp_path: Path) -> None:
+    content = lines([1, 2])
+    for kept in range(len(content) + 1):
+        path = record(tmp_path, content[:kept])
+        whole = content[:kept].count(b"}}\n") + content[:kept].endswith(b"}}")
+        verdict = verify([str(path)])
+        assert sum(contents.events for contents in verdict.contents) == whole
+        torn = kept not in (
+            0,
+            *(len(lines(range(1, n + 1))) - end for n in (1, 2) for end in (0, 1)),
+        )
+        assert [finding.kind for finding in verdict.findings] == ["torn"] * torn
+        assert verdict.complete is not torn
+
+
+def test_nothing_is_complete(tmp_path: Path, run: Verify) -> None:
+    record(tmp_path, b"")
+    assert run("out.jsonl") == Finished(0, b"complete: there is no event\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["missing.jsonl"], "error: cannot read missing.jsonl: No such file or directory."),
+        (["-o", "csv", "x"], 'error: --output: "csv" is none of text, json.'),
+        ([], "error: missing argument"),
+    ],
+)
+def test_what_cannot_be_is_said(run: Verify, words: list[str], message: str) -> None:
+    finished = run(*words)
+    assert (finished.code, finished.out) == (2, b"")
+    assert finished.err.startswith(message)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_verdict_that_cannot_be_written(tmp_path: Path, dsstail: Starter) -> None:
+    record(tmp_path, lines([1]))
+    with open("/dev/full", "wb") as full:
+        finished = dsstail("verify", "out.jsonl", key=None, stdout=full).finish()
+    assert finished.code == 6
+
+
+def test_memory_is_bounded_however_much_is_wrong(tmp_path: Path) -> None:
+    """Every second number is missing, and streams come and go."""
+    script = (
+        "import resource, subprocess, sys; "
+        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    used = []
+    for count in (20_000, 120_000):
+        texts = (
+            b'{"seq":"%d","_dsstail":{"stream":"s%d"}}\n' % (2 * n, n % 3000) for n in range(count)
+        )
+        path = record(tmp_path, b"".join(texts) + lines(range(0, 2 * count, 2)))
+        argv = [sys.executable, "-c", script, installed(), "verify", str(path)]
+        used.append(int(subprocess.run(argv, capture_output=True, check=True).stdout))
+    assert used[1] < used[0] + 48 * 1024  # KiB
+
+
+def test_more_findings_than_can_be_read_are_counted(tmp_path: Path) -> None:
+    path = record(tmp_path, lines(range(0, 4 * LISTED, 2)))
+    verdict = verify([str(path)])
+    assert len(verdict.findings) == LISTED
+    assert verdict.counts == {GAP: 2 * LISTED - 1}
+    assert verdict.unlisted == LISTED - 1
+
+
+# Numbers
+
+
+def told(events: Iterable[tuple[int, str]]) -> tuple[list[Anomaly[int]], Numbering[int]]:
+    """What a numbering tells of events, given by seq and text; places count from 0."""
+    anomalies: list[Anomaly[int]] = []
+    numbering = Numbering(anomalies.append)
+    for place, (seq, text) in enumerate(events):
+        if seq == numbering.expected:
+            numbering.take_run([f"{seq}{text}".encode()])
+        else:
+            numbering.take(seq, f"{seq}{text}".encode(), place)
+    numbering.end()
+    return anomalies, numbering
+
+
+def same(*seqs: int, text: str = "") -> list[tuple[int, str]]:
+    return [(seq, text) for seq in seqs]
+
+
+@pytest.mark.parametrize(
+    ("events", "anomalies", "ranges"),
+    [
+        ([], [], []),
+        (same(7), [], [(7, 7)]),
+        (same(1, 2, 5), [Anomaly(GAP, 3, 4, 2)], [(1, 5)]),
+        (same(1, 5, 3), [Anomaly(GAP, 2, 2, 1), Anomaly(GAP, 4, 4, 1)], [(1, 5)]),
+        (same(1, 4, 2, 3, 5), [], [(1, 5)]),
+        (same(1, 2, 3, 2, 3, 4), [Anomaly(REPEAT, 2, 3, 3)], [(1, 4)]),
+        (same(1, 2, 3, 1, 1, 4), [Anomaly(REPEAT, 1, 1, 3), Anomaly(REPEAT, 1, 1, 4)], [(1, 4)]),
+        (same(5, 6, 3, 4, 7), [], [(5, 7)]),
+        (
+            [*same(1, 2, 3, 4), *same(2, text="x"), *same(5)],
+            [Anomaly(CONFLICT, 2, 2, 4)],
+            [(1, 5)],
+        ),
+        (
+            [*same(1, 2, 3), *same(3, 4, text="x")],
+            [Anomaly(CONFLICT, 3, 3, 3)],
+            [(1, 4)],
+        ),
+        (
+            [*same(1, 2, 3), *same(1, 2, 3, 4, text="x")],
+            [Anomaly(RESET, 3, 1, 3)],
+            [(1, 3), (1, 4)],
+        ),
+        (
+            [*same(50, 51, 53), *same(20, 21, text="x"), *same(24, text="x")],
+            [Anomaly(GAP, 52, 52, 2), Anomaly(RESET, 53, 20, 3), Anomaly(GAP, 22, 23, 5)],
+            [(50, 53), (20, 24)],
+        ),
+        ([*same(1, 2), *same(0, text="x")], [Anomaly(RESET, 2, 0, 2)], [(1, 2), (0, 0)]),
+        ([*same(4, 5, 6), *same(5, text="x")], [Anomaly(CONFLICT, 5, 5, 3)], [(4, 6)]),
+    ],
+)
+def test_what_is_wrong_with_numbers(
+    events: list[tuple[int, str]], anomalies: list[Anomaly[int]], ranges: list[tuple[int, int]]
+) -> None:
+    found, numbering = told(events)
+    assert found == anomalies
+    assert numbering.ranges == ranges
+
+
+@given(st.sets(st.integers(0, 60), min_size=1))
+def test_gaps_are_what_is_missing(seqs: set[int]) -> None:
+    anomalies, _ = told(same(*sorted(seqs)))
+    missing = [seq for gap in anomalies for seq in range(gap.first, gap.last + 1)]
+    assert missing == sorted(set(range(min(seqs), max(seqs))) - seqs)
+    assert all(anomaly.kind == GAP for anomaly in anomalies)
+
+
+@given(st.permutations(range(1, 12)))
+def test_late_events_fill_their_gaps(order: list[int]) -> None:
+    anomalies, numbering = told(same(0, *order))
+    assert anomalies == []
+    assert numbering.ranges == [(0, 11)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ab")), max_size=30))
+def test_an_anomaly_is_found_whenever_not_every_number_is_there_once(
+    events: list[tuple[int, str]],
+) -> None:
+    anomalies, _ = told(events)
+    seqs = [seq for seq, _ in events]
+    once = len(set(seqs)) == len(seqs) and (not seqs or len(seqs) == max(seqs) - min(seqs) + 1)
+    if not once:
+        assert anomalies
+
+
+def test_a_reset_long_ago_is_no_repetition() -> None:
+    count = 2_000_000
+    anomalies: list[Anomaly[int]] = []
+    numbering = Numbering(anomalies.append)
+    texts = [b"%d" % seq for seq in range(count)]
+    numbering.take(0, texts[0], 0)
+    numbering.take_run(texts[1:])
+    numbering.take(0, b"x", 1)
+    numbering.take(1, b"y", 2)
+    numbering.end()
+    assert anomalies == [Anomaly(RESET, count - 1, 0, 1)]
