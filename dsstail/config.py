@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from dsstail import domains, keys
 from dsstail.errors import ConfigurationError
 from dsstail.keys import StreamKey
 from dsstail.profiles import NO_PROFILE, Profile
+
+if TYPE_CHECKING:
+    from dsstail.fields import Condition, Template
 
 Parsed = TypeVar("Parsed")
 Default = TypeVar("Default")
@@ -67,14 +71,23 @@ class Showing:
     quiet: bool = False
     verbosity: int = 0
     annotate: bool = False
+    template: Template | None = None
+    """What lines of text look like, where they are not to look as usual."""
+    highlight: re.Pattern[str] | None = None
+    fold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """When to stop unasked: after so many events shown, after so many seconds."""
+    """When to stop unasked: after so many events shown, after so many seconds.
+
+    And once an event meets all that is expected, which has `timeout` seconds.
+    """
 
     count: int | None = None
     duration: float | None = None
+    expected: tuple[Condition, ...] = ()
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +171,40 @@ def showing(
 ) -> Showing:
     """How to print on `stdout`; unasked, a terminal gets colored text, and anything else JSON."""
     given = _unvaried(options, profile)
+    output = given.value("output", one_of(OUTPUTS), "text" if stdout.isatty() else "json")
+    template = given.value("format", _template, None)
+    if template is not None and options.get("output") not in (None, "text"):
+        raise ConfigurationError(f"--format makes lines of text, and -o {output} does not.")
+    if template is not None:
+        output = "text"
+    for name in ("highlight", "fold"):
+        if options.get(name) and output != "text":
+            raise ConfigurationError(f"--{name} is for lines of text: add -o text.")
     return Showing(
-        output=given.value("output", one_of(OUTPUTS), "text" if stdout.isatty() else "json"),
+        output=output,
         color=colored(given.value("color", one_of(COLORS), "auto"), environment, stdout),
         utc=given.switch("utc", default=False),
         quiet=given.switch("quiet", default=False),
         verbosity=options.get("verbose") or 0,
         annotate=given.switch("annotate", default=False),
+        template=template,
+        highlight=given.value("highlight", _regular_expression, None),
+        fold=given.switch("fold", default=False),
     )
 
 
 def stopping(options: Mapping[str, Any]) -> Stopping:
     """When to stop unasked, if at all."""
     given = Given(options, environment={})
-    return Stopping(
+    settings = Stopping(
         count=given.value("count", positive(whole_number), None),
         duration=given.value("duration", positive(duration), None),
+        expected=given.value("expect", _conditions, ()),
+        timeout=given.value("timeout", positive(duration), None),
     )
+    if settings.timeout is not None and not settings.expected:
+        raise ConfigurationError("--timeout is how long --expect may take: give both.")
+    return settings
 
 
 def effective(
@@ -430,6 +460,26 @@ def _flag(name: str) -> str:
 
 def _variable(name: str) -> str:
     return "DSSTAIL_" + name.upper()
+
+
+def _template(text: str) -> Template:
+    from dsstail.fields import template
+
+    return template(text)
+
+
+def _conditions(text: str) -> tuple[Condition, ...]:
+    from dsstail.fields import conditions
+
+    return conditions(text)
+
+
+def _regular_expression(text: str) -> re.Pattern[str]:
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            return re.compile(text)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f'"{text}" is no regular expression: {error}') from None
 
 
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:

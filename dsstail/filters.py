@@ -11,6 +11,8 @@ from dsstail.errors import ConfigurationError
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import Event
 
+_SEPARATOR = b"\0"  # which no JSON text holds
+
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
@@ -29,14 +31,22 @@ class Patterns:
         return self.wanted is None or any(map(self.wanted.match, values))
 
     def narrow(self, texts: list[bytes]) -> list[bytes]:
-        """Leave out, without decoding, texts that cannot hold a wanted value."""
+        """Leave out, without decoding, texts that cannot hold a wanted value.
+
+        One search through all texts is much faster than one through each.
+        """
         if self.literals is None:
             return texts
-        if len(self.literals) == 1:
-            literal = self.literals[0]
-            return [text for text in texts if literal in text or b"\\" in text]
-        literals = (*self.literals, b"\\")
-        return [text for text in texts if any(literal in text for literal in literals)]
+        joined = _SEPARATOR.join([*texts, b""])
+        found: dict[int, bytes] = {}  # by their places in what was joined
+        for literal in (*self.literals, b"\\"):
+            at = joined.find(literal)
+            while at >= 0:
+                start = joined.rfind(_SEPARATOR, 0, at) + 1
+                end = joined.find(_SEPARATOR, at)
+                found[start] = joined[start:end]
+                at = joined.find(literal, end)
+        return [found[start] for start in sorted(found)]
 
 
 @dataclass(frozen=True, slots=True)

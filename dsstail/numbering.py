@@ -20,7 +20,7 @@ GAP, REPEAT, CONFLICT, RESET = "gap", "repeat", "conflict", "reset"
 LISTED = 100
 """Ranges of numbers, between resets, that are listed."""
 
-OPEN_GAPS = 10_000
+OPEN_GAPS = 1000
 """Gaps that may still be filled by events that come late; older ones are final."""
 
 
@@ -38,11 +38,50 @@ class Anomaly(Generic[Place]):
     place: Place
 
 
+class Texts:
+    """The hashes of the texts that had a number last, for all streams: in blocks, and bounded.
+
+    Python salts the hash of bytes in every process, so nobody outside can make two texts meet.
+    """
+
+    BLOCK = 256  # numbers a block, 8 bytes each
+    BLOCKS = 4096
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[str, int], array[int]] = {}
+
+    def add(self, stream: str, first: int, texts: Sequence[bytes]) -> None:
+        """Remember the texts of `first` and the numbers that follow it."""
+        hashes = array("q", map(hash, texts))
+        done = 0
+        while done < len(hashes):
+            number, at = divmod(first + done, self.BLOCK)
+            part = hashes[done : done + self.BLOCK - at]
+            self._block(stream, number)[at : at + len(part)] = part
+            done += len(part)
+
+    def has(self, stream: str, seq: int, text: bytes) -> bool:
+        """Whether this was the text of the number; no, where that is too long ago."""
+        block = self._blocks.get((stream, seq // self.BLOCK))
+        return block is not None and block[seq % self.BLOCK] == hash(text)
+
+    def _block(self, stream: str, number: int) -> array[int]:
+        block = self._blocks.get((stream, number))
+        if block is None:
+            block = self._blocks[stream, number] = array("q", bytes(8 * self.BLOCK))
+            if len(self._blocks) > self.BLOCKS:
+                del self._blocks[next(iter(self._blocks))]
+        return block
+
+
 class Numbering(Generic[Place]):
     """Takes the numbered events of a stream in the order in which they are found."""
 
-    def __init__(self, tell: Callable[[Anomaly[Place]], None]) -> None:
-        """`tell` learns of each anomaly once it is certain; of gaps, that is late."""
+    def __init__(self, stream: str, texts: Texts, tell: Callable[[Anomaly[Place]], None]) -> None:
+        """`tell` learns of each anomaly once it is certain; of gaps, that is late.
+
+        `texts` can be those of several streams.
+        """
         self.last = -1
         """The highest number since the last reset."""
         self.late = 0
@@ -52,7 +91,8 @@ class Numbering(Generic[Place]):
         self._ranges: list[tuple[int, int]] = []  # those before it
         self._gaps: list[Anomaly[Place]] = []  # by their numbers
         self._again: Anomaly[Place] | None = None  # a run of numbers that were there before
-        self._texts = _Texts()
+        self._stream = stream
+        self._texts = texts
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -66,7 +106,7 @@ class Numbering(Generic[Place]):
 
     def take_run(self, texts: Sequence[bytes]) -> None:
         """Take events whose numbers go on from `expected` without a break."""
-        self._texts.add(self.last + 1, texts)
+        self._texts.add(self._stream, self.last + 1, texts)
         self.last += len(texts)
 
     def take(self, seq: int, text: bytes, place: Place) -> None:
@@ -75,7 +115,7 @@ class Numbering(Generic[Place]):
             self._settle(self._again, seq)
         if self._again is None:
             self._place(seq, text, place)
-        self._texts.add(seq, [text])
+        self._texts.add(self._stream, seq, [text])
 
     def end(self) -> None:
         """Nothing more comes: what is still open is certain now."""
@@ -93,7 +133,7 @@ class Numbering(Generic[Place]):
             self._close_gaps(OPEN_GAPS)
             self.last = seq
         elif not self._fills(seq):
-            same = seq >= self._start and self._texts.has(seq, text)
+            same = seq >= self._start and self._texts.has(self._stream, seq, text)
             self._again = Anomaly(REPEAT if same else CONFLICT, seq, seq, place)
 
     def _fills(self, seq: int) -> bool:
@@ -111,7 +151,7 @@ class Numbering(Generic[Place]):
         """Whether this is the next of a run of numbers that were there before."""
         if seq != again.last + 1 or (seq > self.last and (again.kind == REPEAT or again.first > 1)):
             return False
-        if again.kind == REPEAT and not self._texts.has(seq, text):
+        if again.kind == REPEAT and not self._texts.has(self._stream, seq, text):
             return False
         self._again = replace(again, last=seq)
         return True
@@ -133,44 +173,23 @@ class Numbering(Generic[Place]):
             if len(self._ranges) < LISTED:
                 self._ranges.append((self._start, self.last))
             self._start, self.last = again.first, again.last
-        elif again.first >= self._start:
-            self._tell(again)
         else:
-            self.late += again.last - again.first + 1
+            self._settle_before(again)
+
+    def _settle_before(self, again: Anomaly[Place]) -> None:
+        """The run belongs to the old numbering: what of it is before the first number is late."""
+        assert self._start is not None
+        start = self._start
+        if again.first < start:
+            before = min(again.last, start - 1)
+            self.late += before - again.first + 1
+            if before + 1 < start:
+                self._gaps.insert(0, Anomaly(GAP, before + 1, start - 1, again.place))
+            self._start = again.first
+        if again.last >= start:
+            self._tell(replace(again, first=max(again.first, start)))
 
     def _close_gaps(self, kept: int) -> None:
         for gap in self._gaps[: max(len(self._gaps) - kept, 0)]:
             self._tell(gap)
         del self._gaps[: max(len(self._gaps) - kept, 0)]
-
-
-class _Texts:
-    """The hashes of the texts that had a number last: in blocks, and bounded.
-
-    Python salts the hash of bytes in every process, so nobody outside can make two texts meet.
-    """
-
-    BLOCK = 4096  # numbers a block, 8 bytes each
-    BLOCKS = 256
-
-    def __init__(self) -> None:
-        self._blocks: dict[int, array[int]] = {}
-
-    def add(self, first: int, texts: Sequence[bytes]) -> None:
-        """Remember the texts of `first` and the numbers that follow it."""
-        hashes = array("q", map(hash, texts))
-        done = 0
-        while done < len(hashes):
-            number, at = divmod(first + done, self.BLOCK)
-            part = hashes[done : done + self.BLOCK - at]
-            if number not in self._blocks:
-                self._blocks[number] = array("q", bytes(8 * self.BLOCK))
-                if len(self._blocks) > self.BLOCKS:
-                    del self._blocks[next(iter(self._blocks))]
-            self._blocks[number][at : at + len(part)] = part
-            done += len(part)
-
-    def has(self, seq: int, text: bytes) -> bool:
-        """Whether this was the text of the number; no, where that is too long ago."""
-        block = self._blocks.get(seq // self.BLOCK)
-        return block is not None and block[seq % self.BLOCK] == hash(text)

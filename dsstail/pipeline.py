@@ -22,16 +22,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from dsstail import filters, render
 from dsstail.config import Connecting, Showing, Stopping, TailSettings
-from dsstail.errors import OutputError, StrictViolation
+from dsstail.errors import ExpectationTimeout, OutputError, StrictViolation
 from dsstail.escaping import visible
 from dsstail.handover import Batch, Ended, Handover
 from dsstail.messages import Malformed
-from dsstail.report import INFO, WARNING, Reporter, Totals, describe, write_to_stderr
+from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
 from dsstail.session import Counts, Gap, Reset
 from dsstail.stream import Stream, StreamSettings
-from dsstail.wording import counted, spoken_size
+from dsstail.wording import counted, spoken, spoken_size
 
 if TYPE_CHECKING:
+    from dsstail.fields import Expectation
     from dsstail.recording.recorder import RecordingSettings
     from dsstail.replay import Replaying
 
@@ -109,8 +110,9 @@ def tail(settings: TailSettings) -> int:
     keys = settings.connecting.keys
     of_all = stream_settings(settings.connecting)
     streams = [Stream(settings.connecting.url, key, handover, of_all) for key in keys]
-    printer = Printer(settings.showing, tuple(key.name for key in keys))
-    return _flow(settings, streams, handover, printer, _reporter(settings)).run()
+    reporter = _reporter(settings)
+    printer = Printer(settings.showing, tuple(key.name for key in keys), reporter.warn)
+    return _flow(settings, streams, handover, printer, reporter).run()
 
 
 def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -> int:
@@ -125,7 +127,7 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     reporter = _reporter(settings)
     keys = settings.connecting.keys
     names = tuple(key.name for key in keys)
-    recorder = Recorder(recording, names, lambda text: reporter.line(WARNING, visible(text)))
+    recorder = Recorder(recording, names, reporter.warn)
     streams = []
     for key in keys:
         of_one = stream_settings(settings.connecting)
@@ -133,7 +135,8 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
         if of_one.from_seq is None and (last := recorder.last(key.name)) is not None:
             of_one = replace(of_one, from_seq=last + 1)
         streams.append(Stream(settings.connecting.url, key, handover, of_one))
-    writer = Tee(recorder, Printer(settings.showing, names)) if tee else recorder
+    printer = Printer(settings.showing, names, reporter.warn) if tee else None
+    writer = Tee(recorder, printer) if printer else recorder
     events_on_terminal = tee and sys.stdout is not None and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
     code = _flow(settings, streams, handover, writer, reporter, progress).run()
@@ -156,10 +159,11 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
     return Flow(
         [replay],
         replay,
-        RecordingPrinter(replace(showing, annotate=False)),
+        RecordingPrinter(replace(showing, annotate=False), reporter.warn),
         filters.build(),  # the replay selects
         reporter,
         stopping,
+        expectation=_expectation(stopping, showing),
         strict=strict,
         progress=Gauge(reporter, replay),
         summary=_skipped,
@@ -198,10 +202,19 @@ def _flow(
         selection,
         reporter,
         settings.stopping,
+        expectation=_expectation(settings.stopping, settings.showing),
         strict=settings.connecting.strict,
         malformed=MalformedFile(kept) if kept else None,
         progress=progress,
     )
+
+
+def _expectation(stopping: Stopping, showing: Showing) -> Expectation | None:
+    if not stopping.expected:
+        return None
+    from dsstail.fields import Expectation
+
+    return Expectation(stopping.expected, utc=showing.utc)
 
 
 def stream_settings(connecting: Connecting) -> StreamSettings:
@@ -221,7 +234,10 @@ def stream_settings(connecting: Connecting) -> StreamSettings:
 class Printer:
     """Renders events onto stdout, each read's worth in one write."""
 
-    def __init__(self, showing: Showing, streams: tuple[str, ...]) -> None:
+    def __init__(
+        self, showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
+    ) -> None:
+        """`warn` is told what the user should know."""
         terminal = sys.stdout is not None and sys.stdout.isatty()
         encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
         style = render.Style(
@@ -233,6 +249,10 @@ class Printer:
             annotate=showing.annotate,
             live=True,
             terminal=terminal,
+            template=showing.template,
+            highlight=showing.highlight,
+            fold=showing.fold,
+            warn=warn,
         )
         self._renderer = render.renderer(showing.output, style=style)
         self._header = self._renderer.header()
@@ -245,7 +265,8 @@ class Printer:
         write_all(1, lines, "stdout")
 
     def idle(self) -> None:
-        """Look whether somebody still reads, so that `| head` ends without another event."""
+        """Write what is due; see that somebody still reads: `| head` ends without an event."""
+        write_all(1, self._renderer.rest(time.time()), "stdout")
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(1, 0)
@@ -253,7 +274,7 @@ class Printer:
                 raise OutputClosed
 
     def close(self, *, in_haste: bool) -> None:
-        """Nothing is held back."""
+        write_all(1, self._renderer.rest(), "stdout")
 
 
 class RecordingPrinter(Printer):
@@ -261,16 +282,18 @@ class RecordingPrinter(Printer):
 
     MOST_STREAMS = 100
 
-    def __init__(self, showing: Showing) -> None:
-        super().__init__(showing, ())
+    def __init__(self, showing: Showing, warn: Callable[[str], None]) -> None:
+        super().__init__(showing, (), warn)
         self._showing = showing
+        self._warn = warn
         self._names: tuple[str, ...] = ()
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         known = stream in self._names or len(self._names) >= self.MOST_STREAMS
         if stream and not known and self._showing.output == "text":
             self._names += (stream,)
-            super().__init__(self._showing, self._names)
+            self.close(in_haste=False)
+            super().__init__(self._showing, self._names, self._warn)
         super().write(texts, stream, received_at)
 
 
@@ -291,9 +314,17 @@ class Tee:
 
     def idle(self) -> None:
         self._recorder.idle()
+        if self._printer is not None:
+            try:
+                self._printer.idle()
+            except OutputClosed:
+                self._printer = None
 
     def close(self, *, in_haste: bool) -> None:
         self._recorder.close(in_haste=in_haste)
+        if self._printer is not None:
+            with contextlib.suppress(OutputClosed):
+                self._printer.close(in_haste=in_haste)
 
 
 class Flow:
@@ -308,6 +339,7 @@ class Flow:
         reporter: Reporter,
         stopping: Stopping,
         *,
+        expectation: Expectation | None = None,
         strict: bool = False,
         malformed: MalformedFile | None = None,
         progress: Observer | None = None,
@@ -319,17 +351,18 @@ class Flow:
         self._selection = selection
         self._reporter = reporter
         self._stopping = stopping
+        self._expectation = expectation
         self._strict = strict
         self._malformed = malformed
         self._progress = progress
         self._summary = summary
         self._started = time.monotonic()
-        self._end_at = float("inf")
-        if stopping.duration is not None:
-            self._end_at = self._started + stopping.duration
+        durations = filter(None, (stopping.duration, stopping.timeout))
+        self._end_at = self._started + min(durations, default=float("inf"))
         self._running = len(streams)
         self._stopped = False
         self._signalled = False
+        self._met = False  # the expectation
         self._shown = 0
         self._received = 0
         self._failure: BaseException | None = None
@@ -339,22 +372,34 @@ class Flow:
         with self._signals():
             for stream in self._streams:
                 stream.start()
+            closed = False
             try:
                 try:
                     self._drain()
                 finally:
                     self._writer.close(in_haste=self._signalled)
             except OutputClosed:
-                return 0
+                closed = True
             finally:
                 self._stop_streams()
                 if self._progress is not None:
                     self._progress.close()
-            if self._failure is None or any(stream.connections for stream in self._streams):
+            connected = any(stream.connections for stream in self._streams)
+            if not closed and (self._failure is None or connected):
                 self._summarize()
-        if self._failure is not None and not self._signalled:
-            raise self._failure
+        failure = self._unmet() if closed else self._failure or self._unmet()
+        if failure is not None and not self._signalled:
+            raise failure
         return 0
+
+    def _unmet(self) -> ExpectationTimeout | None:
+        """The failure that it is not to have seen what was expected."""
+        if self._expectation is None or self._met:
+            return None
+        when, patience = "before the end", self._stopping.timeout
+        if patience is not None and time.monotonic() - self._started >= patience:
+            when = f"within {spoken(patience)}"
+        return ExpectationTimeout(f"nothing came {when} that meets {self._expectation}.")
 
     @property
     def totals(self) -> Totals:
@@ -395,16 +440,22 @@ class Flow:
     def _write(self, batch: Batch, texts: list[bytes]) -> bool:
         """Write those events that are wanted; True when that was the last one wanted."""
         wanted = texts if self._selection.everything else self._selection.select(texts)
-        if self._stopping.count is not None and len(wanted) > self._stopping.count - self._shown:
-            wanted = wanted[: self._stopping.count - self._shown]
-            texts = texts[: texts.index(wanted[-1]) + 1]
+        enough = wanted
+        if self._stopping.count is not None:
+            enough = wanted[: self._stopping.count - self._shown]
+        if self._expectation is not None:
+            met_at = self._expectation.first(enough, batch.stream, batch.received_at)
+            self._met = met_at is not None
+            enough = enough if met_at is None else enough[: met_at + 1]
+        if len(enough) < len(wanted):
+            wanted, texts = enough, texts[: texts.index(enough[-1]) + 1]
         self._received += len(texts)
         if wanted:
             self._writer.write(wanted, batch.stream, batch.received_at)
             self._shown += len(wanted)
         else:
             self._writer.idle()
-        return self._shown == self._stopping.count
+        return self._met or self._shown == self._stopping.count
 
     def _note(self, batch: Batch) -> None:
         """Tell what happened to a stream, and end with it where that is due."""

@@ -97,6 +97,10 @@ class Reporter:
             write_to_stderr(f"{self._erase}{prefix}{concealed(text)}\n")
             self._erase = ""
 
+    def warn(self, text: str) -> None:
+        """Write one warning, which may hold text from outside."""
+        self.line(WARNING, visible(text))
+
     def status(self, text: str) -> None:
         """Show a line on a terminal whose place the next status or line takes; none if empty."""
         if self._level >= INFO and (text or self._erase):

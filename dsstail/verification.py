@@ -9,7 +9,7 @@ from typing import Any
 
 from dsstail.annotation import told_apart
 from dsstail.messages import seq_of
-from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering
+from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
 from dsstail.recording.reading import named, read
 from dsstail.recording.splitting import Damage, Lines
 
@@ -20,7 +20,7 @@ KINDS = (DAMAGED, TORN, GAP, REPEAT, CONFLICT, RESET)
 LISTED = 1000
 """Findings that are listed; more are only counted."""
 
-MOST_STREAMS = 1000
+MOST_STREAMS = 200
 """Streams whose numbers are checked."""
 
 
@@ -104,9 +104,9 @@ def verify(paths: Sequence[str]) -> Verdict:
 class _Stream:
     """A stream, and what is found in it."""
 
-    def __init__(self, name: str, verification: _Verification) -> None:
+    def __init__(self, name: str, texts: Texts, verification: _Verification) -> None:
         self.contents = Contents(name)
-        self.numbering: Numbering[Place] = Numbering(self._found)
+        self.numbering: Numbering[Place] = Numbering(name, texts, self._found)
         self._verification = verification
 
     def take(self, text: bytes, data: dict[str, Any], place: Place) -> None:
@@ -138,6 +138,7 @@ class _Verification:
 
     def __init__(self) -> None:
         self._streams: dict[str, _Stream] = {}
+        self._texts = Texts()
         self._findings: list[Finding] = []
         self._counts: Counter[str] = Counter()
         self._extents: Counter[str] = Counter()
@@ -189,5 +190,5 @@ class _Verification:
     def _stream(self, name: str) -> _Stream | None:
         stream = self._streams.get(name)
         if stream is None and len(self._streams) < MOST_STREAMS:
-            stream = self._streams[name] = _Stream(name, self)
+            stream = self._streams[name] = _Stream(name, self._texts, self)
         return stream

@@ -306,8 +306,9 @@ def test_a_goodbye_is_a_close_frame(line: Line) -> None:
     line.client.close()
 
 
-def test_after_a_failed_answer_the_rest_is_still_received(line: Line) -> None:
-    line.visit.send_raw(event_frame(0) + frame(b"p", PING) + event_frame(1))
+@pytest.mark.parametrize("between", [b"", frame(b"p", PING)], ids=["an answer", "a pong"])
+def test_after_a_failed_answer_the_rest_is_still_received(between: bytes, line: Line) -> None:
+    line.visit.send_raw(event_frame(0) + between + event_frame(1))
     line.visit.reset()
     messages, failure = line.end(answering=True)
     assert messages == [unit(event(0)), unit(event(1))]

@@ -66,6 +66,7 @@ HEADLESS = "no LENGTH| at its start"
         # Blanks that LENGTH counts.
         (b"4|{}  ", [Event(b"{}  ")]),
         (b"4|  {}", [Event(b"  {}")]),
+        (b"4|{}  1|Z", [Event(b"{}  "), Heartbeat()]),
         # What is nothing known.
         (b"", [Malformed(b"", "empty message")]),
         (b"Z", [Malformed(b"Z", HEADLESS)]),
@@ -86,6 +87,18 @@ HEADLESS = "no LENGTH| at its start"
 )
 def test_a_message_says(message: bytes, found: list[Message]) -> None:
     assert parse(message) == found
+
+
+@pytest.mark.parametrize(
+    "count", [len, lambda text: len(text.decode())], ids=["bytes", "characters"]
+)
+def test_a_length_tells_where_a_large_event_ends(count: Callable[[bytes], int]) -> None:
+    large = b'{"a":"%b"}' % ("ä".encode() * (1 << 20))
+    assert parse(b"1|Z%d|%b1|Z" % (count(large), large)) == [
+        Heartbeat(),
+        Event(large),
+        Heartbeat(),
+    ]
 
 
 def test_the_length_of_what_is_sent_is_in_bytes() -> None:

@@ -24,7 +24,7 @@ import dsstail.recording.backwards as backwards
 from dsstail import json_text
 from dsstail.errors import ConfigurationError
 from dsstail.messages import Event
-from dsstail.recording import splitting
+from dsstail.recording import scanning
 from dsstail.recording.following import Follower
 from dsstail.recording.reading import read, read_recording
 from dsstail.recording.splitting import Damage, Found, Lines, Splitter
@@ -231,7 +231,7 @@ def test_what_is_torn_out_of_one_of_the_collectors_events_costs_no_other(
 
 
 def test_long_lines_are_events_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splitting, "LONGEST_LINE", 6 << 20)
+    monkeypatch.setattr(scanning, "LONGEST_LINE", 6 << 20)
     text = b'{"seq":"1","v":"%s"}'
     fits, too_long = text % (b"x" * (5 << 20)), text % (b"x" * (7 << 20))
     for step in (1 << 16, 1 << 30):
@@ -259,7 +259,7 @@ def test_long_lines_are_events_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_no_damage_keeps_the_reader_busy_for_long(part: bytes) -> None:
     """The time has to grow with the size, not with its square: a square would take minutes."""
-    data = part * ((1 << 20) // len(part))
+    data = part * ((1 << 19) // len(part))
     done = threading.Event()
 
     def work() -> None:

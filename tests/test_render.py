@@ -22,7 +22,7 @@ from dsstail.errors import ConfigurationError
 from dsstail.escaping import visible, width
 from dsstail.layout import LARGE
 from dsstail.messages import BODIES
-from dsstail.render import OUTPUTS, Style, renderer
+from dsstail.render import OUTPUTS, Style, bodies, renderer
 from dsstail.render import text as text_room
 
 ARRIVED = 1_790_000_000.25
@@ -132,7 +132,7 @@ class TestText:
         assert show(*map(wire, DOCUMENTED), wire("captured")) == (
             "── 2018-09-24 UTC ─────────────────────────────────────────────────────────────\n"
             "10:25:14 datapoint    AC000W005606115 Blue_LED        false  echo           #13\n"
-            "10:24:57 datapointack AC000W005606115 Blue_LED        true ✓ 200             #2\n"
+            "10:24:57 datapointack AC000W005606115 Blue_LED        true ✓ 200  <1 s       #2\n"
             "10:26:37 connectivity AC000W000340649 ● Online        ledevb                 #1\n"
             "11:04:07 location     AC000W000340779 44.76950, -69.42830  ip-based          #1\n"
             "10:29:50 registration AC000W000340649 unregistered    AP-Mode  ledevb        #1\n"
@@ -150,7 +150,7 @@ class TestText:
         assert seen == (
             "-- 2018-09-24 UTC -------------------------------------------------------------\n"
             "10:25:14 datapoint    AC000W005606115 Blue_LED        false  echo           #13\n"
-            "10:24:57 datapointack AC000W005606115 Blue_LED        true ok 200            #2\n"
+            "10:24:57 datapointack AC000W005606115 Blue_LED        true ok 200  <1 s      #2\n"
             "10:26:37 connectivity AC000W000340649 + Online        ledevb                 #1\n"
             "11:04:07 location     AC000W000340779 44.76950, -69.42830  ip-based          #1\n"
             "10:29:50 registration AC000W000340649 unregistered    AP-Mode  ledevb        #1\n"
@@ -301,9 +301,9 @@ class TestText:
     @pytest.mark.parametrize(
         ("result", "shown"),
         [
-            (b'"ack_message":0,"ack_status":200', "true ✓ 200"),
-            (b'"ack_message":0,"ack_status":0', "true ✓ 0"),
-            (b'"ack_message":0,"ack_status":"200"', "true ✓ 200"),
+            (b'"ack_message":0,"ack_status":200', "true ✓ 200  <1 s"),
+            (b'"ack_message":0,"ack_status":0', "true ✓ 0  <1 s"),
+            (b'"ack_message":0,"ack_status":"200"', "true ✓ 200  <1 s"),
             (b'"ack_message":"no","ack_status":404', "true ✗ 404 no"),
             (b'"ack_message":"\\u001b[2J","ack_status":404', r'true ✗ 404 "\x1b[…'),
             (b'"ack_message":0,"ack_status":{"a":1}', 'true ✗ {"a":1}'),
@@ -313,6 +313,91 @@ class TestText:
     def test_acks(self, result: bytes, shown: str) -> None:
         ack = wire("datapointack").replace(b'"ack_message":0,"ack_status":200', result)
         assert values(ack) == [shown]
+
+    @pytest.mark.parametrize(
+        ("acked_at", "shown"),
+        [
+            ("2018-09-24T10:24:59Z", "true ✓ 200  2 s"),
+            ("2018-09-24T10:26:00Z", "true ✓ 200  63 s"),
+            ("2018-09-24T10:35:56Z", "true ✓ 200  11 min"),
+            ("2018-09-24T20:24:57Z", "true ✓ 200  10 h"),
+            ("2018-09-24T10:24:56Z", "true ✓ 200"),  # before its datapoint
+        ],
+    )
+    def test_acks_tell_how_long_after_the_datapoint_they_came(
+        self, acked_at: str, shown: str
+    ) -> None:
+        written = b'"acked_at":"%s"' % acked_at.encode()
+        ack = wire("datapointack").replace(b'"acked_at":"2018-09-24T10:24:57Z"', written)
+        assert values(ack) == [shown]
+
+    @pytest.mark.parametrize(
+        ("after", "acked_at", "shown"),
+        [
+            (0.125, "2026-11-23T10:25:14Z", "125 ms"),
+            (1.75, "2026-11-23T10:25:15Z", "1.8 s"),
+            (1.75, None, "1.8 s"),
+            (0.001, "2026-11-23T10:25:24Z", "10 s"),  # replayed: both came at once
+            (90, "2026-11-23T10:25:16Z", "2 s"),  # late
+            (0, "2026-11-23T10:25:14Z", "<1 s"),
+            (0, None, ""),
+        ],
+    )
+    def test_an_ack_is_timed_by_when_both_came_unless_they_came_late(
+        self, after: float, acked_at: str | None, shown: str
+    ) -> None:
+        command = datapoint(1, base_type="boolean", id="i", created_at="2026-11-23T10:25:14Z")
+        ack = json.loads(command)
+        ack["metadata"]["event_type"] = "datapointack"
+        ack["datapoint"] |= {"ack_status": 200, "acked_at": acked_at}
+        lines = renderer("text", style=Style(utc=True, streams=("sent", "acked"), width=120))
+        lines.render([command], "sent", ARRIVED)
+        seen = lines.render([json.dumps(ack).encode()], "acked", ARRIVED + after).decode()
+        assert re.sub(" +#1\n", "", seen).endswith(f"true ✓ 200  {shown}".rstrip())
+
+    def test_arrivals_are_bounded_in_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bodies, "ARRIVALS", 2)
+        lines = renderer("text", style=Style(utc=True))
+        for number in range(5):
+            lines.render([datapoint(1, id=f"i{number}")], "", ARRIVED)
+
+        def latency(number: int) -> bool:
+            ack = datapoint(1, id=f"i{number}", ack_status=200).replace(
+                b'"event_type": "datapoint"', b'"event_type": "datapointack"'
+            )
+            return b"500 ms" in lines.render([ack], "", ARRIVED + 0.5)
+
+        assert list(map(latency, range(5))) == [False, False, True, True, True]
+
+    def test_connectivity_tells_how_long_a_device_was_away(self) -> None:
+        def status(status: str, at: str, dsn: str = "AC000W000340649") -> bytes:
+            text = wire("connectivity").replace(b"2018-09-24T10:26:37Z", at.encode())
+            return text.replace(b"Online", status.encode()).replace(
+                b"AC000W000340649", dsn.encode()
+            )
+
+        seen = show(
+            status("Offline", "2018-09-24T10:00:00Z"),
+            status("Offline", "2018-09-24T10:00:30Z"),
+            status("Online", "2018-09-24T10:03:12Z", "AC000W000000002"),
+            status("Online", "2018-09-24T10:03:12Z"),
+            status("Online", "2018-09-24T10:04:12Z"),
+            status("Offline", "2018-09-24T10:05:00Z"),
+            status("Online", "2018-09-24T10:05:00Z"),
+            status("Offline", "2018-09-24T10:05:00Z"),
+            status("Online", "2018-09-24T10:04:00Z"),
+        )
+        assert [line[37:].split("#")[0].strip() for line in seen.splitlines()[1:]] == [
+            "○ Offline       ledevb",
+            "○ Offline       ledevb",
+            "● Online        ledevb",
+            "● Online        after 3 min 12 s",
+            "● Online        ledevb",
+            "○ Offline       ledevb",
+            "● Online        after <1 s  ledevb",
+            "○ Offline       ledevb",
+            "● Online        ledevb",
+        ]
 
     def test_undocumented_and_incomplete_events(self) -> None:
         deep = b'{"seq":"8","a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -366,7 +451,6 @@ class TestText:
             assert visible(line, unicode=style.unicode) == line
             assert width(line) < max(style.width, text_room.NARROWEST)
         assert style.color or "\x1b" not in seen
-
 
     def test_a_number_too_long_for_the_line_is_cut(self) -> None:
         text = datapoint(True).replace(b'"seq": "1"', b'"seq": "123456789012345678"')

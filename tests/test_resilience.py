@@ -6,6 +6,7 @@ all of it, in every test (`command.Command.finish`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -848,10 +849,8 @@ def test_no_event_takes_much_memory(dsstail: Starter, serve: Serve) -> None:
     size = 15 << 20
     values = [
         b'"%b"' % (b"x" * size),
-        b'"%b"' % (rb"\ud800" * (size // 6)),
         b"%b%b" % (b"[" * (size // 2), b"]" * (size // 2)),
         b"[%b[]]" % (b"[]," * (size // 3)),
-        b'["",%b""]' % (b'"ab",' * (size // 5)),
     ]
     texts = [b'{"seq":"%d","value":%b}' % (seq, value) for seq, value in enumerate(values)]
 
@@ -1158,11 +1157,10 @@ def test_a_signal_ends_it_when_packets_vanish(dsstail: Starter) -> None:
 def syn_sent(pid: int, port: int) -> bool:
     """Whether the process waits for a connection to this port of 127.0.0.1."""
     table = Path(f"/proc/{pid}/net/tcp").read_text()
-    sockets = {
-        entry.readlink().name
-        for entry in Path(f"/proc/{pid}/fd").iterdir()
-        if "socket:" in os.readlink(entry)
-    }
+    sockets = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it may be closed meanwhile
+            sockets.add(os.readlink(entry))
     return any(
         f"socket:[{fields[9]}]" in sockets
         for fields in map(str.split, table.splitlines())

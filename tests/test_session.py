@@ -331,6 +331,33 @@ def test_an_earlier_run_tells_a_reset() -> None:
     assert session.take([text(6, 9)], 0.0) == [Reset(7, 6), [text(6, 9)]]
 
 
+def test_after_a_reset_the_old_numbering_is_no_measure() -> None:
+    session = live(0, 1, 2, 3, 4, fill_gaps=False)
+    session.take([text(0, 9), text(3, 9)], 0.0)
+    assert session.take([text(1, 9)], 0.0) == [[text(1, 9)], Filled(1, 1, late=True)]
+    assert session.counts.resets == 1
+
+
+def test_after_a_reset_nothing_older_is_asked_for() -> None:
+    session = live(0, 1)
+    session.take(texts(4), 0.0)
+    assert ask(session, 0.0) == Gap(2, 3)
+    session.replay_ended(0.4, asked=False)
+    assert session.resume_from == 2
+    session.take([text(4, 9)], 1.0)
+    assert session.resume_from == 5
+
+
+def test_a_gap_that_is_filled_shows_that_there_are_no_holes() -> None:
+    session = live(0)
+    for missing, filled in ((1, False), (3, False), (5, True), (7, False), (9, False)):
+        session.take(texts(missing + 1), 0.0)
+        assert ask(session, 0.0) == Gap(missing, missing)
+        if filled:
+            session.take_replayed(texts(missing), 0.5)
+        assert Holes() not in session.replay_ended(0.5, asked=True)
+
+
 # Whatever happens.
 
 _SEQS = st.integers(0, 12)

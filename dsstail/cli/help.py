@@ -52,6 +52,7 @@ def page(context: typer.Context) -> str:
         options = [p for p in command.params if getattr(p, "rich_help_panel", None) == panel]
         sections.append(_panel(panel, note, options, width))
     sections.append(_reflowed(_kinds(command.params), width))
+    sections.append(_reflowed(_fields(command.params), width))
     return "\n\n".join(section for section in sections if section)
 
 
@@ -79,6 +80,15 @@ def _kinds(params: list[Any]) -> str:
     """How to write the values of these options, where that is not said with each."""
     kinds = [kind for kind in _KINDS if any(param.metavar == kind for param in params)]
     return "; ".join(f"{kind} is {_KINDS[kind]}" for kind in kinds) + "." if kinds else ""
+
+
+def _fields(params: list[Any]) -> str:
+    """The names that templates and conditions are made of, if there are options for them."""
+    if not any(param.metavar in ("TEMPLATE", "CONDITIONS") for param in params):
+        return ""
+    from dsstail.fields import FIELDS
+
+    return f"TEMPLATE and CONDITIONS have the fields {', '.join(FIELDS)}."
 
 
 def _reflowed(text: str, width: int) -> str:

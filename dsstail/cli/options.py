@@ -215,6 +215,22 @@ class Output:
             help="text, json, pretty or csv (default text on a terminal, json elsewhere)",
         ),
     ] = None
+    format: Annotated[
+        str | None,
+        _output(
+            "--format",
+            metavar="TEMPLATE",
+            help="lines like '{time} {dsn:<16} {value}'",
+        ),
+    ] = None
+    highlight: Annotated[
+        str | None,
+        _output("--highlight", "-H", metavar="REGEX", help="mark what it finds in lines of text"),
+    ] = None
+    fold: Annotated[
+        bool | None,
+        _output("--fold", help="count lines of text that repeat the one before"),
+    ] = None
     color: Annotated[
         str | None,
         _output(
@@ -249,6 +265,18 @@ class Stop:
     ] = None
     duration: Annotated[
         str | None, _stop("--duration", metavar="TIME", help="after so long (30s, 5m, 2h)")
+    ] = None
+    expect: Annotated[
+        str | None,
+        _stop(
+            "--expect",
+            metavar="CONDITIONS",
+            help="once an event meets 'dsn=AC0* value=1'",
+        ),
+    ] = None
+    timeout: Annotated[
+        str | None,
+        _stop("--timeout", metavar="TIME", help="if none does in so long (exit 124)"),
     ] = None
 
 

@@ -20,7 +20,7 @@ from dsstail.annotation import unannotated
 from dsstail.errors import OutputError
 from dsstail.messages import Event
 from dsstail.recording.locking import holder, lock
-from dsstail.recording.splitting import LONGEST_LINE
+from dsstail.recording.scanning import LONGEST_LINE
 
 SYNC_AFTER = 0.5
 """Seconds that a line waits to be synced. Who calls `sync_if_due` does so twice a second: a power

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from io import FileIO
 from itertools import islice
 
-from dsstail.recording.splitting import Damage, Found, Splitter, is_object
+from dsstail.recording.scanning import is_object
+from dsstail.recording.splitting import Damage, Found, Splitter
 
 _SMALLEST, _LARGEST = 1 << 16, 1 << 20
 _FARTHEST = 4 << 20

@@ -13,7 +13,7 @@ from dsstail.annotation import unannotated
 from dsstail.errors import OutputError
 from dsstail.messages import seq_of
 from dsstail.recording import compression
-from dsstail.recording.splitting import LONGEST_LINE
+from dsstail.recording.scanning import LONGEST_LINE
 
 WINDOW_LINES = 10_000
 WINDOW_BYTES = 8 << 20

@@ -12,23 +12,17 @@ However the bytes are cut into pieces, the same is found in them.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 
 from dsstail import json_text
-
-LONGEST_LINE = 64 << 20
-"""Bytes of an event that is a line of its own; a longer one is reported and skipped."""
-
-LONGEST_SPREAD = 4 << 20
-"""Bytes of an event that shares a line with others, or is spread over several."""
+from dsstail.recording.scanning import EVENT_START, LONGEST_DECODED, Scanner, Seen
 
 SHOWN = 400
 """Bytes of what is damaged that are kept, to be shown."""
@@ -61,9 +55,8 @@ class Damage:
     @property
     def place(self) -> str:
         """`line 7` or `lines 7–9`."""
-        return (
-            f"line {self.first}" if self.first == self.last else f"lines {self.first}–{self.last}"
-        )
+        several = self.first != self.last
+        return f"lines {self.first}–{self.last}" if several else f"line {self.first}"
 
 
 Found = Lines | Damage
@@ -72,14 +65,15 @@ Found = Lines | Damage
 class Splitter:
     """Takes a recording piece by piece, and gives the events and the damage in it, in order."""
 
-    def __init__(self, *, decode: bool = False, line: int = 1) -> None:
-        """`line` is the number of the first line that comes; with `decode`, Lines have data."""
+    def __init__(self, *, decode: bool = False) -> None:
+        """With `decode`, the lines that are found have data."""
         self._decode = decode
-        self._line = line
+        self._line = 1
         self._mid_line = False  # something ended on this line: the rest of it is no whole line
         self._pieces: list[bytes] = []
         self._size = 0
-        self._retry_at = 0  # with so many bytes, what is unfinished is worth another look
+        self._retry_at = 0  # with so many bytes, what is unfinished is surely worth another look
+        self._spread = False  # whether much is unfinished, and over several lines
         self._resuming: re.Pattern[bytes] | None = None  # where to go on behind what is broken
         self._damage: Damage | None = None  # the last one, as long as it may grow
         self._numbers: list[int] = []
@@ -95,7 +89,8 @@ class Splitter:
         """What is certain now that `data` has come."""
         self._pieces.append(data)
         self._size += len(data)
-        if self._size >= self._retry_at or b"\n" in data or data.endswith(b"}"):
+        may_finish = not self._spread and (b"\n" in data or data.endswith(b"}"))
+        if may_finish or self._size >= self._retry_at:
             self._read(final=False)
         return self._give()
 
@@ -122,12 +117,14 @@ class Splitter:
         rest = buffer[at:]
         self._pieces = [rest]
         self._size = len(rest)
-        self._retry_at = 2 * len(rest) if len(rest) > _REACH else 0
+        long = len(rest) > _LONG
+        self._retry_at = 2 * len(rest) if long else 0
+        self._spread = long and b"\n" in rest
 
     def _take_block(self, buffer: bytes, start: int) -> int:
         """Take all whole lines at once if each is an event; return where the rest begins."""
         end = buffer.rfind(b"\n") + 1
-        if not start < end <= start + _LONGEST_DECODED:
+        if not start < end <= start + LONGEST_DECODED:
             return start
         texts = buffer[start:end].split(b"\n")
         texts.pop()
@@ -150,7 +147,7 @@ class Splitter:
 
     def _take_carefully(self, buffer: bytes, at: int, final: bool) -> int:
         """Take one thing after another; return where what is unfinished begins."""
-        scanner = _Scanner(buffer, final)
+        scanner = Scanner(buffer, final)
         while True:
             if self._resuming:
                 at = self._skip(self._resuming, buffer, at, final)
@@ -186,7 +183,7 @@ class Splitter:
             self._close_damage()
         return blank.end()
 
-    def _pass_broken(self, buffer: bytes, at: int, seen: _Seen) -> int:
+    def _pass_broken(self, buffer: bytes, at: int, seen: Seen) -> int:
         """Note the damage up to where reading goes on; where that is not known, look for it."""
         raw = buffer[at : at + SHOWN].split(b"\n", 1)[0]
         self._note(Damage(self._line, self._line, seen.reason, raw, seen.torn))
@@ -204,7 +201,7 @@ class Splitter:
         if final:
             self._resuming = None
             return self._extend(buffer, at, len(buffer))
-        return self._extend(buffer, at, max(at, len(buffer) - len(_EVENT_START)))
+        return self._extend(buffer, at, max(at, len(buffer) - len(EVENT_START)))
 
     def _extend(self, buffer: bytes, at: int, end: int) -> int:
         """Damage reaches up to `end`."""
@@ -238,168 +235,13 @@ class Splitter:
             self._numbers, self._texts = [], []
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """An event that reaches up to `end`; or, with a `reason`, something broken that does.
-
-    `resume` is where reading goes on behind that, None where it has yet to be found.
-    """
-
-    end: int
-    reason: str = ""
-    resume: int | None = None
-    torn: bool = False
-
-
-class _Scanner:
-    """Tells what is at a place of a buffer, or that it takes more bytes to tell."""
-
-    def __init__(self, buffer: bytes, final: bool) -> None:
-        """`final`: nothing comes behind the buffer."""
-        self._buffer = buffer
-        self._final = final
-        self._window = 0, 0, ""  # where it begins, the reach it is for, its bytes as characters
-
-    def whole_line(self, at: int) -> int | None:
-        """The end of the line, if all of it from `at` on is one object."""
-        end = self._line_end(at)
-        whole = end is not None and end - at <= LONGEST_LINE and is_object(self._buffer[at:end])
-        return end if whole else None
-
-    def look(self, at: int, *, alone: bool) -> _Seen | None:
-        """What is at `at`, None where that is uncertain; `alone`: nothing was on this line yet."""
-        size = len(self._buffer)
-        if self._buffer[at : at + 1] != b"{":
-            return _Seen(at, "not an event")
-        reason, end = self._scan(at)
-        line = self._first_whole_line(at, end + len(_EVENT_START) if reason else end)
-        if line is not None and line >= 0:
-            return _Seen(line, _INCOMPLETE, self._last_start_but_one(at, line) or line)
-        if line is not None and size - at <= LONGEST_SPREAD + LONGEST_LINE:
-            return None
-        if not reason:
-            fine = is_object(self._buffer[at:end])
-            return _Seen(end) if fine else _Seen(end, _NOT_JSON, end)
-        if reason == _INCOMPLETE and not self._final:
-            return None
-        if reason == _TOO_LONG and alone and self._line_end(at) is None:
-            if size - at <= LONGEST_LINE:
-                return None
-            reason = f"longer than {LONGEST_LINE >> 20} MiB"
-        return self._broken(at, end, reason)
-
-    def _scan(self, at: int) -> tuple[str, int]:
-        """Where the object at `at` ends, behind what is wrong with it: `""` for nothing."""
-        reach = _REACH
-        while True:
-            base, text = self._characters(at, reach)
-            try:
-                end = _DECODER.raw_decode(text, at - base)[1] + base
-                return ("", end) if end - at <= LONGEST_SPREAD else (_TOO_LONG, at + LONGEST_SPREAD)
-            except json.JSONDecodeError as error:
-                open_string = error.msg.startswith("Unterminated string")
-                end = base + (len(text) if open_string else error.pos)
-            except RecursionError:
-                seen = at + _DEEP <= len(self._buffer) or self._final
-                return _TOO_DEEP if seen else _INCOMPLETE, min(at + _DEEP, len(self._buffer))
-            except ValueError:  # NaN and its like
-                return _NOT_JSON, at
-            if end - at > LONGEST_SPREAD:
-                return _TOO_LONG, at + LONGEST_SPREAD
-            if end < base + len(text) - _LONGEST_TOKEN:
-                return _NOT_JSON, end
-            if base + len(text) == len(self._buffer):
-                return _INCOMPLETE, end
-            if reach >= LONGEST_SPREAD:
-                return _TOO_LONG, at + LONGEST_SPREAD
-            reach *= 4
-
-    def _characters(self, at: int, reach: int) -> tuple[int, str]:
-        """`reach` bytes from `at` on, if there are so many, a character each; where they begin."""
-        base, made_for, text = self._window
-        known = min(at + reach, len(self._buffer)) <= base + len(text)
-        if not known or made_for != reach:
-            end = at + min(2 * reach, LONGEST_SPREAD)
-            base, text = at, self._buffer[at:end].decode("latin-1")
-            self._window = base, reach, text
-        return base, text
-
-    def _broken(self, at: int, end: int, reason: str) -> _Seen:
-        """Reading goes on at the last but one event that seems to start up to `end`."""
-        start = self._last_start_but_one(at, end + len(_EVENT_START))
-        if start is not None:
-            return _Seen(end, reason, start)
-        if reason == _INCOMPLETE and self._buffer.find(b"\n", end) < 0:
-            return _Seen(end, reason, len(self._buffer), torn=True)
-        return _Seen(end, reason)
-
-    def _last_start_but_one(self, at: int, end: int) -> int | None:
-        """Where an event seems to start behind `at`: of several places, the last but one.
-
-        The last one may be where an event that starts right behind the damage seems to break.
-        """
-        starts = deque(_START.finditer(self._buffer, at + 1, end), maxlen=2)
-        return starts[0].start() if starts else None
-
-    def _first_whole_line(self, at: int, end: int) -> int | None:
-        """The first line that begins behind `at` and is whole; None for none, -1 for uncertain."""
-        if self._buffer.find(b"\n{", at, end) < 0:
-            return None
-        for start in _LINE_START.finditer(self._buffer, at + 1, end):
-            if self._line_end(start.start()) is None:
-                return -1
-            if self.whole_line(start.start()) is not None:
-                return start.start()
-        return None
-
-    def _line_end(self, at: int) -> int | None:
-        """Where the line ends that `at` is on, None where that is not there yet."""
-        end = self._buffer.find(b"\n", at)
-        if end < 0:
-            return len(self._buffer) if self._final else None
-        return end
-
-
-_INCOMPLETE = "incomplete"
-_NOT_JSON = "not JSON"
-_TOO_LONG = f"longer than {LONGEST_SPREAD >> 20} MiB, and not a line of its own"
-_TOO_DEEP = "nested too deep for what is not a line of its own"
-
-_LONGEST_DECODED = 1 << 20
-"""Bytes that are decoded to check them: objects take many times the room of their text."""
-
-_DEEP = 4096
-"""Bytes that are passed at least, of what nests too deep."""
-
-_REACH = 1 << 12
-"""Bytes that an object is looked for in at first; then it is four times as many, and so on."""
-
-_LONGEST_TOKEN = 16
-"""Bytes before the end of a buffer in which what looks wrong may be cut off; strings aside."""
+_LONG = 1 << 16
+"""Bytes of what is unfinished that are not looked at again and again."""
 
 _BLANKS = b" \t\r\n"
 _BLANK = re.compile(rb"[ \t\r\n]*+")
-_EVENT_START = b'{"seq":'
-_LINE_START = re.compile(rb"(?<=\n)\{")
-_START = re.compile(rb"(?<=\n)\{|" + re.escape(_EVENT_START))
-_EVENT = re.compile(rb"\n(?=\{)|" + re.escape(_EVENT_START))
-_LINE_OR_EVENT = re.compile(rb"\n|" + re.escape(_EVENT_START))
+_EVENT = re.compile(rb"\n(?=\{)|" + re.escape(EVENT_START))
+_LINE_OR_EVENT = re.compile(rb"\n|" + re.escape(EVENT_START))
 
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _OPENING, _CLOSING = b"{}"
-
-
-def is_object(text: bytes) -> bool:
-    """Whether the text is one JSON object."""
-    if len(text) > _LONGEST_DECODED:
-        return text[:1] == b"{" and json_text.is_large_json(text)
-    return text[:1] == b"{" and json_text.is_json(text)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-# One character for each byte makes places in the text places in the bytes; whether they are
-# UTF-8 is checked afterwards. Numbers stay text, since int() refuses very long ones.
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)

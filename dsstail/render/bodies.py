@@ -219,10 +219,10 @@ class Bodies:
         if sent is not None and received_at > sent:
             measured = received_at - sent
             if told is None or abs(measured - told) < 1:
-                return f"{measured * 1000:.0f} ms" if measured < 1 else spoken(measured)
+                return _brief(measured)
         if told is None or told < 0:
             return ""
-        return _seconds(told) if told else "<1 s"
+        return _seconds(told) if told < 10 else _brief(told)
 
     def _arrival(self, identifier: Any) -> float | None:
         if not isinstance(identifier, str):
@@ -338,4 +338,15 @@ def _difference(old: float, new: float) -> str:
 
 def _seconds(seconds: float) -> str:
     """A duration that is known to the second."""
+    if seconds < 1:
+        return "<1 s"
     return f"{seconds:.0f} s" if seconds < 10 else spoken(seconds)
+
+
+def _brief(seconds: float) -> str:
+    """A duration of any length on few cells."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"

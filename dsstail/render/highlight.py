@@ -46,7 +46,7 @@ class Highlight:
             marked.append(sequence + _MARK if inside and sequence else sequence)
             start = at
             at += len(part)
-            while found and found[0] <= at:
+            while found and (found[0] < at or (inside and found[0] == at)):
                 edge = found.pop(0)
                 marked += [part[: edge - start], _UNMARK if inside else _MARK]
                 part, start, inside = part[edge - start :], edge, not inside
