@@ -7,7 +7,7 @@ ARGS ?=
 MINUTES ?= 5
 BIN := .venv/bin
 
-.PHONY: demo test check lint types floors autobahn soak torture bench bench-quick completions clean
+.PHONY: demo test check lint types floors autobahn soak torture bench bench-quick completions pictures clean
 
 demo: .venv/sim  ## the live tail of made-up devices; make demo ARGS="--count 20"
 	@$(BIN)/dsstail demo $(ARGS)
@@ -37,6 +37,9 @@ soak: .venv/dev  ## is every event there after many breaks; make soak MINUTES=60
 
 torture: .venv/dev  ## what recordings survive, for half an hour; as root, make torture ARGS="--scale 0.1"
 	$(BIN)/python tests/torture/run.py $(ARGS)
+
+pictures: .venv/sim  ## draw the pictures of the README anew
+	$(BIN)/python docs/pictures.py
 
 completions: .venv/sim  ## print the scripts in completions/ anew
 	$(BIN)/dsstail completion bash > completions/dsstail.bash

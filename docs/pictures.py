@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 DSSTAIL = Path(sys.executable).with_name("dsstail")
 
 PICTURES = {
-    "tail": ("dsstail --key-file key --region eu --field", "demo --count 24 --rate 40"),
+    "tail": ("dsstail demo", "demo --count 24 --rate 40"),
 }
 """Each picture: the command line that it shows, and the one that is run for it."""
 

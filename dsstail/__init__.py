@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dsstail.errors import DsstailError as DsstailError
     from dsstail.errors import Rejected as Rejected
     from dsstail.messages import Event as Event
+    from dsstail.recording.reading import read_recording as read_recording
     from dsstail.stream import StreamSettings as StreamSettings
     from dsstail.stream import open_stream as open_stream
 
@@ -28,6 +29,7 @@ _HOMES = {
     "Event": "dsstail.messages",
     "StreamSettings": "dsstail.stream",
     "open_stream": "dsstail.stream",
+    "read_recording": "dsstail.recording.reading",
 }
 
 

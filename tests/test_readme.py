@@ -1,0 +1,79 @@
+"""The README tells the truth: its commands, options and examples exist and work."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import dsstail
+from dsstail.cli.commands import COMMANDS, load
+from dsstail.errors import DsstailError
+from dsstail.simulator import Simulator, SimulatorSettings
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SPELLINGS = {
+    name: {
+        spelling for param in load(name).params for spelling in param.opts + param.secondary_opts
+    }
+    for name in COMMANDS
+}
+
+
+def commands() -> list[list[str]]:
+    """The words after `dsstail` of every command line in the README's shell examples."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = "\n".join(blocks).splitlines()
+    found = []
+    for line in lines:
+        for part in re.split(r"[|>;](?![^']*'(?:[^']*'[^']*')*[^']*$)", line):
+            words = shlex.split(part.strip().strip('"$()'), comments=True)
+            if words[:1] == ["dsstail"]:
+                found.append(words[1:])
+    return found
+
+
+def test_every_command_line_has_options_of_its_command() -> None:
+    assert len(commands()) > 20
+    for words in commands():
+        name = next((word for word in words if word in COMMANDS), "tail")
+        for word in words:
+            if word.startswith("-") and not re.fullmatch(r"-\d.*", word):
+                assert word.split("=")[0] in SPELLINGS[name], words
+
+
+def test_every_option_named_in_the_text_exists() -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
+    assert len(named) > 20
+    assert named <= set().union(*SPELLINGS.values())
+
+
+def test_every_command_is_told() -> None:
+    for name in set(COMMANDS) - {"tail"}:
+        assert f"dsstail {name}" in README
+
+
+def test_every_exit_code_is_told() -> None:
+    errors = [DsstailError, *DsstailError.__subclasses__()]
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert {error.exit_code for error in errors} | {0, 4, 130} == told
+
+
+def test_the_python_examples_run(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    printed = io.StringIO()
+    with Simulator(SimulatorSettings(rate=200)) as simulator:
+        example = example.replace("wss://stream.aylanetworks.com/stream", simulator.url)
+        example = example.replace("…", simulator.key) + "    if event.seq == 1005: break\n"
+        with contextlib.redirect_stdout(printed):
+            exec(compile(example, "README.md", "exec"), {})
+    assert len(printed.getvalue().splitlines()) >= 5
+
+    (line,) = re.findall(r"`(for event in dsstail.read_recording.*?)`", README)
+    (tmp_path / "events.jsonl").write_text('{"seq":"1"}\n{"seq":"2"}\n')
+    found: list[int] = []
+    with contextlib.chdir(tmp_path):
+        exec(f"{line}: found.append(event.seq)", {"dsstail": dsstail, "found": found})
+    assert found == [1, 2]
