@@ -50,7 +50,7 @@ def main_rows(
     yield waiting.starts(3 * rounds)
 
 
-def measured(parts: Iterator[Iterable[Row]]) -> Iterator[Row]:
+def measured(service: Service, parts: Iterator[Iterable[Row]]) -> Iterator[Row]:
     """The rows of all parts, each told as it comes; what fails costs the rest of its part only."""
     for rows in parts:
         try:
@@ -59,6 +59,7 @@ def measured(parts: Iterator[Iterable[Row]]) -> Iterator[Row]:
                 yield row
         except Failed as failure:
             print(f"failed: {failure}", file=sys.stderr)
+            service.forget()
 
 
 def main() -> int:
@@ -73,7 +74,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         service = Service(counts(events), Path(name))
         try:
-            table = list(measured(parts(service, Path(name), events, rounds)))
+            table = list(measured(service, parts(service, Path(name), events, rounds)))
         finally:
             service.close()
     if not options.quick:

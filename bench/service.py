@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ class Service:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.blaster", directory, *map(str, counts)],
             stdout=subprocess.PIPE,
+            bufsize=0,
         )
         ready = self._read()
         self.ca_file: str = ready["ca_file"]
@@ -34,6 +36,12 @@ class Service:
         """When the first of these connections got its first event, and the answers of all."""
         reports = [self._read() for _ in range(connections)]
         return min(report["began"] for report in reports), sum(r["answers"] for r in reports)
+
+    def forget(self) -> None:
+        """Forget what it saw of programs that failed, and that nobody asked for."""
+        assert self._process.stdout is not None
+        while select.select([self._process.stdout], [], [], 1.0)[0]:
+            self._read()
 
     def close(self) -> None:
         self._process.kill()

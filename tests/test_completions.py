@@ -42,7 +42,7 @@ OFFERED = [
     ("dsstail --region ", ["us", "eu", "cn"]),
     ("dsstail tail --output ", ["text", "json", "pretty", "csv"]),
     ("dsstail --event-type data", ["datapoint", "datapointack"]),
-    ("dsstail --f", ["--field", "--from-seq", "--fill-gaps"]),
+    ("dsstail --f", ["--field", "--from-seq", "--fill-gaps", "--format", "--fold"]),
     ("dsstail completion ", ["bash", "zsh", "fish", "powershell"]),
 ]
 

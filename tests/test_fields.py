@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,6 +137,12 @@ def test_whatever_comes_is_one_line_of_visible_text(texts: list[bytes], parts: s
 def test_widths_are_cells(value: str, least: int, most: int, align: str) -> None:
     (line,) = lines(f"{{value:{align}{least}.{most}}}", datapoint(value))
     assert least <= width(line) <= max(least, most)
+
+
+def test_the_documentation_names_every_field() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "fields.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.MULTILINE)
+    assert dict(rows) == FIELDS
 
 
 # Conditions

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pyte
+import pytest
+from command import installed
+from terminal import Terminal
 from test_render import ARRIVED, datapoint, wire
 
 from dsstail.fields import template
@@ -98,3 +103,29 @@ def test_what_is_due_is_told_in_silence() -> None:
     assert lines.rest(ARRIVED + PATIENCE / 2) == b""
     assert lines.rest(ARRIVED + PATIENCE).decode().startswith("10:25:14 … × 2 ")
     assert lines.rest(ARRIVED + 99) == lines.rest() == b""
+
+
+@pytest.mark.parametrize("columns", [80, 100, 160])
+def test_a_terminal_shows_marks_and_counts_in_their_columns(columns: int, tmp_path: Path) -> None:
+    same = [numbered("日本", seq, name="温度") for seq in range(1, 4)]
+    recording = tmp_path / "r.jsonl"
+    recording.write_bytes(b"\n".join([*same, numbered(True, 4, base_type="boolean"), b""]))
+    words = ["show", str(recording), "--fold", "--utc", "-H", "本|true", "--quiet"]
+    variables = {"TERM": "xterm", "COLUMNS": str(columns), "LANG": "C.UTF-8", "HOME": str(tmp_path)}
+    code, printed = Terminal([installed(), *words], variables, tmp_path).finish()
+    screen = pyte.Screen(columns, 10)
+    pyte.Stream(screen).feed(printed.replace("\n", "\r\n"))
+    assert code == 0
+    rows = [row.rstrip() for row in screen.display]
+    assert rows[0] == "── 2026-11-23 UTC ".ljust(columns - 1, "─")
+    assert [len(row) for row in rows[2:4]] == [columns - 1] * 2
+    assert [row[-2:] for row in rows[1:4]] == ["#1", "#3", "#4"]
+    assert rows[2].startswith("10:25:14 … × 2 ")
+    assert screen.cursor.y == 4
+    marked = {
+        (y, screen.buffer[y][x].data)
+        for y in range(5)
+        for x in range(columns)
+        if screen.buffer[y][x].reverse
+    }
+    assert marked == {(1, "本"), (1, ""), *((3, letter) for letter in "true")}

@@ -56,7 +56,7 @@ def test_every_command_is_told() -> None:
 
 
 def test_every_exit_code_is_told() -> None:
-    errors = [DsstailError, *DsstailError.__subclasses__()]
+    errors: list[type[DsstailError]] = [DsstailError, *DsstailError.__subclasses__()]
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
     assert {error.exit_code for error in errors} | {0, 4, 130} == told
 

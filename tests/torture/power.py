@@ -40,7 +40,7 @@ def cut_power_again_and_again(
         for _ in range(cuts):
             command = Command(*arguments, directory=directory)
             try:
-                seen = _watch(directory, choose.uniform(0.5, 2.5))
+                seen = _watch(command, directory, choose.uniform(0.5, 2.5))
                 disk.cut_power()
                 cut_at = time.monotonic()
             finally:
@@ -63,10 +63,14 @@ def _safe(seen: list[tuple[float, int]], cut_at: float, fsync: str) -> int:
     return max((seq for at, seq in seen if at < cut_at - AT_RISK), default=-1)
 
 
-def _watch(directory: Path, seconds: float) -> list[tuple[float, int]]:
+def _watch(command: Command, directory: Path, seconds: float) -> list[tuple[float, int]]:
     """Look at the end of the recording, for so long after it began to grow."""
     before = _last(directory)
-    wait_until(lambda: _last(directory) != before, "an event")
+    try:
+        wait_until(lambda: _last(directory) != before, "an event")
+    except AssertionError as failure:
+        failure.add_note(command.err.decode())
+        raise
     until = time.monotonic() + seconds
     seen = []
     while (now := time.monotonic()) < until:
