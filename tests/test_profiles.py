@@ -600,7 +600,7 @@ def test_a_profile_can_say_what_options_can() -> None:
     options = {
         field.name for group in (Connection, Filters, Output) for field in dataclasses.fields(group)
     }
-    of_one_run = {"profile", "from_seq", "to_seq", "verbose"}
+    of_one_run = {"profile", "from_seq", "to_seq", "verbose", "format", "highlight", "fold"}
     options = options - of_one_run - {"field", "key"} | {"deployment", "keys", "key_command"}
     assert set(SETTINGS) == options
 
