@@ -168,6 +168,8 @@ class Stream:
             except ConnectionFailed as failure:
                 if isinstance(failure, Unreadable):
                     self._stumble(resume_from)
+                if self._over:
+                    return
                 ask = not _refuses_replay(failure, resume_from)
                 if not ask:
                     self._put(NotReplaying(str(failure)))

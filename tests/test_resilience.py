@@ -785,7 +785,7 @@ def test_a_writer_that_cannot_keep_up_costs_a_connection_and_no_event(
     assert re.search(
         r"output is too slow: disconnected after seq \d+ until it has caught", done.err
     )
-    assert len(server.visits) == 2
+    assert len(server.visits) >= 2
     assert server.visits[0].close_code == 1000
     assert f"{newest + 1} events, " in done.err
     assert " 0 gaps, 0 malformed" in done.err

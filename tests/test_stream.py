@@ -15,6 +15,7 @@ from scenarios import (
     Visit,
     answer,
     event,
+    frame,
     honest,
     opened,
     say,
@@ -179,6 +180,38 @@ def test_a_refused_window_is_a_rejection(longest_pauses: list[float], serve: Ser
         next(stream)
     assert [visit.seq_start for visit in server.visits] == [3, None]
     assert any(isinstance(batch.content, NotReplaying) for batch in told)
+
+
+def test_a_window_whose_last_event_cannot_be_read_ends(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    server = serve(
+        opened(tell(2, 3), send(frame(b"\xff")), Visit.stay), opened(send(frame(b"\xff")))
+    )
+    told: list[Batch] = []
+    window = StreamSettings(from_seq=2, to_seq=4)
+    stream = open_stream(server.url(), KEY, window, on_status=told.append)
+    assert [e.seq for e in stream] == [2, 3]
+    assert [visit.seq_start for visit in server.visits] == [2, 4]
+    assert [batch.content for batch in told][-1] == Gap(4, 4)
+
+
+def test_a_stream_that_was_stopped_does_not_try_again(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    gone = threading.Event()
+
+    def leaving(visit: Visit) -> None:
+        opened(tell(0))(visit)
+        gone.wait(PATIENCE)
+        visit.reset()
+
+    server = serve(leaving)
+    threads = threading.active_count()
+    read(server, 1)
+    gone.set()
+    wait_until(lambda: threading.active_count() <= threads)
+    assert longest_pauses == []
 
 
 def test_no_reconnect_raises_what_ended_it(serve: Serve) -> None:
