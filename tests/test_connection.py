@@ -491,7 +491,7 @@ def outcome(chunks: list[bytes]) -> tuple[list[bytes], str, int | None, list[byt
         return messages, failure, line.visit.close_code, line.visit.pongs
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(_STREAMS, st.lists(st.integers(1, 2000), max_size=6), st.data())
 @example(event_frame(0) * 3 + frame(unit(event(1, b"\xff"))) + event_frame(2), [9, 470, 475], None)
 @example(frame(b"4", fin=False) + event_frame(0), [], None)

@@ -55,6 +55,9 @@ from scenarios import (
 
 Serve = Callable[..., Server]
 
+SOON = 3000 * MS
+"""What should take less than a second may take so long on a busy machine."""
+
 RETRY = re.compile(r"retry \d+ in \d+\.\d s")
 
 
@@ -661,7 +664,7 @@ def test_heartbeats_are_answered_within_a_burst(dsstail: Starter, serve: Serve) 
     assert done.code == 0
     assert done.out.count(b"\n") == 100_001
     assert done.out.startswith(lines(range(100)))
-    assert max(delays(server.visits[0], sent)) < 1000 * MS
+    assert max(delays(server.visits[0], sent)) < SOON
     assert "100001 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
 
 
@@ -706,7 +709,7 @@ def test_heartbeats_are_answered_while_stdout_is_read_slowly(
         if select.select([reading], [], [], 8 * MS)[0]:
             os.read(reading, 64 << 10)
             time.sleep(8 * MS)
-    assert max(delays(server.visits[0], sent)) < 1000 * MS
+    assert max(delays(server.visits[0], sent)) < SOON
     os.close(reading)
     assert command.finish().code == 0
     assert len(server.visits) == 1
@@ -728,7 +731,7 @@ def test_a_heartbeat_is_answered_behind_a_large_event(dsstail: Starter, serve: S
     server = serve(talking)
     command = dsstail("--url", server.url())
     command.wait_for_events(1)
-    assert max(delays(server.visits[0], sent)) < 1000 * MS
+    assert max(delays(server.visits[0], sent)) < SOON
     assert command.stop().out == large + b"\n"
 
 
@@ -1085,7 +1088,7 @@ def assert_it_stops(command: Command, *, by: signal.Signals = signal.SIGINT) -> 
     started = time.monotonic()
     command.interrupt(by)
     done = command.finish()
-    assert time.monotonic() - started < 2500 * MS
+    assert time.monotonic() - started < 2 + SOON
     assert done.code == 0, done.err
     return done.err
 

@@ -587,7 +587,7 @@ def test_a_batch_means_the_same_as_its_events_one_by_one(batches: list[list[byte
     assert together.counts == singly.counts
 
 
-@pytest.mark.parametrize("distance", [1, 4096, 300_000])
+@pytest.mark.parametrize("distance", [1, 4096, 100_000])
 def test_duplicates_are_known_far_back(distance: int) -> None:
     session = live(*range(distance + 1))
     assert session.take(texts(0), 0.0) == []
