@@ -87,8 +87,32 @@ class TextLines:
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         sources = self._sources(stream)
+        faint, reset, start_of, plain = self._faint, self._reset, self._start, self._plain
         self._bodies.notes_arrivals = received_at > 0 and len(texts) <= FEW
-        lines = [self._line(text, sources, stream, received_at) for text in texts]
+        lines = []
+        for text in texts:
+            digits, between, at = divided(text)
+            try:  # what has been seen before is not decoded again
+                source = sources[between]
+                body = orjson.loads(text[at:-1])
+                seq = f"#{digits.decode()}"
+            except (KeyError, orjson.JSONDecodeError):
+                source, body, seq = self._decoded(text, sources, stream, between)
+            room = source.room
+            if len(seq) > _SEQ_CELLS:
+                seq = cut(seq, room + _SEQ_CELLS, unicode=self._style.unicode)
+                room -= len(seq) - _SEQ_CELLS
+            what, cells = source.paint(source, text, body, room, received_at)
+            start = start_of(body, received_at)
+            free = source.room - cells + _SEQ_CELLS - len(seq)
+            if plain and seq:
+                lines.append(
+                    f"{start}{source.label}{source.device}{source.name}{what}"
+                    f"{' ' * free} {faint}{seq}{reset}\n"
+                )
+            else:
+                said = f"{source.label}{source.device}{source.name}{what}"
+                lines.append(self._finished(start, said, free, seq, received_at))
         return "".join(lines).encode() + self.rest(received_at)
 
     def rest(self, now: float | None = None) -> bytes:
@@ -101,34 +125,14 @@ class TextLines:
             self._streams[stream] = Recent(REMEMBERED // max(len(self._style.streams), 1))
         return self._streams[stream]
 
-    def _line(
-        self, text: bytes, sources: Recent[bytes, Source], stream: str, received_at: float
-    ) -> str:
-        digits, between, at = divided(text)
-        try:  # what has been seen before is not decoded again
-            source = sources[between]
-            body = orjson.loads(text[at:-1])
-            seq = f"#{digits.decode()}"
-        except (KeyError, orjson.JSONDecodeError):
-            source, body, seq = self._decoded(text, sources, stream, between)
-        room = source.room
-        if len(seq) > _SEQ_CELLS:
-            seq = cut(seq, room + _SEQ_CELLS, unicode=self._style.unicode)
-            room -= len(seq) - _SEQ_CELLS
-        what, cells = source.paint(source, text, body, room, received_at)
-        start = self._start(body, received_at)
-        blanks = " " * (source.room - cells + 1 + _SEQ_CELLS - len(seq)) if seq else ""
-        if self._plain:
-            end = f"{blanks}{self._faint}{seq}{self._reset}\n" if seq else "\n"
-            return f"{start}{source.label}{source.device}{source.name}{what}{end}"
-        said = f"{source.label}{source.device}{source.name}{what}"
-        return self._finished(start, said, blanks, seq, received_at)
+    def _finished(self, start: str, said: str, free: int, seq: str, received_at: float) -> str:
+        """A line with what is highlighted in it, or none if it is folded.
 
-    def _finished(self, start: str, said: str, blanks: str, seq: str, received_at: float) -> str:
-        """A line with what is highlighted in it, or none if it is folded."""
+        Between what it says and the number are so many `free` cells, and one.
+        """
         rule, new_day, time = start.rpartition("\n")
         end = f"{self._faint}{seq}{self._reset}" if seq else ""
-        line = f"{time}{said}{blanks}{end}"
+        line = f"{time}{said}{' ' * free} {end}" if seq else f"{time}{said}"
         if self._highlight is not None:
             line = self._highlight.mark(line)
         line = f"{rule}{new_day}{line}\n"
