@@ -121,6 +121,11 @@ class Fleet:
         self._rng = Random(f"{seed} {key}")
         self._seq = 0
 
+    @property
+    def exhausted(self) -> bool:
+        """Devices never run out of events."""
+        return False
+
     def next(self, at: float) -> tuple[int, bytes]:
         """The next event, its number and its text; `at` is its time in seconds since 1970."""
         seq = self._seq

@@ -26,6 +26,10 @@ LONGEST_ARREARS = 1.0
 class Source(Protocol):
     """Where events come from: made-up devices, or a recording."""
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is no event left."""
+
     def next(self, at: float) -> tuple[int, bytes] | None:
         """Number and text of the event at the time `at` (seconds since 1970); None at the end."""
 
@@ -38,10 +42,15 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self._lines = self._read(path)
+        self._ahead = next(self._lines, None)
         self._seq = -1
 
+    @property
+    def exhausted(self) -> bool:
+        return self._ahead is None
+
     def next(self, at: float) -> tuple[int, bytes] | None:
-        text = next(self._lines, None)
+        text, self._ahead = self._ahead, next(self._lines, None)
         if text is None:
             return None
         seq = Event(text).seq
@@ -161,3 +170,4 @@ class Subscription:
         skipped = self._skip > 0 and self._chance.random() < self._skip
         self._held.append(Held(*made, skipped))
         self.made += 1
+        self.over = self._source.exhausted
