@@ -232,8 +232,7 @@ class LiveFile:
         if json_text.is_json(torn):
             os.write(self._fd, b"\n")
             return 0
-        start = torn.lstrip(b" \t\r\0")  # a power cut can leave zeros
-        if (start and not _begins_event(start)) or len(torn) > LONGEST_LINE:
+        if not self._is_torn_event(torn):
             raise OutputError(
                 f"{self.name} does not end like a recording of dsstail, one event a line. "
                 "It was left as it is: record to another file, or --overwrite it."
@@ -241,6 +240,15 @@ class LiveFile:
         self._torn = len(torn)
         self._cut_torn()
         return len(torn)
+
+    def _is_torn_event(self, tail: bytes) -> bool:
+        """Whether the tail of the file is what a crash left of a line, and nothing precious."""
+        if len(tail) > LONGEST_LINE:
+            return False
+        start = tail.strip(b" \t\r\0")
+        # A power cut can leave zeros in the place of anything; nothing else puts them into JSON.
+        damaged = b"\0" in tail and self.beginning()[:1] in (b"{", b"\0")
+        return not start or _begins_event(start) or damaged
 
     def _torn_line(self) -> bytes:
         """What is behind the last line break."""

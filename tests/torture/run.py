@@ -81,6 +81,8 @@ def main() -> int:
                 wrong = proof(Path(work))
                 result = "every event once and in order" if wrong is None else f"FAILED: {wrong}"
                 failed |= wrong is not None
+            except AssertionError as failure:
+                result, failed = f"FAILED: {failure} {getattr(failure, '__notes__', '')}", True
             except NotPossible as reason:
                 result = f"not possible here: {reason}"
         print(f"| {name} | {result} | {time.monotonic() - began:.0f} |", flush=True)
