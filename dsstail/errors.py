@@ -70,6 +70,10 @@ class OutputError(DsstailError):
     exit_code = 6
 
 
+class OutputClosed(Exception):
+    """Nobody reads the output any more (`| head`): a reason to end, and no error."""
+
+
 class ExpectationTimeout(DsstailError):
     """What `--expect` waits for did not come within `--timeout`."""
 

@@ -20,9 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from dsstail import filters, render
+from dsstail import dialing, filters, render
 from dsstail.config import Connecting, Showing, Stopping, TailSettings
-from dsstail.errors import ExpectationTimeout, OutputError, StrictViolation
+from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
 from dsstail.escaping import visible
 from dsstail.handover import Batch, Ended, Handover
 from dsstail.messages import Malformed
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from dsstail.fields import Expectation
     from dsstail.recording.recorder import RecordingSettings
     from dsstail.replay import Replaying
+    from dsstail.watching.streams import Streams
+    from dsstail.watching.watch import Watch
 
 FLUSH_LIMIT = 1.2
 """Seconds after a signal in which what the readers still have is written."""
@@ -84,6 +86,16 @@ class Supply(Protocol):
     def wake(self) -> None: ...
 
 
+class View(Protocol):
+    """Has the terminal for itself."""
+
+    tick_every: float
+    """Seconds between two calls of `tick` at most."""
+
+    def abandon(self) -> None:
+        """Give the terminal back, from any thread: the process ends at once."""
+
+
 class Observer(Protocol):
     """Tells on stderr how it stands."""
 
@@ -91,14 +103,10 @@ class Observer(Protocol):
         """So many events were written so far."""
 
     def note(self, batch: Batch) -> None:
-        """Take in what happened to a source."""
+        """Take in what came from a source, before it is filtered."""
 
     def close(self) -> None:
         """Leave nothing behind on a terminal."""
-
-
-class OutputClosed(Exception):
-    """Nobody reads stdout any more (`| head`): a reason to end, and no error."""
 
 
 def tail(settings: TailSettings) -> int:
@@ -170,15 +178,81 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
     ).run()
 
 
+def watch(settings: TailSettings) -> int:
+    """Look at streams and devices on the whole terminal; return the exit code.
+
+    Raises DsstailError: what makes going on impossible.
+    """
+    handover = Handover()
+    keys = settings.connecting.keys
+    of_all = stream_settings(settings.connecting)
+    streams = [Stream(settings.connecting.url, key, handover, of_all) for key in keys]
+
+    def complete(states: Streams) -> None:
+        for stream in streams:
+            states[stream.name].missing = stream.counts.missing
+
+    host = str(dialing.Endpoint.of(settings.connecting.url))
+    names = tuple(key.name for key in keys)
+    view = _view(settings.showing, handover, host, complete, names)
+    reporter = _reporter(settings, view.tell)
+    return _flow(settings, streams, handover, view, reporter, view, view).run()
+
+
+def watch_recordings(
+    replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: bool
+) -> int:
+    """The same for recordings, which stay on the screen when they have come to their end."""
+    from dsstail.replay import Replay
+    from dsstail.watching.streams import ENDED
+
+    replay = Replay(replace(replaying, stay=True))
+
+    def complete(states: Streams) -> None:
+        for state in states.values() if replay.ended else ():
+            state.state = ENDED
+
+    view = _view(showing, replay, ", ".join(replaying.paths), complete, ())
+    reporter = Reporter(write=view.tell)
+    return Flow(
+        [replay],
+        replay,
+        view,
+        filters.build(),  # the replay selects
+        reporter,
+        stopping,
+        expectation=_expectation(stopping, showing),
+        strict=strict,
+        progress=view,
+        summary=_skipped,
+        view=view,
+    ).run()
+
+
+def _view(
+    showing: Showing,
+    supply: Supply,
+    title: str,
+    complete: Callable[[Streams], None],
+    names: tuple[str, ...],
+) -> Watch:
+    from dsstail.watching.terminal import Terminal
+    from dsstail.watching.watch import Watch
+
+    style = _style(showing, names, lambda text: None)
+    return Watch(Terminal(supply.wake), style, title, complete, recorded=not names)
+
+
 def _skipped(totals: Totals, seconds: float) -> str:
     return f"{counted(totals.malformed, 'damaged place')} skipped" if totals.malformed else ""
 
 
-def _reporter(settings: TailSettings) -> Reporter:
+def _reporter(settings: TailSettings, write: Callable[[str], None] = write_to_stderr) -> Reporter:
     return Reporter(
         quiet=settings.showing.quiet,
         verbosity=settings.showing.verbosity,
         name_streams=len(settings.connecting.keys) > 1,
+        write=write,
     )
 
 
@@ -189,6 +263,7 @@ def _flow(
     writer: Writer,
     reporter: Reporter,
     progress: Observer | None = None,
+    view: View | None = None,
 ) -> Flow:
     filtering = settings.filtering
     selection = filters.build(
@@ -206,6 +281,7 @@ def _flow(
         strict=settings.connecting.strict,
         malformed=MalformedFile(kept) if kept else None,
         progress=progress,
+        view=view,
     )
 
 
@@ -231,6 +307,26 @@ def stream_settings(connecting: Connecting) -> StreamSettings:
     )
 
 
+def _style(showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]) -> render.Style:
+    """How to show events on stdout, as that is."""
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
+    return render.Style(
+        color=showing.color,
+        utc=showing.utc,
+        width=shutil.get_terminal_size().columns if terminal else 80,
+        unicode=encoding.startswith("utf"),
+        streams=streams,
+        annotate=showing.annotate,
+        live=True,
+        terminal=terminal,
+        template=showing.template,
+        highlight=showing.highlight,
+        fold=showing.fold,
+        warn=warn,
+    )
+
+
 class Printer:
     """Renders events onto stdout, each read's worth in one write."""
 
@@ -238,23 +334,7 @@ class Printer:
         self, showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
     ) -> None:
         """`warn` is told what the user should know."""
-        terminal = sys.stdout is not None and sys.stdout.isatty()
-        encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
-        style = render.Style(
-            color=showing.color,
-            utc=showing.utc,
-            width=shutil.get_terminal_size().columns if terminal else 80,
-            unicode=encoding.startswith("utf"),
-            streams=streams,
-            annotate=showing.annotate,
-            live=True,
-            terminal=terminal,
-            template=showing.template,
-            highlight=showing.highlight,
-            fold=showing.fold,
-            warn=warn,
-        )
-        self._renderer = render.renderer(showing.output, style=style)
+        self._renderer = render.renderer(showing.output, style=_style(showing, streams, warn))
         self._header = self._renderer.header()
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
@@ -344,6 +424,7 @@ class Flow:
         malformed: MalformedFile | None = None,
         progress: Observer | None = None,
         summary: Callable[[Totals, float], str] = Totals.told,
+        view: View | None = None,
     ) -> None:
         self._streams = streams
         self._handover = handover
@@ -356,6 +437,8 @@ class Flow:
         self._malformed = malformed
         self._progress = progress
         self._summary = summary
+        self._view = view
+        self._tick = view.tick_every if view else TICK
         self._started = time.monotonic()
         durations = filter(None, (stopping.duration, stopping.timeout))
         self._end_at = self._started + min(durations, default=float("inf"))
@@ -426,7 +509,9 @@ class Flow:
                 return
             if self._progress is not None:
                 self._progress.tick(self._shown)
-            batch = self._handover.take(min(max(self._end_at - now, 0.0), TICK))
+            batch = self._handover.take(min(max(self._end_at - now, 0.0), self._tick))
+            if batch is not None and self._progress is not None:
+                self._progress.note(batch)
             if batch is None:
                 self._writer.idle()
             elif isinstance(batch.content, list):
@@ -461,8 +546,6 @@ class Flow:
         """Tell what happened to a stream, and end with it where that is due."""
         content = batch.content
         self._writer.idle()
-        if self._progress is not None:
-            self._progress.note(batch)
         if isinstance(content, Ended):
             self._running -= 1
             self._failure = self._failure or content.error
@@ -496,6 +579,8 @@ class Flow:
 
         def end(number: int, frame: object) -> None:
             if self._signalled:
+                if self._view is not None:
+                    self._view.abandon()
                 os._exit(130)
             self._signalled = True
             alarm.put(None)
@@ -517,6 +602,8 @@ class Flow:
 
     def _leave(self) -> None:
         """End the process from another thread, because the main one is stuck in a write."""
+        if self._view is not None:
+            self._view.abandon()
         told = self._summary(self.totals, time.monotonic() - self._started)
         told = f"{told}; the output was stuck\n" if told else "the output was stuck\n"
         with contextlib.suppress(OSError, ValueError):

@@ -84,6 +84,8 @@ class Replaying:
     max_idle: float = inf
     stamped: bool = False
     annotated: bool = False
+    stay: bool = False
+    """Wait to be stopped after the last event."""
 
 
 class Replay:
@@ -92,6 +94,8 @@ class Replay:
     def __init__(self, replaying: Replaying) -> None:
         self.counts = Counts()
         self.connections = 0
+        self.ended = False
+        """Whether all was given."""
         self._asked = replaying
         self._stopping = False
         self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -170,6 +174,9 @@ class Replay:
             items = paced(items, asked.speed, asked.max_idle)
         yield from gathered(items)
         yield from gathered(self._follow())
+        self.ended = True
+        while asked.stay:
+            yield Pause(POLL)
 
     def _recording(self, path: str) -> Iterator[Item]:
         """All of a recording; where it is to be followed, it stays open."""

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dsstail.escaping import shortened, visible
@@ -33,6 +34,16 @@ BURST_SECONDS = 10.0
 
 SAMPLE = 4096
 """Bytes of a malformed message that are looked at for its report."""
+
+
+def write_to_stderr(text: str) -> None:
+    """Write whole lines in one go; a closed stderr is nobody's problem."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+            os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
+    except (OSError, ValueError):
+        pass
 
 
 @dataclass(slots=True)
@@ -69,7 +80,16 @@ class Totals:
 class Reporter:
     """Writes to stderr what is worth it: errors only when `quiet`, more with each `verbosity`."""
 
-    def __init__(self, *, quiet: bool = False, verbosity: int = 0, name_streams: bool = False):
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        verbosity: int = 0,
+        name_streams: bool = False,
+        write: Callable[[str], None] = write_to_stderr,
+    ) -> None:
+        """`write` takes what is told, a whole line at a time."""
+        self._write = write
         self._level = ERROR if quiet else INFO + min(verbosity, 2)
         self._name_streams = name_streams
         self._bursts: dict[str, tuple[float, int]] = {}
@@ -94,7 +114,7 @@ class Reporter:
         """Write one line; text from outside has to be escaped already."""
         if level <= self._level:
             prefix = {ERROR: "error: ", WARNING: "warning: "}.get(level, "")
-            write_to_stderr(f"{self._erase}{prefix}{concealed(text)}\n")
+            self._write(f"{self._erase}{prefix}{concealed(text)}\n")
             self._erase = ""
 
     def warn(self, text: str) -> None:
@@ -104,7 +124,7 @@ class Reporter:
     def status(self, text: str) -> None:
         """Show a line on a terminal whose place the next status or line takes; none if empty."""
         if self._level >= INFO and (text or self._erase):
-            write_to_stderr(f"\r{text}\x1b[K")
+            self._write(f"\r{text}\x1b[K")
             self._erase = "\r\x1b[K" if text else ""
 
     def _allows(self, kind: str) -> bool:
@@ -160,16 +180,6 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
         case Ended(error):
             return ERROR, visible(str(error)) if error else ""
     return DEBUG, ""
-
-
-def write_to_stderr(text: str) -> None:
-    """Write whole lines in one go; a closed stderr is nobody's problem."""
-    try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-            os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
-    except (OSError, ValueError):
-        pass
 
 
 def _range(first: int, last: int) -> str:

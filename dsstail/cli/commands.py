@@ -19,6 +19,7 @@ PROGRAM = "dsstail"
 
 COMMANDS = {
     "tail": "Print events as they come; the same as no command",
+    "watch": "Look at streams and devices on the whole screen",
     "record": "Append events to a file; go on where it ends",
     "show": "Print recordings, and follow them",
     "verify": "Tell whether a recording is complete",

@@ -201,6 +201,18 @@ class Filters:
     ] = None
 
 
+Color = Annotated[
+    str | None,
+    _output(
+        "--color",
+        metavar="WHEN",
+        autocompletion=among("auto", "always", "never"),
+        help="auto, always or never (default auto)",
+    ),
+]
+Utc = Annotated[bool | None, _output("--utc/--no-utc", help="UTC instead of local time")]
+
+
 @dataclass
 class Output:
     """How to print events, and how much to say beside them."""
@@ -231,16 +243,8 @@ class Output:
         bool | None,
         _output("--fold", help="count lines of text that repeat the one before"),
     ] = None
-    color: Annotated[
-        str | None,
-        _output(
-            "--color",
-            metavar="WHEN",
-            autocompletion=among("auto", "always", "never"),
-            help="auto, always or never (default auto)",
-        ),
-    ] = None
-    utc: Annotated[bool | None, _output("--utc/--no-utc", help="UTC instead of local time")] = None
+    color: Color = None
+    utc: Utc = None
     annotate: Annotated[
         bool | None,
         _output("--annotate/--no-annotate", help="add stream and time of receipt to JSON"),
@@ -254,6 +258,14 @@ class Output:
             "--verbose", "-v", count=True, help="say more about the connection; -vv everything"
         ),
     ] = 0
+
+
+@dataclass
+class Look:
+    """How to show what is always shown in the same form."""
+
+    color: Color = None
+    utc: Utc = None
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,10 +32,6 @@ _recordings: Any = partial(typer.Option, rich_help_panel="Recordings")
 class Recordings:
     """What of recordings to show, and at which pace."""
 
-    files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...", help="recordings, also .gz and .zst; - is stdin"),
-    ]
     last: Annotated[
         str | None, _recordings("--last", "-n", metavar="N", help="only the last N events")
     ] = None
@@ -51,12 +47,6 @@ class Recordings:
     until: Annotated[
         str | None, _recordings("--until", metavar="TIME", help="events up to this time")
     ] = None
-    from_seq: Annotated[
-        str | None, _recordings("--from-seq", metavar="N", help="events from seq N on")
-    ] = None
-    to_seq: Annotated[
-        str | None, _recordings("--to-seq", metavar="M", help="events up to seq M")
-    ] = None
     merge: Annotated[
         bool | None, _recordings("--merge", help="put several files in the order of time")
     ] = None
@@ -69,13 +59,35 @@ class Recordings:
     max_idle: Annotated[
         str | None, _recordings("--max-idle", metavar="TIME", help="pause 5s at most, with --speed")
     ] = None
+
+
+@dataclass
+class Numbers:
+    """What a live stream is asked for by the same options."""
+
+    from_seq: Annotated[
+        str | None, _recordings("--from-seq", metavar="N", help="events from seq N on")
+    ] = None
+    to_seq: Annotated[
+        str | None, _recordings("--to-seq", metavar="M", help="events up to seq M")
+    ] = None
     strict: Annotated[
         bool | None, _recordings("--strict", help="end at a damaged line (exit 5)")
     ] = None
 
 
 @command
-def show(recordings: Recordings, filters: Filters, output: Output, stop: Stop) -> int:
+def show(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="recordings, also .gz and .zst; - is stdin"),
+    ],
+    recordings: Recordings,
+    numbers: Numbers,
+    filters: Filters,
+    output: Output,
+    stop: Stop,
+) -> int:
     """
     Examples:
       dsstail show events.jsonl -n 20      the last 20 events
@@ -86,24 +98,24 @@ def show(recordings: Recordings, filters: Filters, output: Output, stop: Stop) -
     """
     showing = config.showing(vars(output), os.environ, sys.stdout)
     filtering = config.filtering(vars(filters), warn=warn)
-    asked = replaying(vars(recordings), filtering, showing, time.time())
+    asked = replaying(files, vars(recordings) | vars(numbers), filtering, showing)
     stopping = config.stopping(vars(stop))
     from dsstail import pipeline
 
-    return pipeline.show(asked, showing, stopping, strict=bool(recordings.strict))
+    return pipeline.show(asked, showing, stopping, strict=bool(numbers.strict))
 
 
 def replaying(
-    options: Mapping[str, Any], filtering: Filtering, showing: Showing, now: float
+    files: Sequence[str], options: Mapping[str, Any], filtering: Filtering, showing: Showing
 ) -> Replaying:
-    """The replay that was asked for at the time `now`, in seconds since the epoch."""
+    """The replay that was asked for."""
     from dsstail import filters
     from dsstail.replay import Replaying, Window
 
     given = Given(options, environment={})
-    time_of = partial(_time, now=now, utc=showing.utc)
+    time_of = partial(_time, now=time.time(), utc=showing.utc)
     asked = Replaying(
-        paths=tuple(options["files"]),
+        paths=tuple(files),
         selection=filters.build(
             filtering.dsns, filtering.event_types, filtering.properties, filtering.oem_models
         ),

@@ -9,7 +9,7 @@ from typing import Any
 
 from dsstail.clock import Clock
 from dsstail.escaping import cut, visible, width
-from dsstail.messages import Event
+from dsstail.messages import Event, ack_succeeded
 from dsstail.render.ink import Ink
 from dsstail.values import LONGEST, shown, value_text
 from dsstail.wording import spoken, spoken_size
@@ -74,7 +74,6 @@ ARRIVALS = 2000
 """Datapoints whose arrival is remembered for their acks: so many of the latest at least."""
 
 _NUMBERS = (int, float)
-_SUCCESS = (200, 0, "200", "0")
 _COORDINATE = re.compile(r" *(-?[0-9]{1,3}(?:\.[0-9]+)?) *\Z")
 
 
@@ -191,7 +190,7 @@ class Bodies:
         status = body.get("ack_status")
         if status is None:
             return self._alone(value, room)
-        success = type(status) in (int, str) and status in _SUCCESS
+        success = ack_succeeded(status)
         sign = self._signs.success if success else self._signs.failure
         color = self._ink.good if success else self._ink.bad
         result = value_text(status, "integer", text, self._unicode)

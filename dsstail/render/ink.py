@@ -15,6 +15,8 @@ class Ink:
     strong: str = ""
     good: str = ""
     bad: str = ""
+    fresh: str = ""
+    chosen: str = ""
     key: str = ""
     string: str = ""
     number: str = ""
@@ -27,6 +29,8 @@ _COLORED = Ink(
     strong="\x1b[1m",
     good="\x1b[32m",
     bad="\x1b[1;31m",
+    fresh="\x1b[30;48;5;222m",
+    chosen="\x1b[7m",
     key="\x1b[34m",
     string="\x1b[32m",
     number="\x1b[36m",

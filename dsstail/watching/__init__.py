@@ -1,0 +1,1 @@
+"""The full-screen view: what is known of streams and devices, looked at through a terminal."""

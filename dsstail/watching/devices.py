@@ -1,0 +1,224 @@
+"""What the events tell of the devices, as it is now. No I/O, and bounded in every direction."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+from dsstail.clock import Clock
+from dsstail.escaping import cut, visible
+from dsstail.layout import LARGE, beginning
+from dsstail.messages import Event, ack_succeeded
+from dsstail.values import shown, value_text
+from dsstail.wording import spoken_size
+
+MOST_DEVICES = 20_000
+MOST_PROPERTIES = 100_000
+"""Of all devices together. Beyond either, devices are forgotten that said nothing for longest."""
+
+MOST_OF_ONE = 500
+"""Properties of one device; beyond, those are forgotten that came first."""
+
+MOST_JOINED = 50
+"""Devices that one event is about."""
+
+EVENTS_BYTES = 24 << 20
+"""Bytes of the latest events, of which each device has an equal share, ..."""
+
+MOST_EVENTS = 1000
+"""... and so many at most."""
+
+LONGEST = 80
+"""Characters of a value or a name that are kept."""
+
+
+Kept = tuple[bytes, str, float]
+"""An event's text, its stream, and the time of its receipt in seconds since the epoch, or 0."""
+
+
+class Property:
+    """A property of a device: its value, the one before, and how its last command went."""
+
+    __slots__ = ("acknowledged", "before", "cells", "changed_at", "label", "noted_at", "shown")
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.shown = ""
+        """The value as text; empty before the first one."""
+        self.before = ""
+        self.changed_at: float | None = None
+        """When it got this value, in seconds since the epoch."""
+        self.noted_at = float("-inf")
+        """The same by the clock of `Devices.take`, by which changes are highlighted."""
+        self.cells = 0
+        """The most that its value has taken in a row, and keeps, so that others stay in place."""
+        self.acknowledged: tuple[bool, str] | None = None
+        """Whether the device took what was sent last, and the status that it gave."""
+
+
+class Device:
+    """A device, and its latest events."""
+
+    __slots__ = (
+        "dsn",
+        "event_count",
+        "event_type",
+        "events",
+        "events_bytes",
+        "failed",
+        "heard_at",
+        "model",
+        "online",
+        "place",
+        "properties",
+        "registered",
+        "since",
+        "turn",
+    )
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self.model = ""
+        self.online: bool | None = None
+        """None as long as no connectivity event has told."""
+        self.since: float | None = None
+        """When it went on- or offline, in seconds since the epoch."""
+        self.registered: bool | None = None
+        self.place = ""
+        self.event_count = 0
+        self.event_type = ""
+        """Of the last event."""
+        self.heard_at: float | None = None
+        """The time of the last event, in seconds since the epoch."""
+        self.turn = 0
+        """How many events of all devices had come when its last one came."""
+        self.failed = 0
+        """Acks that failed."""
+        self.properties: dict[str, Property] = {}
+        self.events: deque[Kept] = deque(maxlen=MOST_EVENTS)
+        """The latest events."""
+        self.events_bytes = 0
+
+
+class Devices(OrderedDict[str, Device]):
+    """The devices by their serial numbers, the one that was heard last at the end."""
+
+    def __init__(self, *, utc: bool = False, unicode: bool = True) -> None:
+        super().__init__()
+        self.forgotten = 0
+        """Devices that gave way to others."""
+        self.now = 0.0
+        """The latest time that an event told, in seconds since the epoch."""
+        self._clock = Clock(utc=utc)
+        self._unicode = unicode
+        self._turn = 0
+        self._properties = 0
+        self._trim_at = 2
+
+    def take(self, texts: list[bytes], stream: str, received_at: float, now: float) -> None:
+        """Take events; `received_at` is in seconds since the epoch or 0, `now` of any clock."""
+        for text in texts:
+            large = len(text) > LARGE
+            event = Event(text, beginning(text) if large else None)
+            self._turn += 1
+            for dsn in event.dsns[:MOST_JOINED]:
+                device = self._device(dsn[:LONGEST])
+                self._note(device, event, received_at)
+                self._learn(device, event, now, large=large)
+                self._keep(device, text, stream, received_at)
+            self._forget()
+
+    def _device(self, dsn: str) -> Device:
+        """The device, as the one that was heard last."""
+        device = self.get(dsn)
+        if device is None:
+            device = self[dsn] = Device(dsn)
+        else:
+            self.move_to_end(dsn)
+        return device
+
+    def _note(self, device: Device, event: Event, received_at: float) -> None:
+        device.turn = self._turn
+        device.event_count += 1
+        device.event_type = event.event_type[:LONGEST]
+        device.model = event.oem_model[:LONGEST] or device.model
+        at = self._clock.seconds(event.time) or received_at or None
+        if at is not None:
+            device.heard_at = at
+            self.now = max(self.now, at)
+
+    def _learn(self, device: Device, event: Event, now: float, *, large: bool) -> None:
+        """Take in what happened."""
+        body = event.body
+        match event.event_type:
+            case "connectivity":
+                online = {"online": True, "offline": False}.get(str(body.get("status")).lower())
+                if online is not device.online or device.since is None:
+                    device.since = device.heard_at
+                device.online = online
+            case "datapoint":
+                told = f"{spoken_size(len(event.text))}, not shown" if large else None
+                self._learn_value(device, event, now, told or self._value(event))
+            case "datapointack" if not large:
+                status = body.get("ack_status")
+                success = ack_succeeded(status)
+                device.failed += not success
+                found = self._property(device, event)
+                found.acknowledged = success, self._short(shown(status, unicode=self._unicode))
+                self._learn_value(device, event, now, self._value(event))
+            case "location" if not large:
+                lat, long = (str(body.get(name, "?")).strip() for name in ("lat", "long"))
+                device.place = self._short(f"{lat}, {long}")
+            case "registration":
+                registered = body.get("registered")
+                device.registered = registered if isinstance(registered, bool) else None
+
+    def _learn_value(self, device: Device, event: Event, now: float, value: str) -> None:
+        found = self._property(device, event)
+        if found.shown and found.shown != value:
+            found.before = found.shown
+        if found.shown != value:
+            found.changed_at = device.heard_at
+            found.noted_at = now
+        found.shown = value
+
+    def _property(self, device: Device, event: Event) -> Property:
+        name = (event.property_name or event.display_name)[:LONGEST]
+        found = device.properties.get(name)
+        if found is None:
+            found = device.properties[name] = Property(self._short(name) or "?")
+            self._properties += 1
+            if len(device.properties) > MOST_OF_ONE:
+                del device.properties[next(iter(device.properties))]
+                self._properties -= 1
+        return found
+
+    def _value(self, event: Event) -> str:
+        value = value_text(event.value, event.base_type, event.text, self._unicode)
+        return value if len(value) <= LONGEST else cut(value, LONGEST, unicode=self._unicode)
+
+    def _short(self, text: str) -> str:
+        seen = visible(text[:LONGEST], unicode=self._unicode)
+        return cut(seen, LONGEST, unicode=self._unicode)
+
+    def _keep(self, device: Device, text: bytes, stream: str, received_at: float) -> None:
+        """Keep the event, and as many before it as the device has a share for."""
+        if len(device.events) == MOST_EVENTS:
+            device.events_bytes -= len(device.events[0][0])
+        device.events.append((text, stream, received_at))
+        device.events_bytes += len(text)
+        self._trim(device)
+        if len(self) >= self._trim_at:  # all shares are half of what they were
+            self._trim_at *= 2
+            for other in self.values():
+                self._trim(other)
+
+    def _trim(self, device: Device) -> None:
+        share = EVENTS_BYTES // len(self)
+        while device.events_bytes > share:
+            device.events_bytes -= len(device.events.popleft()[0])
+
+    def _forget(self) -> None:
+        while len(self) > MOST_DEVICES or self._properties > MOST_PROPERTIES:
+            _, oldest = self.popitem(last=False)
+            self._properties -= len(oldest.properties)
+            self.forgotten += 1

@@ -1,0 +1,145 @@
+"""Looks at all that passes, and shows it on the terminal until the person has seen enough."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+
+from dsstail.escaping import visible
+from dsstail.handover import Batch
+from dsstail.render import Style
+from dsstail.report import write_to_stderr
+from dsstail.watching.browsing import Browser
+from dsstail.watching.devices import Devices
+from dsstail.watching.painting import Moment, Painter
+from dsstail.watching.streams import Streams
+from dsstail.watching.terminal import Terminal
+
+FRAME = 0.1
+"""Seconds between two screens at least, ..."""
+
+SHARE = 0.2
+"""... and the share of the time that drawing may take."""
+
+BEAT = 1.0
+"""Seconds after which ages are drawn anew where nothing else has happened."""
+
+MESSAGES = 500
+"""Messages that are kept."""
+
+MANY = 2000
+"""Devices whose order is made anew only every ..."""
+
+REORDER = 0.5
+"""... so many seconds."""
+
+
+class Watch:
+    """Takes events and batches like any writer and observer; draws, and does what keys say."""
+
+    tick_every = FRAME
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        style: Style,
+        title: str,
+        after: Callable[[Streams], None],
+        *,
+        recorded: bool,
+    ) -> None:
+        """`after` completes what is known of the streams, before each screen.
+
+        What is `recorded` has its own time, that of the latest event.
+        """
+        self._terminal = terminal
+        self._unicode = style.unicode
+        self._painter = Painter(style, title)
+        self._complete = after
+        self._recorded = recorded
+        self._browser = Browser()
+        self._devices = Devices(utc=style.utc, unicode=style.unicode)
+        self._streams = Streams(style.streams, time.monotonic())
+        self._messages: deque[str] = deque(maxlen=MESSAGES)
+        self._open = True
+        self._entered = False
+        self._changed = True
+        self._due = 0.0
+        self._drawn_at = 0.0
+        self._ordered_at = 0.0
+
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
+        """Take in events that were let through."""
+        self._devices.take(texts, stream, received_at, time.monotonic())
+        self._changed = True
+
+    def note(self, batch: Batch) -> None:
+        """Take in what came from a stream, all of it."""
+        self._streams.take(batch, time.monotonic())
+        self._changed = True
+
+    def idle(self) -> None:
+        self.tick(0)
+
+    def tick(self, events: int) -> None:
+        """Do what keys say, and draw if that is due."""
+        if not self._open:
+            return
+        if not self._entered:
+            self._entered = True
+            self._terminal.enter()
+        for key in self._terminal.typed():
+            self._browser.press(key)
+            self._changed, self._due = True, 0.0
+        if self._browser.quit:
+            self.close()
+            signal.raise_signal(signal.SIGINT)
+            return
+        now = time.monotonic()
+        if now >= self._due and (self._changed or now >= self._drawn_at + BEAT):
+            self._draw(now)
+            spent = time.monotonic() - now
+            self._due = now + max(FRAME, spent / SHARE)
+
+    def tell(self, text: str) -> None:
+        """Take a line that would go to stderr; there it goes, too, if that is elsewhere."""
+        if self._open:
+            seen = visible(text.rstrip("\n"), unicode=self._unicode)
+            self._messages.append(time.strftime("%H:%M:%S ") + seen)
+            self._changed = True
+        if not self._open or not os.isatty(2):
+            write_to_stderr(text)
+
+    def close(self, *, in_haste: bool = False) -> None:
+        self._open = False
+        self._terminal.leave()
+
+    def abandon(self) -> None:
+        """Give the terminal back from any thread."""
+        self._terminal.abandon()
+
+    def _draw(self, now: float) -> None:
+        if self._browser.redraw:
+            self._browser.redraw = False
+            self._terminal.forget()
+        self._complete(self._streams)
+        refresh = len(self._devices) < MANY or now >= self._ordered_at + REORDER
+        self._ordered_at = now if refresh else self._ordered_at
+        rows = self._browser.rows(self._devices, refresh=refresh)
+        columns, lines = self._terminal.size
+        self._terminal.draw(
+            self._painter.screen(
+                columns,
+                lines,
+                self._browser,
+                rows,
+                self._devices,
+                self._streams,
+                self._messages,
+                Moment(now, self._devices.now if self._recorded else time.time()),
+            )
+        )
+        self._changed, self._drawn_at = False, now

@@ -1,0 +1,513 @@
+"""`dsstail watch` on a real terminal: what is on the screen, what keys do, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from command import KEY, installed, wait_until
+from conftest import Starter
+from scenarios import (
+    Server,
+    Visit,
+    frame,
+    honest,
+    opened,
+    say,
+    steps,
+    tell,
+    unit,
+)
+from screen import DOWN, ENTER, ESCAPE, LEFT, RIGHT, UP, Screen, compare
+
+WIRE = Path(__file__).parent / "wire"
+DOCUMENTED = ("datapoint", "datapointack", "connectivity", "location", "registration")
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Callable[..., Screen]]:
+    """Start `dsstail watch` on a terminal of its own."""
+    started: list[Screen] = []
+
+    def start(
+        *words: str,
+        columns: int = 80,
+        rows: int = 24,
+        variables: dict[str, str] | None = None,
+        shell: bool = False,
+    ) -> Screen:
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(tmp_path),
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "TZ": "UTC",
+            "DSSTAIL_KEY": f"in={KEY}",
+            **(variables or {}),
+        }
+        command = [installed(), "watch", *words]
+        program = ["bash", "--norc", "--noprofile", "-i"] if shell else command
+        screen = Screen(program, environment, tmp_path, columns, rows)
+        if shell:
+            screen.type(f"{shlex.join(command)}\n")
+        started.append(screen)
+        return screen
+
+    yield start
+    for screen in started:
+        screen.close()
+
+
+Watch = Callable[..., Screen]
+
+
+def change(
+    seq: int,
+    dsn: str,
+    name: str = "temp",
+    value: str = "21",
+    kind: str = "datapoint",
+    more: str = "",
+) -> bytes:
+    """An event about a property of a device."""
+    return (
+        f'{{"seq":"{seq}","metadata":{{"oem_model":"HT","dsn":"{dsn}","property_name":"{name}",'
+        f'"display_name":"{name}","base_type":"integer","event_type":"{kind}"}},"datapoint":'
+        f'{{"updated_at":"2026-11-26T10:00:{seq % 60:02}Z","value":{value}{more}}}}}'
+    ).encode()
+
+
+def connection(seq: int, dsn: str, status: str) -> bytes:
+    return (
+        f'{{"seq":"{seq}","metadata":{{"oem_model":"HT","dsn":"{dsn}","event_type":"connectivity"}},'
+        f'"connection":{{"event_time":"2026-11-26T09:5{seq % 10}:00Z","status":"{status}"}}}}'
+    ).encode()
+
+
+def recording(directory: Path, *texts: bytes) -> None:
+    (directory / "out.jsonl").write_bytes(b"".join(text + b"\n" for text in texts))
+
+
+SCENE = (
+    connection(1, "AC000W000000001", "Online"),
+    connection(2, "AC000W000000002", "Offline"),
+    change(3, "AC000W000000001", "temp", "21"),
+    change(4, "AC000W000000001", "temp", "22"),
+    change(5, "AC000W000000001", "mode", '"heat"', more=',"echo":true'),
+    change(6, "AC000W000000003", "led", "1", "datapointack", ',"ack_status":404,"ack_message":1'),
+    change(7, "AC000W000000003", "led", "0", "datapointack", ',"ack_status":200'),
+    change(8, "AC000W000000004", "über_long_name", '"漢字 and more than a row has room for"'),
+)
+
+
+# What is on the screen
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (100, 24), (160, 30), (40, 10)])
+def test_devices_of_a_recording(tmp_path: Path, watch: Watch, columns: int, rows: int) -> None:
+    recording(tmp_path, *SCENE)
+    screen = watch("out.jsonl", columns=columns, rows=rows)
+    screen.wait_for("AC000W000000004" if rows > 10 else "AC000W000000001", "ended")
+    shown = screen.lines
+    assert "ended" in shown[2]
+    compare([*shown[:2], *shown[3:]], f"watch-devices-{columns}")  # but for the pace
+    screen.type("q")
+    assert screen.finish() == 0
+
+
+def test_all_of_a_device(tmp_path: Path, watch: Watch) -> None:
+    recording(tmp_path, *SCENE)
+    screen = watch("out.jsonl")
+    screen.wait_for("▸ AC000W000000001", "ended")
+    screen.type(ENTER)
+    screen.wait_for("last 4 of 4 events")
+    compare(screen.lines, "watch-device")
+    screen.type(UP + UP + ENTER)
+    screen.wait_for('"seq": "3"')
+    compare(screen.lines, "watch-event")
+    screen.type(RIGHT)
+    screen.wait_for('"seq": "4"')
+    screen.type(LEFT + LEFT)
+    screen.wait_for('"status": "Online"')
+    screen.type(ESCAPE)
+    screen.wait_for("last 4 of 4 events")
+    screen.type(ESCAPE)
+    screen.wait_for("AC000W000000004")
+
+
+def test_help_tells_the_keys(tmp_path: Path, watch: Watch) -> None:
+    recording(tmp_path, *SCENE)
+    screen = watch("out.jsonl")
+    screen.wait_for("ended")
+    screen.type("?")
+    screen.wait_for("another order")
+    compare(screen.lines, "watch-help")
+    screen.type("x")
+    screen.wait_for("AC000W000000004")
+
+
+def test_without_utf_8_all_is_ascii(tmp_path: Path, watch: Watch) -> None:
+    recording(tmp_path, *SCENE)
+    screen = watch("out.jsonl", variables={"PYTHONIOENCODING": "ascii"})
+    screen.wait_for("> AC000W000000001", "ended")
+    shown = screen.lines
+    compare([*shown[:2], *shown[3:]], "watch-ascii")
+    screen.type(ENTER)
+    screen.wait_for("last 4 of 4 events")
+    screen.type("?")
+    screen.wait_for("choose an event")
+    screen.type("q")
+    screen.type("q")
+    assert screen.finish() == 0
+    assert bytes(screen.written).isascii()
+
+
+def test_a_change_is_highlighted_for_a_moment(watch: Watch, serve: Serve) -> None:
+    fresh = b"\x1b[30;48;5;222m22\x1b[0m"
+    server = serve(
+        opened(
+            say(unit(change(0, "A"))),
+            lambda visit: wait_until(lambda: b"21" in screen.written),
+            say(unit(change(1, "A", value="22"))),
+            Visit.stay,
+        )
+    )
+    screen = watch("--url", server.url())
+    wait_until(lambda: fresh in screen.written)
+    at = len(screen.written)
+    wait_until(lambda: b"22" in screen.written[at:].replace(fresh, b""))
+
+
+# The live stream
+
+
+def test_a_live_stream_tells_how_it_is(watch: Watch, serve: Serve) -> None:
+    def cut_once(visit: Visit) -> None:
+        honest(visit) if visit.number else steps(
+            Visit.shake_hands, Visit.send_heartbeat, tell(0, 1), Visit.hear_answer, Visit.reset
+        )(visit)
+
+    server = serve(cut_once)
+    screen = watch("--url", server.url())
+    screen.wait_for(
+        lambda lines: lines[2].split()[:4] == ["●", "in", "live", "6"],
+        lambda lines: lines[2].split()[-3:] == ["#5", "1", "0"],
+        "VD0000000000002",
+        "1 device",
+    )
+    screen.type("m")
+    screen.wait_for("warning: connection lost (reset by the other side)", "connected again")
+    screen.type("q")
+    assert screen.finish() == 0
+    assert "6 events, 1 reconnect, 0 gaps, 0 malformed" in "\n".join(screen.lines)
+    assert screen.lines.count("") > 15  # nothing but the summary
+    screen.assert_given_back()
+
+
+def test_filters_choose_devices_and_not_what_a_stream_brought(watch: Watch, serve: Serve) -> None:
+    server = serve(opened(say(*map(unit, SCENE)), Visit.stay))
+    screen = watch("--url", server.url(), "-d", "*3")
+    screen.wait_for("AC000W000000003", lambda lines: lines[2].split()[3] == "8")
+    assert "AC000W000000001" not in "\n".join(screen.lines)
+
+
+def test_several_streams_have_a_row_each(watch: Watch, serve: Serve) -> None:
+    server = serve(opened(tell(0), Visit.stay), opened(tell(0, 1), Visit.stay))
+    screen = watch("--url", server.url(), "-k", f"one={KEY}", "-k", f"two={KEY}x")
+    screen.wait_for(
+        lambda lines: sorted(line.split()[3] for line in lines[2:4] if "live" in line) == ["1", "2"]
+    )
+
+
+def test_ten_thousand_devices_are_held(watch: Watch, serve: Serve) -> None:
+    texts = [change(seq, f"AC{seq % 10_000:013}") for seq in range(30_000)]
+    frames = [frame(unit(text)) for text in texts]
+
+    def flood(visit: Visit) -> None:
+        visit.shake_hands()
+        for at in range(0, len(frames), 500):
+            visit.send_raw(b"".join(frames[at : at + 500]))
+        visit.send_heartbeat()
+        visit.hear_answer()
+        visit.stay()
+
+    server = serve(flood)
+    screen = watch("--url", server.url(), columns=100)
+    screen.wait_for("10000 devices", lambda lines: lines[2].split()[3] == "30,000")
+    screen.type("G")
+    screen.wait_for("AC0000000009999")
+    screen.type("s")
+    screen.wait_for("by last event")
+    screen.type("/0000012345\r")
+    screen.wait_for('0 with "0000012345"', "no device has")
+    screen.type(ESCAPE + "/9876\r")
+    screen.wait_for('1 with "9876"', "▸ AC0000000009876")
+    screen.type(ENTER)
+    screen.wait_for("last 3 of 3 events")
+    screen.type("q")
+    assert screen.finish() == 0
+
+
+# Keys
+
+
+def test_keys_move_order_and_find(tmp_path: Path, watch: Watch) -> None:
+    recording(tmp_path, *SCENE)
+    screen = watch("out.jsonl")
+    screen.wait_for("▸ AC000W000000001", "ended")
+    screen.type(DOWN + "j")
+    screen.wait_for("▸ AC000W000000003")
+    screen.type("k")
+    screen.wait_for("▸ AC000W000000002")
+    screen.type("\x1b[F")
+    screen.wait_for("▸ AC000W000000004")
+    screen.type("\x1b[5~")
+    screen.wait_for("▸ AC000W000000001")
+    screen.type("S")
+    shown = screen.wait_for("by device, reversed", "▸ AC000W000000001")
+    assert [line.split()[-2 if "▸" in line else 0] for line in shown[5:6]]
+    assert shown[5].startswith("  AC000W000000004")
+    screen.type("Sssss")
+    shown = screen.wait_for("by failed acks")
+    assert shown[5].startswith("  AC000W000000003")
+    screen.type("/LED")
+    shown = screen.wait_for('1 with "LED"')
+    screen.type(ENTER + ESCAPE)
+    screen.wait_for("AC000W000000004")
+
+
+def test_the_mark_stays_on_its_device(watch: Watch, serve: Serve) -> None:
+    go_on: list[bool] = []
+    server = serve(
+        opened(
+            say(*(unit(change(seq, f"D{seq}")) for seq in range(3, 6))),
+            lambda visit: wait_until(lambda: go_on),
+            say(*(unit(change(seq + 6, f"D{seq}")) for seq in range(3))),
+            Visit.stay,
+        )
+    )
+    screen = watch("--url", server.url())
+    screen.wait_for("▸ D3", "D5")
+    screen.type(DOWN)
+    screen.wait_for("▸ D4")
+    go_on.append(True)
+    screen.wait_for("▸ D4", "  D0", "  D2")
+
+
+def test_an_event_that_is_looked_at_stays(watch: Watch, serve: Serve) -> None:
+    go_on: list[bool] = []
+    server = serve(
+        opened(
+            say(unit(change(0, "A"))),
+            lambda visit: wait_until(lambda: go_on),
+            say(*(unit(change(seq, "A")) for seq in range(1, 1500))),
+            Visit.stay,
+        )
+    )
+    screen = watch("--url", server.url())
+    screen.wait_for("▸ A")
+    screen.type(ENTER + ENTER)
+    screen.wait_for('"seq": "0"')
+    go_on.append(True)
+    screen.wait_for("of the last 1000", '"seq": "0"')
+    screen.type(ESCAPE)
+    screen.wait_for("last 1000 of 1500 events")
+
+
+def test_a_new_size_is_drawn_at_once(tmp_path: Path, watch: Watch) -> None:
+    recording(tmp_path, *SCENE)
+    screen = watch("out.jsonl")
+    screen.wait_for("ended")
+    screen.resize(130, 40)
+    screen.wait_for("MODEL", lambda lines: "q quit" in lines[39])
+
+
+# From outside
+
+
+HOSTILE = "\\u001b[2J\\u001b]0;owned\\u0007\\u202e\\r\\n\\u0000evil"
+
+
+def test_nothing_from_a_device_reaches_the_terminal_raw(watch: Watch, serve: Serve) -> None:
+    hostile = change(0, HOSTILE, HOSTILE, f'"{HOSTILE}"').replace(b'"HT"', f'"{HOSTILE}"'.encode())
+    server = serve(opened(say(unit(hostile), b"5|\x1b]0;x"), Visit.stay))
+    screen = watch("--url", server.url(), columns=200)
+    screen.wait_for("evil", "malformed")
+    screen.type(ENTER)
+    screen.wait_for("last 1 of 1 events")
+    screen.type(ENTER)
+    screen.wait_for("event 1 of the last 1")
+    screen.type("m")
+    screen.wait_for("warning: malformed")
+    screen.type("q")
+    assert screen.finish() == 0
+    assert b"\x1b]" not in screen.written
+    assert "\u202e".encode() not in screen.written
+    assert b"\x00" not in screen.written
+
+
+def test_a_large_event_is_told_by_its_size(watch: Watch, serve: Serve) -> None:
+    large = change(0, "A", value='"%s"' % ("x" * 3_000_000))
+    server = serve(opened(say(unit(large)), Visit.stay))
+    screen = watch("--url", server.url())
+    screen.wait_for("temp 3.0 MB, not shown")
+    screen.type(ENTER + ENTER)
+    screen.wait_for("event 1 of the last 1", "xxxxx")
+
+
+# How it ends
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_gives_the_terminal_back(
+    watch: Watch, serve: Serve, number: signal.Signals
+) -> None:
+    server = serve(honest)
+    screen = watch("--url", server.url())
+    screen.wait_for("VD0000000000002")
+    screen.signal(number)
+    assert screen.finish() == 0
+    screen.assert_given_back()
+
+
+def test_ctrl_c_ends_it(watch: Watch, serve: Serve) -> None:
+    server = serve(honest)
+    screen = watch("--url", server.url())
+    screen.wait_for("VD0000000000002")
+    screen.type("\x03")
+    assert screen.finish() == 0
+    screen.assert_given_back()
+    assert "6 events" in "\n".join(screen.lines)
+
+
+def test_a_terminal_that_takes_nothing_is_given_back(watch: Watch, serve: Serve) -> None:
+    def flood(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.listen_aside()
+        seq = 0
+        while not visit.left:
+            visit.send_raw(frame(unit(change(seq, f"D{seq % 50}", value=str(seq)))))
+            seq += 1
+            time.sleep(0.001)
+
+    server = serve(flood)
+    screen = watch("--url", server.url(), columns=500, rows=200)
+    screen.wait_for("D49")
+    screen.stall()
+    screen.type("\x1b[B" * 100)
+    wait_until(
+        lambda: (
+            Path(f"/proc/{screen.pid}/wchan").read_text() in ("n_tty_write", "0", "wait_woken", "")
+        )
+    )
+    screen.signal(signal.SIGINT)
+    assert screen.finish() == 0
+    assert screen.attributes == screen.before
+
+
+def test_a_second_signal_gives_it_back_too(watch: Watch, serve: Serve) -> None:
+    server = serve(opened(tell(0), Visit.stay))
+    screen = watch("--url", server.url())
+    screen.wait_for("VD0000000000002")
+    screen.signal(signal.SIGSTOP)
+    screen.wait_for_stop()
+    screen.signal(signal.SIGINT)
+    screen.signal(signal.SIGTERM)
+    screen.signal(signal.SIGCONT)
+    assert screen.finish() == 130
+    screen.assert_given_back()
+
+
+def test_a_crash_gives_the_terminal_back(tmp_path: Path, watch: Watch, serve: Serve) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from dsstail.watching.streams import Streams\n"
+        "def fail(self, batch, now):\n"
+        "    if isinstance(batch.content, list): raise RuntimeError('on purpose')\n"
+        "Streams.take = fail\n"
+    )
+    server = serve(opened(lambda visit: screen.wait_for("no event yet"), tell(0), Visit.stay))
+    screen = watch("--url", server.url(), variables={"PYTHONPATH": str(tmp_path)})
+    assert screen.finish() == 1
+    screen.assert_given_back()
+    assert "RuntimeError: on purpose. This is a bug in dsstail" in " ".join(screen.lines)
+
+
+def test_a_failure_is_told_when_the_screen_is_gone(watch: Watch, serve: Serve) -> None:
+    server = serve(opened(tell(0, 3), Visit.stay))
+    screen = watch("--url", server.url(), "--strict", "--no-fill-gaps")
+    assert screen.finish() == 5
+    screen.assert_given_back()
+    assert "error: gap: seq 1–2 (2 events) did not come back (--strict)." in screen.lines
+
+
+def test_a_refused_key_is_told(watch: Watch, serve: Serve) -> None:
+    server = serve(lambda visit: visit.answer("401 Unauthorized"))
+    screen = watch("--url", server.url())
+    assert screen.finish() == 4
+    screen.assert_given_back()
+    assert "rejected key" in " ".join(screen.lines)
+
+
+def test_ctrl_z_gives_it_back_for_a_while(watch: Watch, serve: Serve) -> None:
+    """Under a shell, since nobody could go on with what stops without one."""
+    server = serve(honest)
+    screen = watch("--url", server.url(), shell=True)
+    screen.wait_for("VD0000000000002")
+    screen.type("\x1a")
+    screen.wait_for("Stopped")
+    screen.type("echo still he''re\n")
+    shown = screen.wait_for("still here")
+    assert "VD0000000000002" not in "\n".join(shown)
+    screen.type("fg\n")
+    screen.wait_for("VD0000000000002", "q quit")
+    screen.type("q")
+    screen.wait_for("6 events")
+    screen.type("exit $?\n")
+    assert screen.finish() == 0
+
+
+def test_it_ends_when_it_is_to(watch: Watch, serve: Serve) -> None:
+    server = serve(honest)
+    screen = watch("--url", server.url(), "--count", "3")
+    assert screen.finish() == 0
+    screen.assert_given_back()
+    assert "3 events" in "\n".join(screen.lines)
+
+
+# Where there is nothing to look at
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--url", "ws://127.0.0.1:1/"], "watch needs a terminal"),
+        (["out.jsonl", "--region", "eu"], "--region is about a live stream: without FILE"),
+        (["--speed", "10"], "--speed is about recordings: give a FILE"),
+        (["nowhere.jsonl"], ""),
+    ],
+)
+def test_what_cannot_be_watched(dsstail: Starter, words: list[str], error: str) -> None:
+    finished = dsstail("watch", *words).finish()
+    assert finished.code == 2
+    assert error in finished.err
+    assert finished.out == b""
+
+
+def test_a_dumb_terminal_is_refused(watch: Watch) -> None:
+    screen = watch("--url", "ws://127.0.0.1:1/", variables={"TERM": "dumb"})
+    assert screen.finish() == 2
+    assert "watch needs a terminal" in " ".join(screen.lines)
+
+
+def test_a_missing_recording_is_told(watch: Watch) -> None:
+    screen = watch("nowhere.jsonl")
+    assert screen.finish() == 2
+    assert "nowhere.jsonl" in " ".join(screen.lines)
+    screen.assert_given_back()
