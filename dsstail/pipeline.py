@@ -334,12 +334,17 @@ class Printer:
         self, showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
     ) -> None:
         """`warn` is told what the user should know."""
-        self._renderer = render.renderer(showing.output, style=_style(showing, streams, warn))
+        style = _style(showing, streams, warn)
+        self._terminal, self._width = style.terminal, style.width
+        self._renderer = render.renderer(showing.output, style=style)
         self._header = self._renderer.header()
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         if sys.stdout is None:
             raise OutputClosed
+        if self._terminal and (columns := shutil.get_terminal_size().columns) != self._width:
+            self._width = columns
+            self._renderer.resize(columns)
         lines = self._header + self._renderer.render(texts, stream, received_at)
         self._header = b""
         write_all(1, lines, "stdout")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +11,10 @@ from typing import Any, Protocol
 
 import pytest
 import trustme
-from command import Command, assert_no_key
+from command import KEY, Command, assert_no_key, installed
 from hypothesis import settings
 from scenarios import Script, Server
+from screen import Screen
 
 # The same examples each time; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -38,6 +41,40 @@ def dsstail(tmp_path: Path) -> Iterator[Starter]:
         for path in tmp_path.rglob("*"):
             if command.key is not None and path.is_file():
                 assert_no_key(path.read_bytes(), command.key, str(path))
+
+
+@pytest.fixture
+def on_screen(tmp_path: Path) -> Iterator[Callable[..., Screen]]:
+    """Start the installed command on a terminal of its own, within a shell if need be."""
+    started: list[Screen] = []
+
+    def start(
+        *words: str,
+        columns: int = 80,
+        rows: int = 24,
+        variables: dict[str, str] | None = None,
+        shell: bool = False,
+    ) -> Screen:
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(tmp_path),
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "TZ": "UTC",
+            "DSSTAIL_KEY": f"in={KEY}",
+            **(variables or {}),
+        }
+        command = [installed(), *words]
+        program = ["bash", "--norc", "--noprofile", "-i"] if shell else command
+        screen = Screen(program, environment, tmp_path, columns, rows)
+        started.append(screen)
+        if shell:
+            screen.type(f"{shlex.join(command)}\n")
+        return screen
+
+    yield start
+    for screen in started:
+        screen.close()
 
 
 @pytest.fixture

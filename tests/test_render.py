@@ -196,6 +196,17 @@ class TestText:
         assert {line[8] + line[21] + line[37] for line in lines if line[0] == "1"} == {"   "}
         assert {width(line) for line in lines} == {columns - 1}
 
+    def test_a_narrow_terminal_gets_short_types_and_a_very_narrow_one_no_numbers(self) -> None:
+        texts = wire("datapoint"), wire("datapointack")
+        assert show(*texts, width=60).splitlines()[1:] == [
+            "10:25:14 data AC000W005606115 Blue_LED   false  echo    #13",
+            "10:24:57 ack  AC000W005606115 Blue_LED   true ✓ 200      #2",
+        ]
+        assert show(*texts, width=53).splitlines()[1:] == [
+            "10:25:14 data AC000W005606115 Blue_LED   false  echo",
+            "10:24:57 ack  AC000W005606115 Blue_LED   true ✓ 200",
+        ]
+
     @pytest.mark.parametrize("columns", [80, 100, 160])
     def test_a_terminal_shows_each_event_on_one_row(self, columns: int) -> None:
         screen = pyte.Screen(columns, 2 * len(UGLY))

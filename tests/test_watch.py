@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from command import KEY, installed, wait_until
+from command import KEY, wait_until
 from conftest import Starter
 from scenarios import (
     Server,
@@ -32,37 +31,9 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture
-def watch(tmp_path: Path) -> Iterator[Callable[..., Screen]]:
+def watch(on_screen: Callable[..., Screen]) -> Callable[..., Screen]:
     """Start `dsstail watch` on a terminal of its own."""
-    started: list[Screen] = []
-
-    def start(
-        *words: str,
-        columns: int = 80,
-        rows: int = 24,
-        variables: dict[str, str] | None = None,
-        shell: bool = False,
-    ) -> Screen:
-        environment = {
-            "PATH": os.defpath,
-            "HOME": str(tmp_path),
-            "LANG": "C.UTF-8",
-            "TERM": "xterm-256color",
-            "TZ": "UTC",
-            "DSSTAIL_KEY": f"in={KEY}",
-            **(variables or {}),
-        }
-        command = [installed(), "watch", *words]
-        program = ["bash", "--norc", "--noprofile", "-i"] if shell else command
-        screen = Screen(program, environment, tmp_path, columns, rows)
-        if shell:
-            screen.type(f"{shlex.join(command)}\n")
-        started.append(screen)
-        return screen
-
-    yield start
-    for screen in started:
-        screen.close()
+    return partial(on_screen, "watch")
 
 
 Watch = Callable[..., Screen]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from dsstail.errors import ConfigurationError
 
@@ -47,20 +47,26 @@ class Style:
     """Is told what the user should know, and stops nothing."""
 
 
-class Renderer(Protocol):
+class Renderer:
     """One output format. It may remember earlier events, so one renderer serves one output."""
 
     def header(self) -> bytes:
         """What comes before the first event."""
+        return b""
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         """The whole lines that show these events of one stream, given as their JSON texts.
 
         `received_at` is in seconds since the epoch, 0 where it is not known.
         """
+        raise NotImplementedError
 
     def rest(self, now: float | None = None) -> bytes:
         """What was held back and is due `now`, in seconds since the epoch; unasked all of it."""
+        return b""
+
+    def resize(self, columns: int) -> None:
+        """The terminal has so many columns from now on."""
 
 
 def renderer(output: str, *, style: Style) -> Renderer:

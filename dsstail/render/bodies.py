@@ -95,8 +95,7 @@ _ASCII = Signs(arrow="->", online="+", offline="-", success="ok", failure="x")
 class Bodies:
     """Paints bodies: `painter` tells how, for each type."""
 
-    def __init__(self, ink: Ink, clock: Clock, *, unicode: bool, first_column: int) -> None:
-        """Where an event has no property, what happened takes at least `first_column` cells."""
+    def __init__(self, ink: Ink, clock: Clock, *, unicode: bool) -> None:
         self._ink = ink
         self._clock = clock
         self.notes_arrivals = True
@@ -105,7 +104,8 @@ class Bodies:
         self._earlier_arrivals: dict[str, float] = {}
         self._unicode = unicode
         self._signs = _UNICODE if unicode else _ASCII
-        self._first_column = first_column
+        self.first_column = 0
+        """Cells that what happened takes at least, where an event has no property."""
         self._faint, self._reset = ink.faint, ink.reset
         self._arrow = f" {self._signs.arrow}{ink.reset} {ink.strong}"
         self._arrow_cells = len(self._signs.arrow) + 2
@@ -299,7 +299,7 @@ class Bodies:
     ) -> Painted:
         """What happened in a few words, and the details in a column of their own."""
         text, cells = self._alone(text, room)
-        blanks = max(min(self._first_column, room) - cells - 1, 0)
+        blanks = max(min(self.first_column, room) - cells - 1, 0)
         painted = f"{color}{text}{self._reset if color else ''}{' ' * blanks}"
         cells += blanks
         for detail in filter(None, details):

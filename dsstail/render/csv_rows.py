@@ -14,7 +14,7 @@ from dsstail.annotation import instant
 from dsstail.escaping import visible, visible_json
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import BODIES, Event
-from dsstail.render import Style
+from dsstail.render import Renderer, Style
 from dsstail.values import compact, number_as_written
 
 _FROM_METADATA = ("event_type", "dsn", "oem_model", "property_name", "display_name", "base_type")
@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
 _FORMULA = re.compile("(^|;)(?=[\\s\"']*[-=+@\uff0d\uff1d\uff0b\uff20])")
 
 
-class CsvRows:
+class CsvRows(Renderer):
     """One row an event, below a header of COLUMNS."""
 
     def __init__(self, style: Style) -> None:
@@ -46,9 +46,6 @@ class CsvRows:
         known = received_at and (self._style.live or self._style.annotate)
         arrived = instant(received_at) if known else ""
         return _rows([(arrived, cell(stream), *_cells(text)) for text in texts])
-
-    def rest(self, now: float | None = None) -> bytes:
-        return b""
 
 
 def _cells(text: bytes) -> list[str]:

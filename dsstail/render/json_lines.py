@@ -5,18 +5,15 @@ from __future__ import annotations
 from dsstail.annotation import annotated
 from dsstail.escaping import visible_json
 from dsstail.json_text import as_lines
-from dsstail.render import Style
+from dsstail.render import Renderer, Style
 
 
-class JsonLines:
+class JsonLines(Renderer):
     """The texts as received, a line each."""
 
     def __init__(self, style: Style) -> None:
         self._annotation = Annotation(style)
         self._style = style
-
-    def header(self) -> bytes:
-        return b""
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         lines = as_lines(self._annotation.add(texts, stream, received_at))
@@ -24,9 +21,6 @@ class JsonLines:
             seen = visible_json(lines.decode(errors="replace"), unicode=self._style.unicode)
             return seen.encode()
         return lines
-
-    def rest(self, now: float | None = None) -> bytes:
-        return b""
 
 
 class Annotation:

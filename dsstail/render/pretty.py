@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dsstail.escaping import visible_json
 from dsstail.json_text import as_lines
 from dsstail.layout import LARGE
-from dsstail.render import Style
+from dsstail.render import Renderer, Style
 from dsstail.render.ink import ink
 from dsstail.render.json_lines import Annotation
 
@@ -38,7 +38,7 @@ _TOKEN = re.compile(
 )
 
 
-class Pretty:
+class Pretty(Renderer):
     """Every token as received, on lines indented by two blanks a level."""
 
     def __init__(self, style: Style) -> None:
@@ -52,9 +52,6 @@ class Pretty:
             "literal": f"{colors.literal}%s{colors.reset}",
         }
 
-    def header(self) -> bytes:
-        return b""
-
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         texts = self._annotation.add(texts, stream, received_at)
         return b"".join(
@@ -62,9 +59,6 @@ class Pretty:
             for text in texts
             for chunk in (self._on_one_line(text) if len(text) > LARGE else self._indented(text))
         )
-
-    def rest(self, now: float | None = None) -> bytes:
-        return b""
 
     def _on_one_line(self, text: bytes) -> Iterator[bytes]:
         """A large event, which costs too much to indent, and is of no use to the eye either."""

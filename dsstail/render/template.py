@@ -5,13 +5,13 @@ from __future__ import annotations
 from dsstail.fields import Occurrence, Part, Reader, Template, fill
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import Event
-from dsstail.render import Style
+from dsstail.render import Renderer, Style
 from dsstail.render.folding import Folding, repetitions
 from dsstail.render.highlight import Highlight
 from dsstail.wording import spoken_size
 
 
-class TemplateLines:
+class TemplateLines(Renderer):
     """Fills the template in; of a large event the size stands for what is not decoded."""
 
     def __init__(self, style: Style, template: Template) -> None:
@@ -20,9 +20,6 @@ class TemplateLines:
         self._reader = Reader(utc=style.utc, unicode=style.unicode)
         self._highlight = Highlight.of(style)
         self._folding = Folding() if style.fold else None
-
-    def header(self) -> bytes:
-        return b""
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         lines = "".join([self._line(text, stream, received_at) for text in texts])

@@ -18,7 +18,7 @@ from dsstail.escaping import cut, fit, visible, width
 from dsstail.json_text import decode_object
 from dsstail.layout import LARGE, beginning, divided, metadata_of
 from dsstail.messages import BODIES, TIMES, Event
-from dsstail.render import Style
+from dsstail.render import Renderer, Style
 from dsstail.render.bodies import Bodies, Members, Source, Subject
 from dsstail.render.folding import Folding, repetitions
 from dsstail.render.highlight import Highlight
@@ -26,8 +26,16 @@ from dsstail.render.ink import ink, of_device
 from dsstail.render.recent import Recent
 from dsstail.values import LONGEST
 
-NARROWEST = 72
-"""Columns that a line needs; on a narrower terminal it wraps."""
+NARROW, VERY_NARROW, NARROWEST = 72, 56, 48
+"""Columns below which types are shortened, and numbers left out; below the last, lines wrap."""
+
+_SHORT = {
+    "connectivity": "conn",
+    "datapoint": "data",
+    "datapointack": "ack",
+    "location": "loc",
+    "registration": "reg",
+}
 
 _TYPE_CELLS = max(map(len, BODIES))
 _DSN_CELLS = 15
@@ -49,7 +57,7 @@ FEW = 50
 """Events of one read whose time of arrival is worth something: many have been waiting for it."""
 
 
-class TextLines:
+class TextLines(Renderer):
     """Remembers the day that it showed last, to mark a new one."""
 
     def __init__(self, style: Style) -> None:
@@ -62,28 +70,29 @@ class TextLines:
         self._written = ""
         self._time = ""
         self._day = ""
-        self._lay_out(style)
         self._highlight = Highlight.of(style)
         self._folding = Folding() if style.fold else None
-        self._plain = self._highlight is None and self._folding is None
-        self._bodies = Bodies(
-            colors, self._clock, unicode=style.unicode, first_column=self._name_cells
-        )
+        self._bodies = Bodies(colors, self._clock, unicode=style.unicode)
+        self.resize(style.width)
 
-    def _lay_out(self, style: Style) -> None:
+    def resize(self, columns: int) -> None:
         """Share the columns out: what the fixed ones leave is for the name and the value."""
+        self._width = max(columns, NARROWEST)
+        self._numbers = columns >= VERY_NARROW
+        self._type_cells = _TYPE_CELLS if columns >= NARROW else max(map(len, _SHORT.values()))
+        self._streams.clear()
+        self._plain = self._numbers and self._highlight is None and self._folding is None
+        style = self._style
         names = [visible(name, unicode=style.unicode) for name in style.streams]
         several = len(names) > 1
         self._stream_cells = min(max(map(width, names)), _STREAM_CELLS) if several else 0
-        fixed = len("HH:MM:SS ") + _TYPE_CELLS + 1 + _DSN_CELLS + 1 + 1 + _SEQ_CELLS + _SPARE_CELLS
+        fixed = len("HH:MM:SS ") + self._type_cells + 1 + _DSN_CELLS + 1 + _SPARE_CELLS
         fixed += self._stream_cells + 1 if several else 0
-        self._width = max(style.width, NARROWEST)
+        fixed += 1 + _SEQ_CELLS if self._numbers else 0
         self._room = self._width - fixed
         least, most = _NAME_CELLS
         self._name_cells = min(max(self._room * 5 // 11, least), most)
-
-    def header(self) -> bytes:
-        return b""
+        self._bodies.first_column = self._name_cells
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         sources = self._sources(stream)
@@ -99,7 +108,7 @@ class TextLines:
             except (KeyError, orjson.JSONDecodeError):
                 source, body, seq = self._decoded(text, sources, stream, between)
             room = source.room
-            if len(seq) > _SEQ_CELLS:
+            if len(seq) > _SEQ_CELLS and self._numbers:
                 seq = cut(seq, room + _SEQ_CELLS, unicode=self._style.unicode)
                 room -= len(seq) - _SEQ_CELLS
             what, cells = source.paint(source, text, body, room, received_at)
@@ -112,7 +121,8 @@ class TextLines:
                 )
             else:
                 said = f"{source.label}{source.device}{source.name}{what}"
-                lines.append(self._finished(start, said, free, seq, received_at))
+                number = seq if self._numbers else ""
+                lines.append(self._finished(start, said, free, number, received_at))
         return "".join(lines).encode() + self.rest(received_at)
 
     def rest(self, now: float | None = None) -> bytes:
@@ -198,7 +208,8 @@ class TextLines:
             return sources[key]
         except KeyError:
             pass
-        label = f"{self._faint}{self._column(kind or '?', _TYPE_CELLS)}{self._reset}"
+        told = kind if self._type_cells == _TYPE_CELLS else _SHORT.get(kind, kind)
+        label = f"{self._faint}{self._column(told or '?', self._type_cells)}{self._reset}"
         if self._stream_cells:
             label = self._column(stream, self._stream_cells) + label
         name = event.property_name or event.display_name

@@ -1,0 +1,33 @@
+"""The tail on a real terminal, as a person sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from command import wait_until
+from scenarios import Server, Visit, opened, tell
+from screen import Screen
+
+
+def test_lines_take_the_width_that_the_terminal_has_now(
+    on_screen: Callable[..., Screen], serve: Callable[..., Server]
+) -> None:
+    sizes: list[int] = []
+    server = serve(
+        opened(
+            tell(0),
+            lambda visit: wait_until(lambda: sizes == [100]),
+            tell(1),
+            lambda visit: wait_until(lambda: sizes == [100, 50]),
+            tell(2),
+            Visit.stay,
+        )
+    )
+    screen = on_screen("--url", server.url(), "-q")
+    screen.wait_for(lambda lines: any(line.index("#0") == 77 for line in lines if "#0" in line))
+    screen.resize(100, 24)
+    sizes.append(100)
+    screen.wait_for(lambda lines: any(line.index("#1") == 97 for line in lines if "#1" in line))
+    screen.resize(50, 24)
+    sizes.append(50)
+    screen.wait_for(lambda lines: any(" data " in line and "#" not in line for line in lines))
