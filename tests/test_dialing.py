@@ -224,6 +224,16 @@ def test_no_address_that_answers_is_told(closed_port: int, black_hole: int) -> N
         dialing.connect(at(closed_port, black_hole), PLAIN, soon())
 
 
+def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(serve: Serve) -> None:
+    """As IPv6 is where the kernel has none: the resolver names its addresses all the same."""
+    server = serve(Visit.wait)
+    foreign: dialing.AddressInfo = (99, socket.SOCK_STREAM, 0, "", ("2001:db8::1", 80, 0, 0))
+    with dialing.connect([foreign, *at(server.port)], PLAIN, soon()) as sock:
+        assert sock.getpeername() == ("127.0.0.1", server.port)
+    with pytest.raises(ConnectionFailed, match="Address family not supported"):
+        dialing.connect([foreign], PLAIN, soon())
+
+
 def test_tcp_notices_a_dead_peer_too(serve: Serve) -> None:
     server = serve(Visit.wait)
     with dialing.connect(at(server.port), PLAIN, soon()) as sock:
