@@ -183,27 +183,6 @@ def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     assert time.monotonic() - started < 1.5
 
 
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()[1]
-
-
-@pytest.fixture
-def black_hole() -> Iterator[int]:
-    """A port that answers nothing: its queue is full, and what comes is dropped."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        port: int = full.getsockname()[1]
-        filling = [socket.socket() for _ in range(4)]
-        for sock in filling:
-            sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", port))
-        yield port
-        for sock in filling:
-            sock.close()
-
-
 def at(*ports: int) -> list[dialing.AddressInfo]:
     return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
 

@@ -71,8 +71,8 @@ _help: Any = partial(typer.Option, rich_help_panel="Help", is_eager=True)
 
 
 @dataclass
-class Connection:
-    """Where to connect, with which keys, and how persistently."""
+class Access:
+    """Where to connect, and with which keys."""
 
     region: Annotated[
         str | None,
@@ -125,6 +125,16 @@ class Connection:
         Path | None,
         _connection("--ca-file", metavar="PATH", help="trust the authorities in this file as well"),
     ] = None
+    allow_plaintext: Annotated[
+        bool | None,
+        _connection("--allow-plaintext", help="accept ws:// beyond this machine"),
+    ] = None
+
+
+@dataclass
+class Connection(Access):
+    """And how persistently."""
+
     from_seq: Annotated[
         str | None, _connection("--from-seq", metavar="N", help="replay from seq N on")
     ] = None
@@ -162,10 +172,6 @@ class Connection:
             "--max-message-size", metavar="SIZE", help="refuse larger messages (default 16MiB)"
         ),
     ] = None
-    allow_plaintext: Annotated[
-        bool | None,
-        _connection("--allow-plaintext", help="accept ws:// beyond this machine"),
-    ] = None
     strict: Annotated[
         bool | None,
         _connection("--strict/--no-strict", help="end at a gap, reset or malformed frame (exit 5)"),
@@ -201,6 +207,31 @@ class Filters:
     ] = None
 
 
+TextOrJson = Annotated[
+    str | None,
+    _output(
+        "--output",
+        "-o",
+        metavar="FORMAT",
+        autocompletion=among("text", "json"),
+        help="text or json (default text)",
+    ),
+]
+"""`--output` where a command prints something else than events."""
+
+Color = Annotated[
+    str | None,
+    _output(
+        "--color",
+        metavar="WHEN",
+        autocompletion=among("auto", "always", "never"),
+        help="auto, always or never (default auto)",
+    ),
+]
+
+Utc = Annotated[bool | None, _output("--utc/--no-utc", help="UTC instead of local time")]
+
+
 @dataclass
 class Output:
     """How to print events, and how much to say beside them."""
@@ -231,16 +262,8 @@ class Output:
         bool | None,
         _output("--fold", help="count lines of text that repeat the one before"),
     ] = None
-    color: Annotated[
-        str | None,
-        _output(
-            "--color",
-            metavar="WHEN",
-            autocompletion=among("auto", "always", "never"),
-            help="auto, always or never (default auto)",
-        ),
-    ] = None
-    utc: Annotated[bool | None, _output("--utc/--no-utc", help="UTC instead of local time")] = None
+    color: Color = None
+    utc: Utc = None
     annotate: Annotated[
         bool | None,
         _output("--annotate/--no-annotate", help="add stream and time of receipt to JSON"),

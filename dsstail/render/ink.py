@@ -15,6 +15,7 @@ class Ink:
     strong: str = ""
     good: str = ""
     bad: str = ""
+    doubt: str = ""
     key: str = ""
     string: str = ""
     number: str = ""
@@ -27,6 +28,7 @@ _COLORED = Ink(
     strong="\x1b[1m",
     good="\x1b[32m",
     bad="\x1b[1;31m",
+    doubt="\x1b[33m",
     key="\x1b[34m",
     string="\x1b[32m",
     number="\x1b[36m",
