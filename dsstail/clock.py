@@ -39,10 +39,14 @@ class Clock:
         return None if reading is None else reading[2]
 
     def at(self, seconds: int) -> Reading | None:
-        """A time in seconds since the epoch."""
+        """A time in seconds since the epoch; None for one beyond the years that there are."""
         if seconds in self._read:
             return self._read[seconds]
-        return self._remember(seconds, self._reading(datetime.fromtimestamp(seconds, UTC)))
+        try:
+            moment = datetime.fromtimestamp(seconds, UTC)
+            return self._remember(seconds, self._reading(moment))
+        except (ValueError, OverflowError, OSError):
+            return self._remember(seconds, None)
 
     def _reading(self, moment: datetime) -> Reading:
         here = moment.astimezone(self._zone)

@@ -39,6 +39,7 @@ class Connecting:
 
     url: str
     keys: tuple[StreamKey, ...]
+    client_type: str = "cloud"
     ca_file: Path | None = None
     from_seq: int | None = None
     to_seq: int | None = None
@@ -127,6 +128,7 @@ def connecting(
     from_seq, to_seq = _window(given)
     settings = Connecting(
         url=_url(given),
+        client_type=client_type,
         ca_file=given.value("ca_file", Path, None),
         from_seq=from_seq,
         to_seq=to_seq,
@@ -190,6 +192,13 @@ def showing(
         template=template,
         highlight=given.value("highlight", _regular_expression, None),
         fold=given.switch("fold", default=False),
+    )
+
+
+def text_or_json(output: str | None) -> str:
+    """The form of what is no event, text unless JSON is asked for."""
+    return Given({"output": output}, environment={}).value(
+        "output", one_of(("text", "json")), "text"
     )
 
 

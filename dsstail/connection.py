@@ -198,16 +198,19 @@ def open_connection(
     timeout: float = 30.0,
     max_message_size: int = 16 << 20,
     proxies: bool = True,
+    observe: dialing.Observer = dialing.unobserved,
 ) -> Connection:
     """Connect to a `ws://` or `wss://` URL within `timeout` seconds, proxy and TLS included.
 
     `context` says whom to trust (`dialing.trust()` by default); `proxies` heeds the usual
-    variables. Raises Rejected for an HTTP answer that is not 101, ConnectionFailed for all else.
+    variables; `observe` is told how far it has come. Raises Rejected for an HTTP answer that is
+    not 101, ConnectionFailed for all else.
     """
     deadline = time.monotonic() + timeout
     endpoint = dialing.Endpoint.of(url)
     proxy = dialing.proxy_for(endpoint) if proxies else None
-    wire = _Wire(dialing.dial(endpoint, deadline, proxy=proxy, context=context), endpoint)
+    sock = dialing.dial(endpoint, deadline, proxy=proxy, context=context, observe=observe)
+    wire = _Wire(sock, endpoint, observe)
     try:
         ws = _shake_hands(url, wire, deadline, timeout)
     except BaseException:
@@ -232,7 +235,7 @@ def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> webs
     except (TimeoutError, websocket.WebSocketTimeoutException):
         raise ConnectionFailed(
             f"{wire.endpoint} did not answer the handshake within {timeout:g} s"
-        ) from None
+        ) from TimeoutError()
     except websocket.WebSocketConnectionClosedException:
         raise ConnectionFailed(f"{wire.endpoint} closed during the handshake") from None
     except websocket.WebSocketException:
@@ -309,9 +312,12 @@ class _Wire:
     allows one read from the socket, and a second one times out at once.
     """
 
-    def __init__(self, sock: socket.socket, endpoint: dialing.Endpoint) -> None:
+    def __init__(
+        self, sock: socket.socket, endpoint: dialing.Endpoint, observe: dialing.Observer
+    ) -> None:
         self.sock = sock
         self.endpoint = endpoint
+        self._observe = observe
         self.data = b""
         self.at = 0
         self.reads_left = 0
@@ -404,6 +410,7 @@ class _Wire:
             searched, read = len(read), read + more
             end = _END_OF_HEAD.search(read, max(0, searched - 3))
         head, rest = (read, b"") if end is None else (read[: end.end()], read[end.end() :])
+        self._observe(_answered(head))
         _check_status(head, self.endpoint)
         # The library would keep cookies for all connections, and stumbles over broken ones.
         self.data, self.at = _COOKIE.sub(b"", head) + rest, 0
@@ -411,6 +418,7 @@ class _Wire:
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?\r?\n")
+_DATE = re.compile(rb"^date:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _COOKIE = re.compile(rb"^set-cookie:.*\n", re.IGNORECASE | re.MULTILINE)
 _RETRY_AFTER = re.compile(
     rb"^retry-after:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
@@ -421,6 +429,11 @@ _USUAL = {
     for length in range(122, 1000)
 }
 """The first nine bytes of every usual frame, and the size of the whole frame."""
+
+
+def _answered(head: bytes) -> dialing.Answered:
+    status, date = _STATUS.match(head), _DATE.search(head)
+    return dialing.Answered(int(status[1]) if status else None, date[1].decode() if date else "")
 
 
 def _check_status(head: bytes, endpoint: dialing.Endpoint) -> None:

@@ -10,12 +10,13 @@ import base64
 import contextlib
 import os
 import queue
+import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -58,10 +59,56 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy that opens tunnels with CONNECT; `credentials` is `user:password`."""
+    """An HTTP proxy that opens tunnels with CONNECT; `credentials` is `user:password`.
+
+    `variable` is what names it in the environment, as written there.
+    """
 
     endpoint: Endpoint
     credentials: str | None = None
+    variable: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The first hop, the proxy or else the service, has these addresses."""
+
+    addresses: list[AddressInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """TCP to an address; `failure` is None where it took the connection."""
+
+    address: AddressInfo
+    failure: OSError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The proxy answered CONNECT, or the service the handshake, in good or bad part.
+
+    `status` is None where the answer is not HTTP; `date` is its Date header, else `""`.
+    """
+
+    status: int | None
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """TLS is up; the certificate is valid for the host."""
+
+    tls: ssl.SSLSocket
+
+
+Milestone = Resolved | Tried | Answered | Secured
+Observer = Callable[[Milestone], None]
+"""Is told how far the way to the service has come; it must not take long."""
+
+
+def unobserved(_: Milestone) -> None:
+    """Nobody wants to know."""
 
 
 def trust(ca_file: Path | None = None) -> ssl.SSLContext:
@@ -87,10 +134,12 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
     """
     if _goes_direct(endpoint, _variable(environment, "no_proxy")):
         return None
-    named = _variable(environment, "https_proxy" if endpoint.secure else "http_proxy")
-    address = named or _variable(environment, "all_proxy")
-    if not address:
+    own = "https_proxy" if endpoint.secure else "http_proxy"
+    names = (own, own.upper(), "all_proxy", "ALL_PROXY")
+    variable = next((name for name in names if environment.get(name, "").strip()), None)
+    if variable is None:
         return None
+    address = environment[variable].strip()
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")
         port = 80 if parts.port is None else parts.port
@@ -98,25 +147,35 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
         parts, port = urlsplit(""), 0
     if parts.scheme != "http" or not parts.hostname or not port:
         raise ConfigurationError(
-            "the proxy in the environment is not usable: only http://[USER:PASSWORD@]HOST:PORT is."
+            f"the proxy in the environment is not usable ({variable}): "
+            "only http://[USER:PASSWORD@]HOST:PORT is."
         )
     credentials = None
     if parts.username is not None:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return Proxy(Endpoint(parts.hostname, port, secure=False), credentials)
+    return Proxy(Endpoint(parts.hostname, port, secure=False), credentials, variable)
 
 
 def dial(
-    endpoint: Endpoint, deadline: float, *, proxy: Proxy | None, context: ssl.SSLContext | None
+    endpoint: Endpoint,
+    deadline: float,
+    *,
+    proxy: Proxy | None,
+    context: ssl.SSLContext | None,
+    observe: Observer = unobserved,
 ) -> socket.socket:
     """Connect to `endpoint`, through `proxy` if given, with TLS if the endpoint is secure."""
     first_hop = proxy.endpoint if proxy else endpoint
-    sock = connect(resolve(first_hop, deadline), first_hop, deadline)
+    addresses = resolve(first_hop, deadline)
+    observe(Resolved(addresses))
+    sock = connect(addresses, first_hop, deadline, observe)
     try:
         if proxy:
-            open_tunnel(sock, proxy, endpoint, deadline)
+            open_tunnel(sock, proxy, endpoint, deadline, observe)
         if endpoint.secure:
-            return secure(sock, context or trust(), endpoint, deadline)
+            tls = secure(sock, context or trust(), endpoint, deadline)
+            observe(Secured(tls))
+            return tls
     except BaseException:
         sock.close()
         raise
@@ -140,33 +199,61 @@ def resolve(endpoint: Endpoint, deadline: float) -> list[AddressInfo]:
     except queue.Empty:
         raise ConnectionFailed(f"no answer when looking up {endpoint.host}") from None
     if isinstance(found, OSError):
-        raise ConnectionFailed(f"cannot look up {endpoint.host}: {found.strerror or found}")
+        raise ConnectionFailed(
+            f"cannot look up {endpoint.host}: {found.strerror or found}"
+        ) from found
     if isinstance(found, UnicodeError):
-        raise ConnectionFailed(f"cannot look up {endpoint.host}: not a host name")
+        raise ConnectionFailed(f"cannot look up {endpoint.host}: not a host name") from found
     return found
 
 
-def connect(addresses: list[AddressInfo], endpoint: Endpoint, deadline: float) -> socket.socket:
+def connect(
+    addresses: list[AddressInfo],
+    endpoint: Endpoint,
+    deadline: float,
+    observe: Observer = unobserved,
+) -> socket.socket:
     """A TCP connection to the first address that takes one, each with its share of the time."""
     failure: OSError = OSError("no address")
-    for left, (family, kind, protocol, _, address) in zip(
-        range(len(addresses), 0, -1), addresses, strict=True
-    ):
-        sock = socket.socket(family, kind, protocol)
+    for left, info in zip(range(len(addresses), 0, -1), addresses, strict=True):
         try:
-            sock.settimeout(max(0.001, (deadline - time.monotonic()) / left))
-            sock.connect(address)
-            _keep_alive(sock)
+            sock = _connected(info, max(0.001, (deadline - time.monotonic()) / left))
         except OSError as error:
-            sock.close()
             failure = error
+            observe(Tried(info, error))
         else:
+            observe(Tried(info, None))
             return sock
-    reason = "no answer" if isinstance(failure, TimeoutError) else failure.strerror or str(failure)
-    raise ConnectionFailed(f"cannot connect to {endpoint}: {reason}")
+    raise ConnectionFailed(f"cannot connect to {endpoint}: {unconnected(failure)}") from failure
 
 
-def open_tunnel(sock: socket.socket, proxy: Proxy, endpoint: Endpoint, deadline: float) -> None:
+def _connected(info: AddressInfo, timeout: float) -> socket.socket:
+    family, kind, protocol, _, address = info
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address)
+        _keep_alive(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def unconnected(failure: OSError) -> str:
+    """Why TCP got no connection, in words."""
+    if isinstance(failure, TimeoutError):
+        return "no answer"
+    return failure.strerror or str(failure)
+
+
+def open_tunnel(
+    sock: socket.socket,
+    proxy: Proxy,
+    endpoint: Endpoint,
+    deadline: float,
+    observe: Observer = unobserved,
+) -> None:
     """Have the proxy at the other end of `sock` connect to `endpoint`."""
     lines = [f"CONNECT {endpoint.address} HTTP/1.1", f"Host: {endpoint.address}"]
     if proxy.credentials is not None:
@@ -184,10 +271,13 @@ def open_tunnel(sock: socket.socket, proxy: Proxy, endpoint: Endpoint, deadline:
                 break
             head += byte
     except OSError as error:
-        raise ConnectionFailed(f"proxy {proxy.endpoint}: {error.strerror or error}") from None
+        raise ConnectionFailed(f"proxy {proxy.endpoint}: {error.strerror or error}") from error
     whole = head.endswith(b"\r\n\r\n")
     status = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2) if whole else []
-    if len(status) < 2 or not status[0].startswith("HTTP/") or status[1] != "200":
+    is_http = len(status) >= 2 and status[0].startswith("HTTP/")
+    code = int(status[1]) if is_http and re.fullmatch("[0-9]{3}", status[1]) else None
+    observe(Answered(code))
+    if code != 200:
         answer = " ".join(status[1:]) or "nothing"
         raise ConnectionFailed(f"proxy {proxy.endpoint} answered {answer!r} to CONNECT {endpoint}")
 
@@ -203,14 +293,31 @@ def secure(
     except ssl.SSLCertVerificationError as error:
         raise ConnectionFailed(
             f"the certificate of {endpoint.host} is not trusted: {error.verify_message}"
-        ) from None
-    except TimeoutError:
-        raise ConnectionFailed(f"no answer from {endpoint} to the TLS handshake") from None
+        ) from error
+    except TimeoutError as error:
+        raise ConnectionFailed(f"no answer from {endpoint} to the TLS handshake") from error
     except ssl.SSLError as error:
-        raise ConnectionFailed(f"TLS with {endpoint} failed: {in_words(error)}") from None
+        raise ConnectionFailed(f"TLS with {endpoint} failed: {in_words(error)}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConnectionFailed(f"TLS with {endpoint} failed: {reason}") from None
+        raise ConnectionFailed(f"TLS with {endpoint} failed: {reason}") from error
+
+
+def presented(sock: socket.socket, endpoint: Endpoint, deadline: float) -> bytes | None:
+    """The certificate that the other end of a connected socket shows, trusted or not, as DER.
+
+    It is for a person to look at where `secure` refused it; the socket is closed, and nothing is
+    ever sent over this TLS. None where there is none to see.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        sock.settimeout(max(0.001, deadline - time.monotonic()))
+        with sock, context.wrap_socket(sock, server_hostname=endpoint.host) as tls:
+            return tls.getpeercert(binary_form=True)
+    except (OSError, ValueError):
+        return None
 
 
 def in_words(error: ssl.SSLError) -> str:

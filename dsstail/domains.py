@@ -17,6 +17,9 @@ class Place:
     wss: str
     https: str
 
+    def __str__(self) -> str:
+        return f"{self.client_type} {self.region} {self.deployment}"
+
     @property
     def stream_url(self) -> str:
         """The URL that streams are read from, still without a key."""
@@ -39,6 +42,11 @@ mobile  eu  field  mstream-field-eu.aylanetworks.com  mdss-field-eu.aylanetworks
 PLACES = tuple(Place(*row.split()) for row in _TABLE.strip().splitlines())
 CLIENT_TYPES = tuple(dict.fromkeys(place.client_type for place in PLACES))
 REGIONS = ("us", "eu", "cn")
+
+
+def at(host: str) -> Place | None:
+    """The place whose streams come from this host."""
+    return next((place for place in PLACES if place.wss == host.lower().rstrip(".")), None)
 
 
 def resolve(region: str = "us", deployment: str | None = None, client_type: str = "cloud") -> Place:

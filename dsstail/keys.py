@@ -112,23 +112,25 @@ def warn_of_readers(where: str, mode: int, warn: Callable[[str], None]) -> None:
         warn(f"others can read the keys in {where}. To keep them out: chmod 600 {where}")
 
 
-def from_terminal() -> list[Source]:
+def from_terminal(*, optional: bool = False) -> list[Source]:
     """What the user types at a hidden prompt; nothing where there is no terminal to ask on.
 
-    Raises ConfigurationError where nothing is typed.
+    Raises ConfigurationError where nothing is typed, unless that is an answer, too.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         return []
     from getpass import getpass
 
     try:
-        typed = getpass("Stream key: ").strip()
+        typed = getpass(f"Stream key{' (Enter for none)' if optional else ''}: ").strip()
     except EOFError:
         typed = ""
         print(file=sys.stderr)
     except KeyboardInterrupt:
         print(file=sys.stderr)
         raise
+    if not typed and optional:
+        return []
     if not typed:
         raise ConfigurationError("no stream key was typed.")
     return [Source("the key", typed)]

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import select
 import shutil
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +22,7 @@ from dsstail.config import Connecting, Showing, Stopping, TailSettings
 from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
 from dsstail.escaping import visible
 from dsstail.handover import Batch, Ended, Handover
+from dsstail.interruption import interruptible
 from dsstail.messages import Malformed
 from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
 from dsstail.session import Counts, Gap, Reset
@@ -40,9 +38,6 @@ if TYPE_CHECKING:
 
 FLUSH_LIMIT = 1.2
 """Seconds after a signal in which what the readers still have is written."""
-
-STOP_LIMIT = 1.7
-"""Seconds after a signal when the process ends, whatever blocks it."""
 
 TICK = 0.5
 """Seconds after which a writer with nothing to do looks at the time."""
@@ -457,7 +452,7 @@ class Flow:
 
     def run(self) -> int:
         """Start the streams, and write until the end; the exit code, or a DsstailError."""
-        with self._signals():
+        with interruptible(self._interrupt, self._leave, self._abandon):
             for stream in self._streams:
                 stream.start()
             closed = False
@@ -571,44 +566,17 @@ class Flow:
         if text := self._summary(self.totals, time.monotonic() - self._started):
             self._reporter.line(INFO, text)
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """The first signal ends after flushing, within STOP_LIMIT; the second at once."""
-        alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
-        finished = threading.Event()
+    def _interrupt(self) -> None:
+        self._signalled = True
+        self._handover.wake()
 
-        def guard() -> None:
-            alarm.get()
-            if not finished.wait(STOP_LIMIT):
-                self._leave()
-
-        def end(number: int, frame: object) -> None:
-            if self._signalled:
-                if self._view is not None:
-                    self._view.abandon()
-                os._exit(130)
-            self._signalled = True
-            alarm.put(None)
-            self._handover.wake()
-
-        threading.Thread(target=guard, name="guard", daemon=True).start()
-        names = ("SIGINT", "SIGTERM", "SIGHUP")
-        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        before = {number: signal.getsignal(number) for number in numbers}
-        try:
-            for number, handler in before.items():
-                if handler is not signal.SIG_IGN:  # nohup, or a shell's background job
-                    signal.signal(number, end)
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            finished.set()
+    def _abandon(self) -> None:
+        if self._view is not None:
+            self._view.abandon()
 
     def _leave(self) -> None:
         """End the process from another thread, because the main one is stuck in a write."""
-        if self._view is not None:
-            self._view.abandon()
+        self._abandon()
         told = self._summary(self.totals, time.monotonic() - self._started)
         told = f"{told}; the output was stuck\n" if told else "the output was stuck\n"
         with contextlib.suppress(OSError, ValueError):

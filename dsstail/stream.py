@@ -118,7 +118,7 @@ class Stream:
         )
         self.connections = 0
         self.heartbeats = 0
-        self._dialer = _Dialer(url, key, settings)
+        self._dialer = Dialer(url, key, settings)
         self._settings = settings
         self._handover = handover
         self._stopping = threading.Event()
@@ -309,7 +309,7 @@ class _Backlog(Exception):
     """The handover is full."""
 
 
-class _Dialer:
+class Dialer:
     """Opens connections to one subscription; knows its key, and lets nobody else know."""
 
     def __init__(self, url: str, key: StreamKey, settings: StreamSettings) -> None:
@@ -329,8 +329,17 @@ class _Dialer:
         """Where the connections go, for a person."""
         return str(dialing.Endpoint.of(self._url))
 
-    def open(self, seq_start: int | None, seq_end: int | None, timeout: float) -> Connection:
-        """A connection that asks for `seq_start` to `seq_end`, both inclusive (protocol.md)."""
+    def open(
+        self,
+        seq_start: int | None,
+        seq_end: int | None,
+        timeout: float,
+        observe: dialing.Observer = dialing.unobserved,
+    ) -> Connection:
+        """A connection that asks for `seq_start` to `seq_end`, both inclusive (protocol.md).
+
+        `observe` is told how far the way to the service has come.
+        """
         query = {"stream_key": self._key.key}
         if seq_start is not None:
             query["seq_start"] = str(seq_start)
@@ -343,6 +352,7 @@ class _Dialer:
                 timeout=min(timeout, self._settings.connect_timeout),
                 max_message_size=self._settings.max_message_size,
                 proxies=self._settings.proxies,
+                observe=observe,
             )
         except Rejected as rejection:
             if rejection.status not in (401, 403):
@@ -407,7 +417,7 @@ class _Retries:
 class _Replay:
     """A short second connection for a range of missing events, in a thread of its own."""
 
-    def __init__(self, dialer: _Dialer, gap: Gap, stopping: threading.Event) -> None:
+    def __init__(self, dialer: Dialer, gap: Gap, stopping: threading.Event) -> None:
         self.opened = False
         self.opened_at = float("-inf")
         self.answered = False

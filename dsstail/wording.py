@@ -17,6 +17,11 @@ def spoken(seconds: float) -> str:
     return f"{minutes} min {whole} s" if minutes else f"{whole} s"
 
 
+def timed(seconds: float) -> str:
+    """How long something short took: `12 ms`, `0.8 s`, else as `spoken`."""
+    return f"{1000 * seconds:.0f} ms" if seconds < 0.0995 else spoken(seconds)
+
+
 def spoken_size(size: int) -> str:
     """A number of bytes for people: `999 B`, `1.2 MB`, `34 GB`."""
     amount, unit = float(size), "B"

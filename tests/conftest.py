@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,3 +115,24 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
     path = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(path)
     return str(path)
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port that answers nothing: its queue is full, and what comes is dropped."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port: int = full.getsockname()[1]
+        filling = [socket.socket() for _ in range(4)]
+        for sock in filling:
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+        yield port
+        for sock in filling:
+            sock.close()

@@ -238,7 +238,7 @@ def test_options_work_before_and_after_the_command(words: list[str]) -> None:
         (["simulate", "--what"], 'error: no option "--what". See dsstail simulate --help.'),
         (
             ["demo", "--region", "us"],
-            'error: demo has no option "--region"; tail, watch, record and config have it. '
+            'error: demo has no option "--region"; tail, watch, record, check and config have it. '
             "See dsstail demo --help.",
         ),
         (

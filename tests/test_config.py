@@ -115,6 +115,7 @@ VARIABLES = {
 SETTINGS = Connecting(
     url="wss://mstream-field-eu.aylanetworks.com/stream",
     keys=(StreamKey("lab", OTHER),),
+    client_type="mobile",
     ca_file=Path("ca.pem"),
     from_seq=5,
     to_seq=9,

@@ -183,27 +183,6 @@ def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     assert time.monotonic() - started < 1.5
 
 
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()[1]
-
-
-@pytest.fixture
-def black_hole() -> Iterator[int]:
-    """A port that answers nothing: its queue is full, and what comes is dropped."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        port: int = full.getsockname()[1]
-        filling = [socket.socket() for _ in range(4)]
-        for sock in filling:
-            sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", port))
-        yield port
-        for sock in filling:
-            sock.close()
-
-
 def at(*ports: int) -> list[dialing.AddressInfo]:
     return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
 
@@ -222,6 +201,16 @@ def test_no_address_that_answers_is_told(closed_port: int, black_hole: int) -> N
         dialing.connect(at(closed_port), PLAIN, soon())
     with pytest.raises(ConnectionFailed, match=r"to stream\.example\.com: no answer"):
         dialing.connect(at(closed_port, black_hole), PLAIN, soon())
+
+
+def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(serve: Serve) -> None:
+    """As IPv6 is where the kernel has none: the resolver names its addresses all the same."""
+    server = serve(Visit.wait)
+    foreign: dialing.AddressInfo = (99, socket.SOCK_STREAM, 0, "", ("2001:db8::1", 80, 0, 0))
+    with dialing.connect([foreign, *at(server.port)], PLAIN, soon()) as sock:
+        assert sock.getpeername() == ("127.0.0.1", server.port)
+    with pytest.raises(ConnectionFailed, match="Address family not supported"):
+        dialing.connect([foreign], PLAIN, soon())
 
 
 def test_tcp_notices_a_dead_peer_too(serve: Serve) -> None:

@@ -13,8 +13,8 @@ import typer
 from dsstail import profiles
 from dsstail.cli.commands import command
 from dsstail.cli.console import say, tell, warn
-from dsstail.cli.options import Connection, Filters, Output, among
-from dsstail.config import Setting, effective
+from dsstail.cli.options import Connection, Filters, Output, TextOrJson, among
+from dsstail.config import Setting, effective, text_or_json
 from dsstail.errors import ConfigurationError, OutputError
 from dsstail.escaping import visible
 from dsstail.keys import concealed
@@ -73,17 +73,7 @@ ACTIONS = ("path", "show", "init")
 class Printing(Output):
     """Output, where `--output` is about what this command prints."""
 
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FORMAT",
-            autocompletion=among("text", "json"),
-            rich_help_panel="Output",
-            help="text or json (default text)",
-        ),
-    ] = None
+    output: TextOrJson = None
 
 
 @command
@@ -142,9 +132,7 @@ def _write(path: Path, *, overwrite: bool) -> None:
 
 
 def _show(path: Path, connection: Connection, filters: Filters, output: Printing) -> None:
-    printed = output.output or "text"
-    if printed not in ("text", "json"):
-        raise ConfigurationError(f'--output: "{printed}" is none of text, json.')
+    form = text_or_json(output.output)
     options = vars(connection) | vars(filters) | vars(output) | {"output": None}
     profile = profiles.choose(connection.profile, os.environ, warn)
     there = str(path) if os.path.exists(path) else None
@@ -154,7 +142,7 @@ def _show(path: Path, connection: Connection, filters: Filters, output: Printing
         Setting("profile", profile.name or None, profile.chosen_by),
         *effective(options, os.environ, profile, sys.stdout, warn),
     ]
-    say(_json(settings) if printed == "json" else _table(settings))
+    say(_json(settings) if form == "json" else _table(settings))
 
 
 def _json(settings: list[Setting]) -> str:

@@ -71,8 +71,8 @@ _help: Any = partial(typer.Option, rich_help_panel="Help", is_eager=True)
 
 
 @dataclass
-class Connection:
-    """Where to connect, with which keys, and how persistently."""
+class Access:
+    """Where to connect, and with which keys."""
 
     region: Annotated[
         str | None,
@@ -125,6 +125,16 @@ class Connection:
         Path | None,
         _connection("--ca-file", metavar="PATH", help="trust the authorities in this file as well"),
     ] = None
+    allow_plaintext: Annotated[
+        bool | None,
+        _connection("--allow-plaintext", help="accept ws:// beyond this machine"),
+    ] = None
+
+
+@dataclass
+class Connection(Access):
+    """And how persistently."""
+
     from_seq: Annotated[
         str | None, _connection("--from-seq", metavar="N", help="replay from seq N on")
     ] = None
@@ -162,10 +172,6 @@ class Connection:
             "--max-message-size", metavar="SIZE", help="refuse larger messages (default 16MiB)"
         ),
     ] = None
-    allow_plaintext: Annotated[
-        bool | None,
-        _connection("--allow-plaintext", help="accept ws:// beyond this machine"),
-    ] = None
     strict: Annotated[
         bool | None,
         _connection("--strict/--no-strict", help="end at a gap, reset or malformed frame (exit 5)"),
@@ -200,6 +206,18 @@ class Filters:
         list[str] | None, _filter("--oem-model", metavar="GLOB", help="model of a device")
     ] = None
 
+
+TextOrJson = Annotated[
+    str | None,
+    _output(
+        "--output",
+        "-o",
+        metavar="FORMAT",
+        autocompletion=among("text", "json"),
+        help="text or json (default text)",
+    ),
+]
+"""`--output` where a command prints something else than events."""
 
 Color = Annotated[
     str | None,

@@ -17,6 +17,7 @@ class Ink:
     bad: str = ""
     fresh: str = ""
     chosen: str = ""
+    doubt: str = ""
     key: str = ""
     string: str = ""
     number: str = ""
@@ -31,6 +32,7 @@ _COLORED = Ink(
     bad="\x1b[1;31m",
     fresh="\x1b[30;48;5;222m",
     chosen="\x1b[7m",
+    doubt="\x1b[33m",
     key="\x1b[34m",
     string="\x1b[32m",
     number="\x1b[36m",
