@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from command import wait_until
+from command import PATIENCE, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenarios import event, lines
@@ -26,8 +26,10 @@ from torture.disks import NotPossible, small_disk
 
 from dsstail.errors import ConfigurationError, OutputError
 from dsstail.recording import resuming
+from dsstail.recording.locking import lock
 from dsstail.recording.naming import Naming
 from dsstail.recording.recorder import Recorder, RecordingSettings
+from dsstail.recording.rotating import Tidier
 
 NOON = datetime(2026, 11, 23, 12, 0, 0).timestamp()
 
@@ -722,6 +724,38 @@ def test_a_date_that_comes_twice_loses_nothing(
     assert content(tmp_path / "2026110103.jsonl") == lines([3])
     (other,) = set(names(tmp_path)) - {packed.name, "2026110103.jsonl"}
     assert content(tmp_path / other) == lines([2])
+
+
+def test_a_file_that_is_just_begun_is_not_taken_for_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even by a look that was asked for before, and comes before the file is locked."""
+    begun, looked = threading.Event(), threading.Event()
+    unfinished, tidy = Naming.unfinished, Tidier._tidy
+
+    def late_look(naming: Naming, live: Path) -> list[Path]:
+        begun.wait(PATIENCE)
+        return unfinished(naming, live)
+
+    def late_lock(fd: int) -> bool:
+        if (tmp_path / "2026110103.jsonl").exists():
+            begun.set()
+            looked.wait(PATIENCE)
+        return lock(fd)
+
+    def told_look(tidier: Tidier, naming: Naming) -> None:
+        tidy(tidier, naming)
+        looked.set()
+
+    monkeypatch.setattr(Naming, "unfinished", late_look)
+    monkeypatch.setattr("dsstail.recording.appending.lock", late_lock)
+    monkeypatch.setattr(Tidier, "_tidy", told_look)
+    monkeypatch.setattr(time, "time", lambda: at("2026-11-01T02:30:00"))
+    with Recording(tmp_path / "%Y%m%d%H.jsonl", compress="gz") as recording:
+        recording.write(event(2), received_at=at("2026-11-01T02:40:00"))
+        recording.write(event(3), received_at=at("2026-11-01T03:00:00"))
+    assert recording.told == []
+    assert names(tmp_path) == ["2026110102.jsonl.gz", "2026110103.jsonl"]
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ class Track:
         self._period = self._period_of(self._live.modified_at)
         self.past = self._look_back()
         self._live.last_line = self.past.last_line
-        tidier.tidy(naming, self._live.path)
+        tidier.tidy(naming)
 
     @property
     def name(self) -> Path:
@@ -240,6 +240,7 @@ class Track:
         live = LiveFile(
             self._naming.live(self._newest), self._settings.fsync, self._patience, last_line
         )
+        self._tidier.spare(self._naming, live.path)
         if cut := live.open(overwrite=overwrite):
             self._warn(f"{live.name}: cut off an incomplete last line of {cut} bytes.")
         return live
@@ -276,14 +277,14 @@ class Track:
         live.rename(self._naming.new_segment(live.path, began))
         self._live = self._open(live.last_line)
         self._period = self._period_of(self._newest)
-        self._tidier.tidy(self._naming, self._live.path)
+        self._tidier.tidy(self._naming)
 
     def _begin_next(self) -> None:
         """Close the live file, and begin the one that its name is now."""
         live = self._live
         live.close()
         self._live = self._open(live.last_line)
-        self._tidier.tidy(self._naming, self._live.path)
+        self._tidier.tidy(self._naming)
 
 
 class Device:
