@@ -35,8 +35,8 @@ autobahn: .venv/dev build/autobahn/bin/wstest  ## conformance to RFC 6455, into 
 soak: .venv/dev  ## is every event there after many breaks; make soak MINUTES=60 ARGS="--seed 7"
 	$(BIN)/python tests/soak.py --minutes $(MINUTES) $(ARGS)
 
-torture: .venv/dev  ## what recordings survive, for half an hour; as root, make torture ARGS="--scale 0.1"
-	$(BIN)/python tests/torture/run.py $(ARGS)
+torture: .venv/dev  ## what recordings survive, for a quarter of an hour; as root, make torture ARGS="--scale 0.1"
+	$(BIN)/python tests/torture/run.py --into docs/durability.md $(ARGS)
 
 pictures: .venv/sim  ## draw the pictures of the README anew
 	$(BIN)/python docs/pictures.py

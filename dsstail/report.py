@@ -69,9 +69,17 @@ class Totals:
 class Reporter:
     """Writes to stderr what is worth it: errors only when `quiet`, more with each `verbosity`."""
 
-    def __init__(self, *, quiet: bool = False, verbosity: int = 0, name_streams: bool = False):
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        verbosity: int = 0,
+        name_streams: bool = False,
+        burst: int = BURST,
+    ) -> None:
         self._level = ERROR if quiet else INFO + min(verbosity, 2)
         self._name_streams = name_streams
+        self._burst = burst
         self._bursts: dict[str, tuple[float, int]] = {}
         self._untold: Counter[str] = Counter()
         self._erase = ""
@@ -113,9 +121,9 @@ class Reporter:
         if now - since >= BURST_SECONDS:
             since, lines = now, 0
         self._bursts[kind] = (since, lines + 1)
-        if lines >= BURST:
+        if lines >= self._burst:
             self._untold[kind] += 1
-        return lines < BURST
+        return lines < self._burst
 
 
 def describe(content: Delivery | Status) -> tuple[int, str]:

@@ -905,6 +905,19 @@ def test_a_write_that_fails_midway_leaves_whole_lines(extra: int, tmp_path: Path
     assert resumed(path) == {"stream": fitting}
 
 
+@pytest.mark.parametrize("form", ["gz", "zst"])
+def test_writes_that_take_only_a_part(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:100]))
+    path = tmp_path / "out.jsonl"
+    with Recording(path, fsync="always", rotate_size=3000, compress=form) as recording:
+        for first in range(0, 100, 10):
+            recording.write(*map(event, range(first, first + 10)))
+    assert recorded(tmp_path) == lines(range(100))
+
+
 def test_a_full_disk_is_waited_for(disk: Path) -> None:
     path = disk / "out.jsonl"
     filler = disk / "filler"

@@ -288,6 +288,17 @@ def test_damage_is_reported_and_skipped(tmp_path: Path, show: Show) -> None:
     assert show("out.jsonl", "-q").err == ""
 
 
+def test_every_damaged_line_is_reported_up_to_a_hundred(tmp_path: Path, show: Show) -> None:
+    record(tmp_path, b"".join(b"x\n" + lines([seq]) for seq in range(101)))
+    finished = show("out.jsonl")
+    assert (finished.code, finished.out) == (0, lines(range(101)))
+    assert finished.lines[:-1] == [
+        f"warning: malformed (out.jsonl line {number}: not an event): x"
+        for number in range(1, 201, 2)
+    ]
+    assert finished.lines[-1] == "101 damaged places skipped; dsstail verify lists them"
+
+
 def test_strict_ends_at_damage(tmp_path: Path, show: Show) -> None:
     record(tmp_path, lines([1]) + b"x\n" + lines([2]))
     finished = show("out.jsonl", "--strict")
