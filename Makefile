@@ -7,7 +7,7 @@ ARGS ?=
 MINUTES ?= 5
 BIN := .venv/bin
 
-.PHONY: demo test check lint types floors autobahn soak torture bench bench-quick completions pictures clean
+.PHONY: demo test check lint types floors autobahn soak torture bench bench-quick completions man pictures clean
 
 demo: .venv/sim  ## the live tail of made-up devices; make demo ARGS="--count 20"
 	@$(BIN)/dsstail demo $(ARGS)
@@ -40,6 +40,9 @@ torture: .venv/dev  ## what recordings survive, for a quarter of an hour; as roo
 
 pictures: .venv/sim  ## draw the pictures of the README anew
 	$(BIN)/python docs/pictures.py
+
+man: .venv/sim  ## the manual page, from what the help says: man ./dist/dsstail.1
+	$(BIN)/python docs/manual.py dist/dsstail.1
 
 completions: .venv/sim  ## print the scripts in completions/ anew
 	$(BIN)/dsstail completion bash > completions/dsstail.bash
