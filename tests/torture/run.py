@@ -97,7 +97,7 @@ def main() -> int:
                 wrong = proof(Path(work))
                 result = "every event once and in order" if wrong is None else f"FAILED: {wrong}"
                 failed |= wrong is not None
-            except AssertionError as failure:
+            except (AssertionError, OSError) as failure:
                 result, failed = f"FAILED: {failure} {getattr(failure, '__notes__', '')}", True
             except NotPossible as reason:
                 result = f"not possible here: {reason}"
