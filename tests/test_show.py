@@ -17,7 +17,7 @@ import pytest
 import zstandard
 from command import Finished, installed, wait_until
 from conftest import Starter
-from scenarios import event, lines
+from scenarios import Server, event, honest, lines
 from terminal import Terminal
 
 from dsstail.annotation import annotated
@@ -228,6 +228,19 @@ def test_a_recording_is_followed_through_rotation(tmp_path: Path, dsstail: Start
         file.write(lines([1]))
     show.wait_for_events(6)
     assert show.stop().out == lines([98, 99, 100, 101, 102, 1])
+
+
+def test_no_rotation_is_too_fast_to_be_followed(
+    tmp_path: Path, dsstail: Starter, serve: Callable[..., Server]
+) -> None:
+    record(tmp_path, lines([0]))
+    show = dsstail("show", "-f", "out.jsonl", key=None)
+    show.wait_for_events(1)
+    options = ("--rotate-size", "2kB", "--compress", "gz", "--count", "800")
+    dsstail("record", "out.jsonl", "--url", serve(honest, newest=800).url(), *options).finish()
+    assert len(list(tmp_path.iterdir())) > 150
+    show.wait_for_events(801)
+    assert show.stop().out == lines(range(801))
 
 
 def test_several_files_are_followed_at_once(tmp_path: Path, dsstail: Starter) -> None:

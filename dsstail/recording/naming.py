@@ -48,6 +48,11 @@ class Segment:
     paths: tuple[Path, ...]
     """Where it is, the plain one first."""
 
+    @property
+    def forms(self) -> list[Path]:
+        """Where it is or will be, in the order in which it goes from one to the next."""
+        return [Path(f"{self.plain}{ending}") for ending in _ENDINGS]
+
 
 class Naming:
     """The names of one recording's files, from what the user wrote for them.
@@ -150,6 +155,11 @@ class Naming:
         return re.compile(
             rf"(?P<plain>{expression(stem)}{_STAMP}{expression(suffix)})(?:\.gz|\.zst)?"
         )
+
+
+def segments_beside(live: Path) -> list[Segment]:
+    """The segments of a live file whose name is what it is, the oldest first."""
+    return Naming(str(live).replace("%", "%%"), "").segments(live)
 
 
 def _digits(part: str, seen: set[str]) -> str:
