@@ -101,29 +101,30 @@ def _panel(panel: str, note: str) -> Iterator[str]:
 
 
 def _own(name: str) -> list[Any]:
-    tails = list(map(_key, load("tail").params))
+    """The options of a command that are not those of the tail."""
     options = [param for param in load(name).params if param.param_type_name == "option"]
-    return [param for param in options if _key(param) not in tails]
+    return [param for param in options if not _is_of_the_tail(param)]
 
 
 def _shared(name: str, panel: str) -> list[Any]:
-    own = _own(name)
-    return [p for p in load(name).params if _section_of(p) == panel and p not in own]
+    """The options in a section of a command's help that are those of the tail."""
+    options: list[Any] = [param for param in load(name).params if param.param_type_name == "option"]
+    return [p for p in options if p.rich_help_panel == panel and _is_of_the_tail(p)]
 
 
-def _section_of(param: Any) -> str | None:
-    return getattr(param, "rich_help_panel", None)
-
-
-def _key(param: Any) -> tuple[str, str]:
-    return spelling(param), param.help or ""
+def _is_of_the_tail(param: Any) -> bool:
+    """Whether the tail has an option that is written so, and means the same."""
+    tails: list[Any] = load("tail").params
+    return any((spelling(p), p.help) == (spelling(param), param.help) for p in tails)
 
 
 def _exit_codes() -> list[tuple[str, str]]:
-    return re.findall(r"^\| (\d+) \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    text = README.read_text(encoding="utf-8").replace("`", "")
+    return re.findall(r"(?m)^\| (\d+) \| (.*) \|$", text)
 
 
 def _variables() -> Iterator[str]:
+    """What the options of the connection are called in the environment."""
     for param in _shared("tail", "Connection"):
         long = next(option for option in param.opts if option.startswith("--"))
         yield f"DSSTAIL_{long[2:].replace('-', '_').upper()}"
@@ -159,7 +160,7 @@ def _lines(text: str) -> list[str]:
 
 def _text(text: str) -> str:
     """Text as it is, for roff: nothing in it is a request, and all of it can be copied."""
-    escaped = text.replace("\\", r"\e").replace("-", r"\-").replace("`", "")
+    escaped = text.replace("\\", r"\e").replace("-", r"\-")
     escaped = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in escaped)
     escaped = escaped.replace("'", r"\(aq").replace('"', r"\(dq").replace("!", r"!\&")
     return rf"\&{escaped}" if escaped.startswith(".") else escaped
