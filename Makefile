@@ -7,7 +7,7 @@ ARGS ?=
 MINUTES ?= 5
 BIN := .venv/bin
 
-.PHONY: demo test check lint types floors autobahn soak torture bench bench-quick completions pictures clean
+.PHONY: demo test check lint types floors autobahn soak torture bench bench-quick completions man pictures clean
 
 demo: .venv/sim  ## the live tail of made-up devices; make demo ARGS="--count 20"
 	@$(BIN)/dsstail demo $(ARGS)
@@ -35,11 +35,14 @@ autobahn: .venv/dev build/autobahn/bin/wstest  ## conformance to RFC 6455, into 
 soak: .venv/dev  ## is every event there after many breaks; make soak MINUTES=60 ARGS="--seed 7"
 	$(BIN)/python tests/soak.py --minutes $(MINUTES) $(ARGS)
 
-torture: .venv/dev  ## what recordings survive, for half an hour; as root, make torture ARGS="--scale 0.1"
-	$(BIN)/python tests/torture/run.py $(ARGS)
+torture: .venv/dev  ## what recordings survive, for a quarter of an hour; as root, make torture ARGS="--scale 0.1"
+	$(BIN)/python tests/torture/run.py --into docs/durability.md $(ARGS)
 
 pictures: .venv/sim  ## draw the pictures of the README anew
 	$(BIN)/python docs/pictures.py
+
+man: .venv/sim  ## the manual page, from what the help says: man ./dist/dsstail.1
+	$(BIN)/python docs/manual.py dist/dsstail.1
 
 completions: .venv/sim  ## print the scripts in completions/ anew
 	$(BIN)/dsstail completion bash > completions/dsstail.bash

@@ -175,9 +175,9 @@ def showing(
     given = _unvaried(options, profile)
     output = given.value("output", one_of(OUTPUTS), "text" if stdout.isatty() else "json")
     template = given.value("format", _template, None)
-    if template is not None and options.get("output") not in (None, "text"):
-        raise ConfigurationError(f"--format makes lines of text, and -o {output} does not.")
-    if template is not None:
+    if options.get("format") is not None:
+        if options.get("output") not in (None, "text"):
+            raise ConfigurationError(f"--format makes lines of text, and -o {output} does not.")
         output = "text"
     for name in ("highlight", "fold"):
         if options.get(name) and output != "text":
@@ -189,7 +189,7 @@ def showing(
         quiet=given.switch("quiet", default=False),
         verbosity=options.get("verbose") or 0,
         annotate=given.switch("annotate", default=False),
-        template=template,
+        template=template if output == "text" else None,
         highlight=given.value("highlight", _regular_expression, None),
         fold=given.switch("fold", default=False),
     )
@@ -244,6 +244,9 @@ def effective(
         **{name: unvaried.list(name) for name in _FILTERS},
         "event_type": each(unvaried.list("event_type")),
         "output": shown.output,
+        "format": unvaried.value("format", str, None),
+        "highlight": unvaried.value("highlight", str, None),
+        "fold": shown.fold,
         "color": unvaried.value("color", one_of(COLORS), "auto"),
         "utc": shown.utc,
         "annotate": shown.annotate,

@@ -74,7 +74,8 @@ def from_file(option: str, path: str, warn: Callable[[str], None]) -> list[Sourc
         raise ConfigurationError(f"{option}: {where} is not text.") from None
     if len(text) > LARGEST_FILE:
         raise ConfigurationError(f"{option}: {where} is too large for a file of keys.")
-    warn_of_readers(where, mode, warn)
+    if not _is_credential(path):
+        warn_of_readers(where, mode, warn)
     found = _lines(where, text)
     if not found:
         raise ConfigurationError(f"{option}: there is no key in {where}.")
@@ -180,6 +181,12 @@ def hide_arguments() -> None:
 _read: set[str] = set()
 _LIKE_A_KEY = re.compile(r"[0-9A-Fa-f]{32,}")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def _is_credential(path: str) -> bool:
+    """Whether systemd hands it over, by an access list that looks like rights of a group."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and os.path.dirname(path) == folder
 
 
 def _lines(where: str, text: str) -> list[Source]:

@@ -42,6 +42,9 @@ FLUSH_LIMIT = 1.2
 TICK = 0.5
 """Seconds after which a writer with nothing to do looks at the time."""
 
+DAMAGE_TOLD = 100
+"""Damaged places of recordings that are reported in a burst; the others are counted."""
+
 
 class Writer(Protocol):
     """Where events go."""
@@ -157,7 +160,7 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
     from dsstail.gauge import Gauge
     from dsstail.replay import Replay
 
-    reporter = Reporter(quiet=showing.quiet, verbosity=showing.verbosity)
+    reporter = Reporter(quiet=showing.quiet, verbosity=showing.verbosity, burst=DAMAGE_TOLD)
     replay = Replay(replaying)
     return Flow(
         [replay],
@@ -239,7 +242,8 @@ def _view(
 
 
 def _skipped(totals: Totals, seconds: float) -> str:
-    return f"{counted(totals.malformed, 'damaged place')} skipped" if totals.malformed else ""
+    told = f"{counted(totals.malformed, 'damaged place')} skipped" if totals.malformed else ""
+    return f"{told}; dsstail verify lists them" if totals.malformed > DAMAGE_TOLD else told
 
 
 def _reporter(settings: TailSettings, write: Callable[[str], None] = write_to_stderr) -> Reporter:

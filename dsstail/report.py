@@ -86,12 +86,17 @@ class Reporter:
         quiet: bool = False,
         verbosity: int = 0,
         name_streams: bool = False,
+        burst: int = BURST,
         write: Callable[[str], None] = write_to_stderr,
     ) -> None:
-        """`write` takes what is told, a whole line at a time."""
+        """`write` takes what is told, a whole line at a time.
+
+        Of one kind, `burst` lines are told within BURST_SECONDS; the others are counted.
+        """
         self._write = write
         self._level = ERROR if quiet else INFO + min(verbosity, 2)
         self._name_streams = name_streams
+        self._burst = burst
         self._bursts: dict[str, tuple[float, int]] = {}
         self._untold: Counter[str] = Counter()
         self._erase = ""
@@ -133,9 +138,9 @@ class Reporter:
         if now - since >= BURST_SECONDS:
             since, lines = now, 0
         self._bursts[kind] = (since, lines + 1)
-        if lines >= BURST:
+        if lines >= self._burst:
             self._untold[kind] += 1
-        return lines < BURST
+        return lines < self._burst
 
 
 def describe(content: Delivery | Status) -> tuple[int, str]:

@@ -508,6 +508,17 @@ def test_a_key_file_for_all_eyes_gets_a_warning(tmp_path: Path) -> None:
     assert warnings == [text, text]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX files say who may read them")
+def test_a_credential_of_systemd_gets_no_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else gets into its folder, whatever the mode of the file looks like."""
+    file = key_file(tmp_path, KEY)
+    file.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert len(keys.from_file("--key-file", str(file), unwarned)) == 1
+
+
 def test_key_files_that_cannot_work(tmp_path: Path) -> None:
     missing = tmp_path / "none"
     assert refusal({"key_file": missing}) == (

@@ -133,6 +133,9 @@ event_type = ["datapoint", "!x"]
 property = []
 oem_model = "led*"
 output = "csv"
+format = "{{dsn}}"
+highlight = "err|fault"
+fold = true
 color = "never"
 utc = true
 annotate = true
@@ -166,6 +169,9 @@ def test_every_setting_of_a_profile_is_in_effect(home: Home) -> None:
         "property": [],
         "oem_model": ["led*"],
         "output": "csv",
+        "format": "{dsn}",
+        "highlight": "err|fault",
+        "fold": True,
         "color": "never",
         "utc": True,
         "annotate": True,
@@ -251,6 +257,9 @@ def test_what_is_in_effect_fits_a_screen(home: Home) -> None:
         "property  -  default",
         "oem_model  -  default",
         "output  json  default",
+        "format  -  default",
+        "highlight  -  default",
+        "fold  false  default",
         "color  auto  default",
         "utc  false  default",
         "annotate  false  default",
@@ -269,6 +278,29 @@ def test_a_tail_does_what_its_profile_says(home: Home) -> None:
     header, *rows = finished.stdout.splitlines()
     kind = header.split(",").index("event_type")
     assert [row.split(",")[kind] for row in rows] == ["datapoint"] * 5
+
+
+def test_a_profile_says_what_lines_of_text_are_like_and_not_that_there_are_any(home: Home) -> None:
+    with Simulator(SimulatorSettings(rate=500, key=KEY, history=0)) as simulator:
+        home.write(
+            f'[profiles.sim]\nurl = "{simulator.url}"\nkeys = "lab={KEY}"\nquiet = true\n'
+            'format = "{seq}!"\nhighlight = "[0-9]"\nfold = true\n'
+        )
+        shown = home.run("-p", "sim", "--count", "5", "-o", "text").stdout
+        formatted = home.run("-p", "sim", "--count", "5", "--format", "{seq}?").stdout
+        piped = home.run("-p", "sim", "--count", "5").stdout
+        indented = home.run("-p", "sim", "--count", "5", "-o", "pretty").stdout
+    assert re.fullmatch(r"(\d+!\n){5}", shown)
+    assert re.fullmatch(r"(\d+\?\n){5}", formatted)
+    assert all(json.loads(line)["seq"] for line in piped.splitlines())
+    assert indented.startswith("{\n  ")
+
+
+def test_a_template_in_a_profile_that_cannot_work(home: Home) -> None:
+    home.write('[profiles.a]\nkeys = "K"\nformat = "{dns}"')
+    assert home.error("-p", "a") == (
+        'FILE [profiles.a] format: there is no field "dns" (did you mean "dsn"?).'
+    )
 
 
 def test_a_key_that_the_service_refuses_stays_masked(home: Home) -> None:
@@ -589,8 +621,10 @@ def test_what_init_writes_tells_the_defaults(home: Home) -> None:
     default = {name: value for name, (value, _) in home.effective().items()}
     text = re.sub(r"^#(?=[a-z\[])", "", TEMPLATE, flags=re.MULTILINE)
     examples = ("url", "ca_file", "keys", "key_file", "key_command", "retry_for", "save_malformed")
+    lines_of_text = ("format", "highlight")
     filters = ("dsn", "event_type", "property", "oem_model")
-    kept = [line for line in text.splitlines() if line.split(" ")[0] not in (*examples, *filters)]
+    left_out = (*examples, *filters, *lines_of_text)
+    kept = [line for line in text.splitlines() if line.split(" ")[0] not in left_out]
     home.write("\n".join(kept).replace('output = "text"', ""))
     told = {name: value for name, (value, _) in home.effective().items()}
     assert told == default | {"file": str(home.file), "profile": "lab"}
@@ -600,7 +634,7 @@ def test_a_profile_can_say_what_options_can() -> None:
     options = {
         field.name for group in (Connection, Filters, Output) for field in dataclasses.fields(group)
     }
-    of_one_run = {"profile", "from_seq", "to_seq", "verbose", "format", "highlight", "fold"}
+    of_one_run = {"profile", "from_seq", "to_seq", "verbose"}
     options = options - of_one_run - {"field", "key"} | {"deployment", "keys", "key_command"}
     assert set(SETTINGS) == options
 

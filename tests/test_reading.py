@@ -27,6 +27,7 @@ from dsstail.messages import Event
 from dsstail.recording import scanning
 from dsstail.recording.following import Follower
 from dsstail.recording.reading import read, read_recording
+from dsstail.recording.recorder import Recorder, RecordingSettings
 from dsstail.recording.splitting import Damage, Found, Lines, Splitter
 
 Numbered = list[tuple[int, bytes]]
@@ -239,7 +240,7 @@ def test_long_lines_are_events_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) ->
         events, damage = split(data, range(0, len(data), step))
         assert [(number, len(found)) for number, found in events] == [(1, len(fits)), (3, len(TWO))]
         assert [(each.first, each.last, each.torn) for each in damage] == [(2, 2, False)]
-        assert damage[0].reason.startswith("longer than ")
+        assert damage[0].reason == "longer than 6 MiB"
 
 
 @pytest.mark.parametrize(
@@ -515,6 +516,34 @@ def test_a_rotation_is_followed_and_nothing_in_it_lost(follow: Follow) -> None:
     rotated.unlink()
     followed.append(b"x\n")
     assert followed.news() == ([], [Damage(2, 2, "not an event", b"")])
+
+
+@pytest.mark.parametrize("form", [None, "gz", "zst"])
+def test_rotations_between_two_looks_are_followed(form: str | None, follow: Follow) -> None:
+    followed = follow(lines([0]))
+    settings = RecordingSettings(
+        str(followed.path), rotate_size=1000, compress=form, fsync="never", annotate=False
+    )
+    recorder = Recorder(settings, ["stream"], print)
+    assert followed.news() == ([event(0)], [])
+    for first in (1, 50, 51, 90):
+        recorder.write([*map(event, range(first, first + 10))], "stream", 0.0)
+    written = [event(seq) for first in (1, 50, 51, 90) for seq in range(first, first + 10)]
+    assert followed.news() == (written, [])
+    recorder.write([event(100)], "stream", 0.0)
+    recorder.close(in_haste=False)
+    assert followed.news() == ([event(100)], [])
+
+
+def test_a_rotated_file_that_is_removed_unread_is_told(follow: Follow) -> None:
+    followed = follow(lines([1]))
+    assert followed.news() == ([event(1)], [])
+    followed.path.rename(followed.path.with_name("out.20261123T120000.000Z.jsonl"))
+    gone = followed.path.with_name("out.20261123T120000.001Z.jsonl")
+    gone.symlink_to(gone)
+    followed.path.write_bytes(lines([3]))
+    told = Damage(1, 1, f"{gone.name} was removed before it was read", b"")
+    assert followed.news() == ([event(3)], [told])
 
 
 def test_a_file_that_is_cut_off_is_read_from_its_beginning(follow: Follow) -> None:

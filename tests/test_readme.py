@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands, options and examples exist and work."""
+"""The README and docs/ tell the truth: their commands, options and examples exist and work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from dsstail.cli.commands import COMMANDS, load
 from dsstail.errors import DsstailError
 from dsstail.simulator import Simulator, SimulatorSettings
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PAGES = README + "".join(page.read_text("utf-8") for page in (PROJECT / "docs").glob("*.md"))
 SPELLINGS = {
     name: {
         spelling for param in load(name).params for spelling in param.opts + param.secondary_opts
@@ -23,20 +25,19 @@ SPELLINGS = {
 
 
 def commands() -> list[list[str]]:
-    """The words after `dsstail` of every command line in the README's shell examples."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    lines = "\n".join(blocks).splitlines()
+    """The words after `dsstail` of every command line in the shell examples."""
+    blocks = re.findall(r"```sh\n(.*?)```", PAGES, re.DOTALL)
+    lines = re.findall(r"(?:[^'\n]|'[^']*')+", "\n".join(blocks))  # quotes may span several
     found = []
     for line in lines:
         for part in re.split(r"[|>;](?![^']*'(?:[^']*'[^']*')*[^']*$)", line):
-            words = shlex.split(part.strip().strip('"$()'), comments=True)
-            if words[:1] == ["dsstail"]:
-                found.append(words[1:])
+            if command := re.fullmatch(r'(?:eval "\$\()?dsstail\b(.*?)(?:\)".*)?', part.strip()):
+                found.append(shlex.split(command[1], comments=True))
     return found
 
 
 def test_every_command_line_has_options_of_its_command() -> None:
-    assert len(commands()) > 20
+    assert len(commands()) > 40
     for words in commands():
         name = next((word for word in words if word in COMMANDS), "tail")
         for word in words:

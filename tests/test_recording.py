@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import zstandard
-from command import wait_until
+from command import PATIENCE, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenarios import event, lines
@@ -25,8 +26,10 @@ from torture.disks import NotPossible, small_disk
 
 from dsstail.errors import ConfigurationError, OutputError
 from dsstail.recording import resuming
+from dsstail.recording.locking import lock
 from dsstail.recording.naming import Naming
 from dsstail.recording.recorder import Recorder, RecordingSettings
+from dsstail.recording.rotating import Tidier
 
 NOON = datetime(2026, 11, 23, 12, 0, 0).timestamp()
 
@@ -142,6 +145,14 @@ def test_a_stream_cannot_name_a_file_elsewhere(stream: str, tmp_path: Path) -> N
     assert not any(name.startswith(".") for name in names(inner))
 
 
+@pytest.mark.parametrize("streams", [[".in", "_in"], ["in", "out"]], ids=["dot", "link"])
+def test_two_streams_cannot_have_the_same_file(streams: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").symlink_to("out.jsonl")
+    with pytest.raises(ConfigurationError) as raised:
+        Recording(tmp_path / "{stream}.jsonl", streams)
+    assert f"streams {streams[0]} and {streams[1]} would go into the same file" in str(raised.value)
+
+
 # Healing
 
 EVENTS = [
@@ -245,6 +256,19 @@ def test_a_file_that_is_no_recording_is_left_alone(content: bytes, tmp_path: Pat
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress], ids=["gz", "zst"])
+def test_a_compressed_file_is_left_alone(
+    compress: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    """Even if its last byte looks like the end of a line."""
+    path = tmp_path / "out.jsonl.gz"
+    content = compress(lines([1])) + b"\n"
+    path.write_bytes(content)
+    with pytest.raises(OutputError, match="left as it is"):
+        Recording(path)
+    assert path.read_bytes() == content
+
+
 def test_damage_in_the_middle_stops_nothing(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     damaged = lines([1]) + b'{"seq":"9", torn\n\0\0\0\n\n' + lines([2]) + b"no json\n"
@@ -283,6 +307,33 @@ def _read_so_far() -> int:
         line for line in Path("/proc/self/io").read_text().splitlines() if line.startswith("rchar")
     ]
     return int(line.split()[1])
+
+
+LONG = Random(1).randbytes(1_500_000).hex().encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lines([6, 7]).replace(b"\n", b"\r\n"),
+        b"\xef\xbb\xbf" + lines([7]),
+        lines([6, 7]) + b'[{"seq":"9"}]\n{"no":"number"}\n\n\n',
+        lines([6, 7]) + event(8, LONG) + b"\n",
+        event(6, LONG) + b"\n" + lines([7]),
+    ],
+    ids=["CRLF", "byte order mark", "no events", "too long", "too long, before it"],
+)
+@pytest.mark.parametrize("form", [None, "gz"])
+def test_the_last_event_is_found_beside_what_is_none(
+    content: bytes, form: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resuming, "LONGEST_LINE", 2_000_000)
+    if form is None:
+        (tmp_path / "out.jsonl").write_bytes(content)
+    else:
+        segment = tmp_path / "out.20170312T210124.000Z.jsonl.gz"
+        segment.write_bytes(gzip.compress(content))
+    assert resumed(tmp_path / "out.jsonl") == {"stream": 7}
 
 
 def test_a_quiet_stream_is_found_far_back(tmp_path: Path) -> None:
@@ -350,7 +401,7 @@ def test_not_resuming(options: dict[str, Any], tmp_path: Path) -> None:
 def test_a_segment_that_cannot_be_read_is_no_reason_to_forget_it(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     segment = tmp_path / "out.20261123T120000.000Z.jsonl"
-    segment.mkdir()  # what not even root can read
+    segment.symlink_to(segment)  # what not even root can read
     with pytest.raises(OutputError, match="--no-resume goes on without"):
         Recording(path)
     assert resumed(path, resume=False) == {}
@@ -460,6 +511,14 @@ def test_what_is_for_complete_files_needs_some(options: dict[str, Any], tmp_path
         Recording(tmp_path / "out.jsonl", **options)
 
 
+def test_a_name_needs_room_for_those_of_its_segments(tmp_path: Path) -> None:
+    """Or it would be known only at the first rotation."""
+    path = tmp_path / f"{'x' * 220}.jsonl"
+    assert resumed(path) == {}
+    with pytest.raises(ConfigurationError, match="too long"):
+        Recording(path, rotate_every=3600.0)
+
+
 # Rotation
 
 
@@ -521,6 +580,8 @@ def timed(seq: int, moment: str) -> bytes:
         (["", "2099-01-01T00:00:00Z"], ["20181123T102421.000Z", "20181123T102421.001Z"]),
         (["../../../etc/passwd"], ["20181123T102421.000Z"]),
         (["0001-01-01T00:00:00Z"], ["00010101T000000.000Z"]),
+        # A time that is none in UTC any more.
+        (["0001-01-01T00:00:00+14:00"], ["20181123T102421.000Z"]),
     ],
 )
 def test_a_segment_is_named_by_its_first_event(
@@ -575,6 +636,21 @@ def test_a_file_of_an_earlier_hour_is_rotated_first(
     with Recording(path, rotate_every=3600.0) as recording:
         recording.write(event(3), received_at=NOON + 3600)
     assert (len(names(tmp_path)), path.read_bytes()) == (2, lines([3]))
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["directory", "FIFO"])
+def test_what_is_no_file_is_no_segment(make: Callable[[Path], object], tmp_path: Path) -> None:
+    for name in ("out.20170312T210124.000Z.jsonl", "out.20170312T210124.001Z.jsonl.gz"):
+        make(tmp_path / name)
+    with Recording(tmp_path / "out.jsonl", rotate_size=1, keep=1, compress="gz") as recording:
+        recording.write(event(1), event(2), event(3))
+    assert recording.told == []
+    assert names(tmp_path) == [
+        "out.20170312T210124.000Z.jsonl",
+        "out.20170312T210124.001Z.jsonl.gz",
+        "out.20170312T210124.003Z.jsonl.gz",
+        "out.jsonl",
+    ]
 
 
 def test_as_many_segments_are_kept_as_asked(tmp_path: Path) -> None:
@@ -648,6 +724,38 @@ def test_a_date_that_comes_twice_loses_nothing(
     assert content(tmp_path / "2026110103.jsonl") == lines([3])
     (other,) = set(names(tmp_path)) - {packed.name, "2026110103.jsonl"}
     assert content(tmp_path / other) == lines([2])
+
+
+def test_a_file_that_is_just_begun_is_not_taken_for_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even by a look that was asked for before, and comes before the file is locked."""
+    begun, looked = threading.Event(), threading.Event()
+    unfinished, tidy = Naming.unfinished, Tidier._tidy
+
+    def late_look(naming: Naming, live: Path) -> list[Path]:
+        begun.wait(PATIENCE)
+        return unfinished(naming, live)
+
+    def late_lock(fd: int) -> bool:
+        if (tmp_path / "2026110103.jsonl").exists():
+            begun.set()
+            looked.wait(PATIENCE)
+        return lock(fd)
+
+    def told_look(tidier: Tidier, naming: Naming) -> None:
+        tidy(tidier, naming)
+        looked.set()
+
+    monkeypatch.setattr(Naming, "unfinished", late_look)
+    monkeypatch.setattr("dsstail.recording.appending.lock", late_lock)
+    monkeypatch.setattr(Tidier, "_tidy", told_look)
+    monkeypatch.setattr(time, "time", lambda: at("2026-11-01T02:30:00"))
+    with Recording(tmp_path / "%Y%m%d%H.jsonl", compress="gz") as recording:
+        recording.write(event(2), received_at=at("2026-11-01T02:40:00"))
+        recording.write(event(3), received_at=at("2026-11-01T03:00:00"))
+    assert recording.told == []
+    assert names(tmp_path) == ["2026110102.jsonl.gz", "2026110103.jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -795,6 +903,19 @@ def test_a_write_that_fails_midway_leaves_whole_lines(extra: int, tmp_path: Path
             f"cannot write {path}: File too large; {path} ends cleanly at seq {fitting}."
         )
     assert resumed(path) == {"stream": fitting}
+
+
+@pytest.mark.parametrize("form", ["gz", "zst"])
+def test_writes_that_take_only_a_part(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:100]))
+    path = tmp_path / "out.jsonl"
+    with Recording(path, fsync="always", rotate_size=3000, compress=form) as recording:
+        for first in range(0, 100, 10):
+            recording.write(*map(event, range(first, first + 10)))
+    assert recorded(tmp_path) == lines(range(100))
 
 
 def test_a_full_disk_is_waited_for(disk: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 import zstandard
 from command import Finished, installed, wait_until
 from conftest import Starter
-from scenarios import event, lines
+from scenarios import Server, event, honest, lines
 from terminal import Terminal
 
 from dsstail.annotation import annotated
@@ -230,6 +230,19 @@ def test_a_recording_is_followed_through_rotation(tmp_path: Path, dsstail: Start
     assert show.stop().out == lines([98, 99, 100, 101, 102, 1])
 
 
+def test_no_rotation_is_too_fast_to_be_followed(
+    tmp_path: Path, dsstail: Starter, serve: Callable[..., Server]
+) -> None:
+    record(tmp_path, lines([0]))
+    show = dsstail("show", "-f", "out.jsonl", key=None)
+    show.wait_for_events(1)
+    options = ("--rotate-size", "2kB", "--compress", "gz", "--count", "800")
+    dsstail("record", "out.jsonl", "--url", serve(honest, newest=800).url(), *options).finish()
+    assert len(list(tmp_path.iterdir())) > 150
+    show.wait_for_events(801)
+    assert show.stop().out == lines(range(801))
+
+
 def test_several_files_are_followed_at_once(tmp_path: Path, dsstail: Starter) -> None:
     one, two = record(tmp_path, lines([1]), "a"), record(tmp_path, lines([2]), "b")
     packed = record(tmp_path, gzip.compress(lines([0])), "old.gz")
@@ -286,6 +299,17 @@ def test_damage_is_reported_and_skipped(tmp_path: Path, show: Show) -> None:
         "2 damaged places skipped",
     ]
     assert show("out.jsonl", "-q").err == ""
+
+
+def test_every_damaged_line_is_reported_up_to_a_hundred(tmp_path: Path, show: Show) -> None:
+    record(tmp_path, b"".join(b"x\n" + lines([seq]) for seq in range(101)))
+    finished = show("out.jsonl")
+    assert (finished.code, finished.out) == (0, lines(range(101)))
+    assert finished.lines[:-1] == [
+        f"warning: malformed (out.jsonl line {number}: not an event): x"
+        for number in range(1, 201, 2)
+    ]
+    assert finished.lines[-1] == "101 damaged places skipped; dsstail verify lists them"
 
 
 def test_strict_ends_at_damage(tmp_path: Path, show: Show) -> None:

@@ -60,6 +60,9 @@ TEMPLATE = """\
 
 # How to print them.
 #output = "text"               # text, json, pretty, csv; without it text on a terminal, else json
+#format = "{time} {dsn:<16} {value}"   # lines of text, your way
+#highlight = "err|fault"       # mark in them what this finds
+#fold = false                  # count those that repeat the one before
 #color = "auto"                # auto, always, never
 #utc = false
 #annotate = false              # add stream and time of receipt to JSON

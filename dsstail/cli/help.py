@@ -37,7 +37,7 @@ def page(context: typer.Context) -> str:
     name = context.info_name or PROGRAM
     arguments = [param for param in command.params if param.param_type_name == "argument"]
     width = columns(sys.stdout)
-    usage = [f"Usage: {' '.join([name, '[OPTIONS]', *map(_spelling, arguments)])}"]
+    usage = [f"Usage: {' '.join([name, '[OPTIONS]', *map(spelling, arguments)])}"]
     if name == PROGRAM:
         usage.append(f"       {PROGRAM} COMMAND [OPTIONS]")
         about = ABOUT
@@ -51,13 +51,13 @@ def page(context: typer.Context) -> str:
     for panel, note in PANELS.items():
         options = [p for p in command.params if getattr(p, "rich_help_panel", None) == panel]
         sections.append(_panel(panel, note, options, width))
-    sections.append(_reflowed(_kinds(command.params), width))
-    sections.append(_reflowed(_fields(command.params), width))
+    sections.append(_reflowed(kinds(command.params), width))
+    sections.append(_reflowed(fields(command.params), width))
     return "\n\n".join(section for section in sections if section)
 
 
 def _panel(title: str, note: str, params: list[Any], width: int) -> str:
-    return _section(title, note, [(_spelling(param), param.help or "") for param in params], width)
+    return _section(title, note, [(spelling(param), param.help or "") for param in params], width)
 
 
 def _section(title: str, note: str, rows: Iterable[tuple[str, str]], width: int) -> str:
@@ -76,13 +76,13 @@ def _section(title: str, note: str, rows: Iterable[tuple[str, str]], width: int)
     return "\n".join([_heading(title) + head[len(title) + 1 :], *more, *lines])
 
 
-def _kinds(params: list[Any]) -> str:
+def kinds(params: list[Any]) -> str:
     """How to write the values of these options, where that is not said with each."""
     kinds = [kind for kind in _KINDS if any(param.metavar == kind for param in params)]
     return "; ".join(f"{kind} is {_KINDS[kind]}" for kind in kinds) + "." if kinds else ""
 
 
-def _fields(params: list[Any]) -> str:
+def fields(params: list[Any]) -> str:
     """The names that templates and conditions are made of, if there are options for them."""
     if not any(param.metavar in ("TEMPLATE", "CONDITIONS") for param in params):
         return ""
@@ -113,7 +113,7 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
     )
 
 
-def _spelling(param: Any) -> str:
+def spelling(param: Any) -> str:
     """How to write an option: `-k, --key [NAME=]KEY`, `--field, --dev`; an argument: `[FILE]`."""
     if param.param_type_name == "argument":
         return str(param.metavar)

@@ -21,6 +21,7 @@ from dsstail.errors import OutputError
 from dsstail.messages import Event
 from dsstail.recording.locking import holder, lock
 from dsstail.recording.scanning import LONGEST_LINE
+from dsstail.recording.unpacking import MAGIC, is_packed
 
 SYNC_AFTER = 0.5
 """Seconds that a line waits to be synced. Who calls `sync_if_due` does so twice a second: a power
@@ -227,16 +228,16 @@ class LiveFile:
     def _heal(self) -> int:
         """Have the file end with a whole line; return how many bytes were cut off for that."""
         torn = self._torn_line()
-        if not torn:
-            return 0
-        if json_text.is_json(torn):
-            os.write(self._fd, b"\n")
-            return 0
-        if not self._is_torn_event(torn):
+        lacks_break = json_text.is_json(torn)
+        packed = is_packed(self.beginning()[:MAGIC])
+        if packed or not (lacks_break or self._is_torn_event(torn)):
             raise OutputError(
                 f"{self.name} does not end like a recording of dsstail, one event a line. "
                 "It was left as it is: record to another file, or --overwrite it."
             )
+        if lacks_break:
+            os.write(self._fd, b"\n")
+            return 0
         self._torn = len(torn)
         self._cut_torn()
         return len(torn)
@@ -252,16 +253,16 @@ class LiveFile:
 
     def _torn_line(self) -> bytes:
         """What is behind the last line break."""
-        position = os.fstat(self._fd).st_size
-        torn = b""
-        while position > 0 and len(torn) <= LONGEST_LINE:
+        position = end = os.fstat(self._fd).st_size
+        parts: list[bytes] = []
+        while position > 0 and end - position <= LONGEST_LINE:
             size = min(BLOCK, position)
             position = os.lseek(self._fd, position - size, os.SEEK_SET)
             _, found, after = os.read(self._fd, size).rpartition(b"\n")
-            torn = after + torn
+            parts.insert(0, after)
             if found:
                 break
-        return torn
+        return b"".join(parts)
 
     def _cut_torn(self) -> None:
         """Cut off what is known not to be a whole line."""

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from io import FileIO
+from pathlib import Path
 
+from dsstail.errors import ConfigurationError
 from dsstail.recording.backwards import numbered
-from dsstail.recording.reading import opened, read_on
+from dsstail.recording.naming import Segment, segments_beside
+from dsstail.recording.reading import opened, read_file, read_on, unreadable
 from dsstail.recording.splitting import Damage, Found, Splitter
 
 
 class Follower:
-    """Reads a plain file on, wherever it goes: it grows, is replaced by another, or is cut off."""
+    """Reads a plain file on, wherever it goes: it grows, is replaced by another, or is cut off.
+
+    Between it and the file that has its name now there can be others, if it is being recorded: the
+    segments that have been rotated since. They are read, too, compressed or not.
+    """
 
     def __init__(self, path: str, file: FileIO, splitter: Splitter, start: int = 0) -> None:
         """`splitter` has been given what is in the file from the byte `start` to its position."""
@@ -19,6 +27,8 @@ class Follower:
         self._file = file
         self._splitter = splitter
         self._start = start
+        self._before = self._newest_before()  # the stamp of the newest segment that is older
+        self._road = self._travel()
 
     def read(self) -> list[Found] | None:
         """What the next bytes bring, None where there are none now."""
@@ -27,25 +37,73 @@ class Follower:
 
     def poll(self) -> list[Found] | None:
         """`read`, also from what has taken the file's place."""
-        found = self.read()
-        if found is not None:
-            return found
-        if os.fstat(self._file.fileno()).st_size < self._file.tell():
-            return self._start_again()
-        if not self._replaced():
-            return None
-        # It was complete before it was replaced, but maybe not yet at the first look.
-        found = self.read()
-        if found is not None:
-            return found
-        found = self._numbered(self._splitter.end())
-        file = opened(self._path)
-        self._file.close()
-        self._file, self._splitter, self._start = file, Splitter(), 0
-        return found
+        return next(self._road)
 
     def close(self) -> None:
         self._file.close()
+
+    def _travel(self) -> Iterator[list[Found] | None]:
+        """What `poll` gives, one after the other."""
+        while True:
+            found = self.read()
+            if found is None and os.fstat(self._file.fileno()).st_size < self._file.tell():
+                found = self._start_again()
+            if found is not None or not self._replaced():
+                yield found
+                continue
+            # It was complete before it was replaced, but maybe not yet at the first look.
+            while (found := self.read()) is not None:
+                yield found
+            yield self._numbered(self._splitter.end())
+            yield from self._go_on()
+
+    def _go_on(self) -> Iterator[list[Found] | None]:
+        """What was rotated since this file was; then the one that has its name now is the file."""
+        last_read = self._own_stamp()
+        while True:
+            # Opened first: what is not rotated yet when the segments are listed comes after them.
+            file = self._successor()
+            if file is None:
+                yield None
+                continue
+            unread = [one for one in self._segments() if one.stamp > last_read]
+            if not unread:
+                break
+            file.close()
+            for segment in unread:
+                yield from _whole(segment)
+            last_read = unread[-1].stamp
+        self._file.close()
+        self._file, self._splitter, self._start = file, Splitter(), 0
+        self._before = last_read
+
+    def _successor(self) -> FileIO | None:
+        """The file that has the name now; for a moment of a rotation, none may have it."""
+        try:
+            return FileIO(self._path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise unreadable(self._path, error) from None
+
+    def _segments(self) -> list[Segment]:
+        return segments_beside(Path(os.path.realpath(self._path)))
+
+    def _newest_before(self) -> str:
+        stamp = ""
+        for segment in self._segments():
+            if self._is_at(segment.plain):
+                break
+            stamp = segment.stamp
+        return stamp
+
+    def _own_stamp(self) -> str:
+        """The stamp of the segment that this file has become; if it is none, of the one before."""
+        for segment in self._segments():
+            if segment.stamp > self._before:
+                ours = self._is_at(segment.plain) or not segment.plain.exists()  # but compressed
+                return segment.stamp if ours else self._before
+        return self._before
 
     def _start_again(self) -> list[Found]:
         line = self._splitter.line
@@ -57,11 +115,28 @@ class Follower:
 
     def _replaced(self) -> bool:
         """Whether another file has the name now; for a moment of a rotation, none may have it."""
+        return os.path.exists(self._path) and not self._is_at(self._path)
+
+    def _is_at(self, path: str | Path) -> bool:
+        """Whether this name leads to the file."""
         try:
-            now = os.stat(self._path)
+            return os.path.samestat(os.stat(path), os.fstat(self._file.fileno()))
         except OSError:
             return False
-        return not os.path.samestat(now, os.fstat(self._file.fileno()))
 
     def _numbered(self, found: list[Found]) -> list[Found]:
         return numbered(found, self._file, self._start)
+
+
+def _whole(segment: Segment) -> Iterator[list[Found]]:
+    """All that is in a segment, which may be compressed or removed since it was listed."""
+    for path in segment.forms:
+        try:
+            file = opened(path)
+        except ConfigurationError:
+            continue
+        with file:
+            for found in read_file(file, str(path)):
+                yield [found] if found is not None else []
+        return
+    yield [Damage(1, 1, f"{segment.plain.name} was removed before it was read", b"")]

@@ -11,6 +11,7 @@ new file when they change: then a file that is live no longer is a segment under
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections import defaultdict
@@ -31,6 +32,7 @@ _WITHIN = {"m": "Y", "V": "G", "j": "Y", "d": "m", "H": "dj", "M": "H", "S": "M"
 
 _DIRECTIVE = re.compile(r"%(.?)")
 _STAMP = r"(?:\.(?P<stamp>\d{8}T\d{6}\.\d{3}Z))?"
+_A_STAMP = "20261123T142501.000Z"
 _MILLISECOND = timedelta(milliseconds=1)
 _ENDINGS = ("", ".gz", ".zst")
 
@@ -45,6 +47,11 @@ class Segment:
     """The time in its name; `~` where there is none, which sorts after all."""
     paths: tuple[Path, ...]
     """Where it is, the plain one first."""
+
+    @property
+    def forms(self) -> list[Path]:
+        """Where it is or will be, in the order in which it goes from one to the next."""
+        return [Path(f"{self.plain}{ending}") for ending in _ENDINGS]
 
 
 class Naming:
@@ -105,6 +112,17 @@ class Naming:
             if name.endswith(PART) and pattern.fullmatch(name.removesuffix(PART))
         ]
 
+    def check_room(self, live: Path) -> None:
+        """Raises ConfigurationError where the names of segments would be too long."""
+        longest = f"{live.stem}.{_A_STAMP}{live.suffix}{_ENDINGS[-1]}{PART}"
+        try:
+            live.with_name(longest).lstat()
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise ConfigurationError(
+                    f"{live}: this name is too long for files to be named after it."
+                ) from None
+
     def new_segment(self, live: Path, at: float) -> Path:
         """A name for what is in the live file, whose first event is of the time `at`.
 
@@ -139,6 +157,11 @@ class Naming:
         )
 
 
+def segments_beside(live: Path) -> list[Segment]:
+    """The segments of a live file whose name is what it is, the oldest first."""
+    return Naming(str(live).replace("%", "%%"), "").segments(live)
+
+
 def _digits(part: str, seen: set[str]) -> str:
     """Matches one part of a date, which is a group of the expression where it is first."""
     if part == "%":
@@ -156,7 +179,16 @@ def _harmless(stream: str) -> str:
 
 
 def _names_beside(live: Path) -> list[str]:
+    """The files in the directory, and what cannot be told from one."""
     try:
-        return os.listdir(live.parent)
+        with os.scandir(live.parent) as entries:
+            return [entry.name for entry in entries if _may_be_file(entry)]
     except OSError:  # not ours to read: then nothing there is known
         return []
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return True

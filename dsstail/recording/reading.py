@@ -57,7 +57,7 @@ def opened(path: str | Path) -> FileIO:
             return FileIO(0, closefd=False)
         return FileIO(path)
     except OSError as error:
-        raise _unreadable(named(path), error) from None
+        raise unreadable(named(path), error) from None
 
 
 def read_file(
@@ -86,7 +86,7 @@ def read_on(file: FileIO, name: str) -> bytes:
             select.select([file], [], [])
         return piece
     except OSError as error:
-        raise _unreadable(name, error) from None
+        raise unreadable(name, error) from None
 
 
 def is_plain(file: FileIO) -> bool:
@@ -114,5 +114,6 @@ def _pieces(file: FileIO, name: str, patient: bool) -> Iterator[bytes | None]:
             return
 
 
-def _unreadable(name: str, error: OSError) -> ConfigurationError:
+def unreadable(name: str, error: OSError) -> ConfigurationError:
+    """The error that a recording cannot be read."""
     return ConfigurationError(f"cannot read {name}: {error.strerror or error}.")

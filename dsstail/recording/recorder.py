@@ -51,7 +51,7 @@ class RecordingSettings:
     """One of compression.FORMS."""
 
     def __post_init__(self) -> None:
-        if self.file == "-":
+        if self.file in ("", "-"):
             raise ConfigurationError("record needs a file. For events on stdout: dsstail -o json")
         if self.compress is not None:
             compression.require(self.compress)
@@ -148,12 +148,24 @@ class Recorder:
             if makes_segments:
                 raise ConfigurationError(f"{name} is no regular file: it cannot be rotated.")
             return Device(name, streams)
+        self._check_unshared(name, streams[0])
         if not makes_segments and (settings.keep or settings.compress):
             raise ConfigurationError(
                 "--keep and --compress are for files that are complete. "
                 "Add --rotate-size, --rotate-every, or a date to FILE."
             )
+        if makes_segments:
+            naming.check_room(name)
         return Track(naming, settings, streams, self._tidier, self._warn)
+
+    def _check_unshared(self, name: Path, stream: str) -> None:
+        """Files that are meant to be two can be one: by a link, or where case makes no name."""
+        for other, track in self._tracks.items():
+            if os.path.exists(name) and os.path.samefile(name, track.name):
+                raise ConfigurationError(
+                    f"the streams {other} and {stream} would go into the same file, {name}. "
+                    "Name one of them differently."
+                )
 
 
 class Track:
@@ -178,7 +190,7 @@ class Track:
         self._period = self._period_of(self._live.modified_at)
         self.past = self._look_back()
         self._live.last_line = self.past.last_line
-        tidier.tidy(naming, self._live.path)
+        tidier.tidy(naming)
 
     @property
     def name(self) -> Path:
@@ -228,6 +240,7 @@ class Track:
         live = LiveFile(
             self._naming.live(self._newest), self._settings.fsync, self._patience, last_line
         )
+        self._tidier.spare(self._naming, live.path)
         if cut := live.open(overwrite=overwrite):
             self._warn(f"{live.name}: cut off an incomplete last line of {cut} bytes.")
         return live
@@ -264,14 +277,14 @@ class Track:
         live.rename(self._naming.new_segment(live.path, began))
         self._live = self._open(live.last_line)
         self._period = self._period_of(self._newest)
-        self._tidier.tidy(self._naming, self._live.path)
+        self._tidier.tidy(self._naming)
 
     def _begin_next(self) -> None:
         """Close the live file, and begin the one that its name is now."""
         live = self._live
         live.close()
         self._live = self._open(live.last_line)
-        self._tidier.tidy(self._naming, self._live.path)
+        self._tidier.tidy(self._naming)
 
 
 class Device:
@@ -314,6 +327,6 @@ def _seconds(moment: str) -> float | None:
     """A time as events have it, in seconds since the epoch."""
     try:
         read = datetime.fromisoformat(moment)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -14,6 +14,7 @@ from dsstail.errors import OutputError
 from dsstail.messages import seq_of
 from dsstail.recording import compression
 from dsstail.recording.scanning import LONGEST_LINE
+from dsstail.recording.unpacking import BYTE_ORDER_MARK
 
 WINDOW_LINES = 10_000
 WINDOW_BYTES = 8 << 20
@@ -86,7 +87,7 @@ class _Search:
     def take(self, line: bytes) -> None:
         self._lines += 1
         self._bytes += len(line)
-        text, named = unannotated(line)
+        text, named = unannotated(line.removeprefix(BYTE_ORDER_MARK))
         stream = named or self._only
         self._annotated = self._annotated or named is not None
         if stream not in self._known or not (self._in_window or stream in self._missing):
@@ -123,16 +124,19 @@ def _lines_backwards(path: Path, search: _Search) -> Iterator[bytes]:
 
 
 def _lines_from_the_end(path: Path) -> Iterator[bytes]:
-    """The lines of a plain file, the last one first."""
+    """The lines of a plain file, the last one first; one that is too long comes in pieces."""
     with path.open("rb") as file:
         position = file.seek(0, os.SEEK_END)
         beginning = b""
-        while position > 0 and len(beginning) < LONGEST_LINE:
+        while position > 0:
             size = min(BLOCK, position)
             position = file.seek(position - size)
             beginning, *lines = (file.read(size) + beginning).split(b"\n")
             yield from filter(None, reversed(lines))
-    if position == 0 and beginning:
+            if len(beginning) > LONGEST_LINE:
+                yield beginning
+                beginning = b""
+    if beginning:
         yield beginning
 
 
@@ -157,11 +161,15 @@ def _last_lines(pieces: Iterable[bytes], search: _Search) -> Iterator[bytes]:
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
+    """The lines of what is read forwards, but for those that are too long."""
+    rest, too_long = b"", False
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
+        if too_long and lines:
+            del lines[0]
+            too_long = False
         yield from filter(None, lines)
         if len(rest) > LONGEST_LINE:
-            return
-    if rest:
+            rest, too_long = b"", True
+    if rest and not too_long:
         yield rest

@@ -37,18 +37,23 @@ class Tidier:
     def __init__(self, compress: str | None, keep: int | None) -> None:
         self._compress = compress
         self._keep = keep
-        self._jobs: queue.SimpleQueue[tuple[Naming, Path] | None] = queue.SimpleQueue()
+        self._live: dict[Naming, Path] = {}
+        self._jobs: queue.SimpleQueue[Naming | None] = queue.SimpleQueue()
         self._troubles: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
 
-    def tidy(self, naming: Naming, live: Path) -> None:
-        """Have the segments beside a live file looked after, soon."""
+    def spare(self, naming: Naming, live: Path) -> None:
+        """Of the files with these names, leave this one alone. To be called before it exists."""
+        self._live[naming] = live
+
+    def tidy(self, naming: Naming) -> None:
+        """Have the segments beside the live file looked after, soon."""
         if self._compress is None and self._keep is None:
             return
         if self._thread.ident is None:
             self._thread.start()
-        self._jobs.put((naming, live))
+        self._jobs.put(naming)
 
     def troubles(self) -> Iterator[str]:
         """What did not work since the last call; it is tried again with the next segment."""
@@ -65,13 +70,15 @@ class Tidier:
 
     def _run(self) -> None:
         with suppress(_LeftOff):
-            while (job := self._jobs.get()) is not None:
-                self._tidy(*job)
+            while (naming := self._jobs.get()) is not None:
+                self._tidy(naming)
 
-    def _tidy(self, naming: Naming, live: Path) -> None:
+    def _tidy(self, naming: Naming) -> None:
+        live = self._live[naming]
         for path in naming.unfinished(live):
             self._attempt(path, path.unlink)
-        segments = naming.segments(live)
+        # What is live by now may be among them: it is asked for after they are listed.
+        segments = [one for one in naming.segments(live) if one.plain != self._live[naming]]
         surplus = 0 if self._keep is None else max(0, len(segments) - self._keep)
         for segment in segments[:surplus]:
             self._attempt(segment.plain, partial(_remove, segment))

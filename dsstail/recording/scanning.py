@@ -67,10 +67,12 @@ class Scanner:
             return Seen(end) if fine else Seen(end, _NOT_JSON, end)
         if reason == _INCOMPLETE and not self._final:
             return None
-        if reason == _TOO_LONG and alone and self._line_end(at) is None:
-            if size - at <= LONGEST_LINE:
+        if reason == _TOO_LONG and alone:
+            line_end = self._line_end(at)
+            if line_end is None and size - at <= LONGEST_LINE:
                 return None
-            reason = f"longer than {LONGEST_LINE >> 20} MiB"
+            if line_end is None or line_end - at > LONGEST_LINE:
+                reason = f"longer than {LONGEST_LINE >> 20} MiB"
         return self._broken(at, end, reason)
 
     def _scan(self, at: int) -> tuple[str, int]:
@@ -148,7 +150,7 @@ class Scanner:
 _INCOMPLETE = "incomplete"
 _NOT_JSON = "not JSON"
 _TOO_LONG = f"longer than {LONGEST_SPREAD >> 20} MiB, and not a line of its own"
-_TOO_DEEP = "nested too deep for what is not a line of its own"
+_TOO_DEEP = "nested too deep"
 
 _DEEP = 4096
 """Bytes that are passed at least, of what nests too deep."""

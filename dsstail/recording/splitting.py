@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 from dsstail import json_text
-from dsstail.recording.scanning import EVENT_START, LONGEST_DECODED, Scanner, Seen
+from dsstail.recording.scanning import EVENT_START, LONGEST_DECODED, LONGEST_LINE, Scanner, Seen
 
 SHOWN = 400
 """Bytes of what is damaged that are kept, to be shown."""
@@ -119,6 +119,8 @@ class Splitter:
         self._size = len(rest)
         long = len(rest) > _LONG
         self._retry_at = 2 * len(rest) if long else 0
+        if len(rest) <= LONGEST_LINE < self._retry_at:
+            self._retry_at = LONGEST_LINE + 1  # what is longer need not be kept any longer
         self._spread = long and b"\n" in rest
 
     def _take_block(self, buffer: bytes, start: int) -> int:

@@ -15,10 +15,11 @@ MAGIC = 4
 PIECE = 1 << 16
 """Bytes that are given at once, about: what is made of them stays in the processor's cache."""
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # behind a byte from 0x50 to 0x5f
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Compressed bytes that are taken at once, so that a bomb gives a few megabytes at a time: a byte
 # of gzip is a thousand at most, and one of zstd thirty thousand.
@@ -32,7 +33,12 @@ class Spoiled(Exception):
 
 def is_bare(magic: bytes) -> bool:
     """Whether what follows these MAGIC bytes, with which a file begins, is what it holds."""
-    return not (magic.startswith((_GZIP, _BYTE_ORDER_MARK)) or _is_zstd(magic))
+    return not (is_packed(magic) or magic.startswith(BYTE_ORDER_MARK))
+
+
+def is_packed(magic: bytes) -> bool:
+    """Whether what begins with these MAGIC bytes is compressed."""
+    return magic.startswith(_GZIP) or _is_zstd(magic)
 
 
 def unpacked(pieces: Iterator[bytes | None], name: str) -> Iterator[bytes | None]:
@@ -48,10 +54,10 @@ def unpacked(pieces: Iterator[bytes | None], name: str) -> Iterator[bytes | None
             head += piece
             if len(head) >= MAGIC:
                 break
-    if head.startswith(_GZIP) or _is_zstd(head):
+    if is_packed(head):
         yield from _decompressed(chain([head], pieces), *_form(head, name))
     else:
-        yield head.removeprefix(_BYTE_ORDER_MARK)
+        yield head.removeprefix(BYTE_ORDER_MARK)
         yield from pieces
 
 

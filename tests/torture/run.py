@@ -1,4 +1,4 @@
-"""All proofs at full length: `make torture`. Prints the table that docs/durability.md holds.
+"""All proofs at full length: `make torture`. Prints a table, and keeps it in docs/durability.md.
 
 It needs root on Linux, and strace; what a machine does not allow is said and not counted.
 """
@@ -6,10 +6,12 @@ It needs root on Linux, and strace; what a machine does not allow is said and no
 from __future__ import annotations
 
 import argparse
+import platform
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +30,10 @@ ZST = (*ROTATED, "--compress", "zst")
 
 Proof = Callable[[Path], str | None]
 """What is wrong after it, None if nothing is."""
+
+HEAD = "| what was done | result | s |\n| --- | --- | --- |"
+
+LAST_RESULT = "## Last result\n\n"
 
 MOST = 12
 """Of each kind of system call the first so many are hit."""
@@ -65,13 +71,23 @@ def _record(options: tuple[str, ...]) -> str:
     return f"`{' '.join(('record', 'out.jsonl', *options))}`"
 
 
+def _keep(table: list[str], page: Path) -> None:
+    """Put the table where the page has that of the last run."""
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
+    about = f"{datetime.now(UTC):%Y-%m-%d}, {system}, Python {platform.python_version()}"
+    before, _, _ = page.read_text(encoding="utf-8").partition(LAST_RESULT)
+    page.write_text(f"{before}{LAST_RESULT}{about}:\n\n" + "\n".join(table) + "\n", "utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--scale", type=float, default=1.0, help="how often, 1 for the table")
     parser.add_argument("--only", default="", help="only proofs whose name holds this")
+    parser.add_argument("--into", type=Path, help="the page that keeps the table of a whole run")
     arguments = parser.parse_args()
     failed = False
-    print("| what was done | result | s |\n| --- | --- | --- |", flush=True)
+    table = [HEAD]
+    print(HEAD, flush=True)
     for name, proof in proofs(arguments.scale):
         if arguments.only not in name:
             continue
@@ -81,11 +97,14 @@ def main() -> int:
                 wrong = proof(Path(work))
                 result = "every event once and in order" if wrong is None else f"FAILED: {wrong}"
                 failed |= wrong is not None
-            except AssertionError as failure:
+            except (AssertionError, OSError) as failure:
                 result, failed = f"FAILED: {failure} {getattr(failure, '__notes__', '')}", True
             except NotPossible as reason:
                 result = f"not possible here: {reason}"
-        print(f"| {name} | {result} | {time.monotonic() - began:.0f} |", flush=True)
+        table.append(f"| {name} | {result} | {time.monotonic() - began:.0f} |")
+        print(table[-1], flush=True)
+    if arguments.into and arguments.scale >= 1 and not arguments.only:
+        _keep(table, arguments.into)
     return 1 if failed else 0
 
 
