@@ -11,7 +11,6 @@ import os
 import queue
 import select
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -28,6 +27,7 @@ from dsstail.handover import Batch, Ended, Handover
 from dsstail.messages import Malformed
 from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
 from dsstail.session import Counts, Gap, Reset
+from dsstail.signals import handled
 from dsstail.stream import Stream, StreamSettings
 from dsstail.wording import counted, spoken, spoken_size
 
@@ -165,7 +165,7 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
         stopping,
         expectation=_expectation(stopping, showing),
         strict=strict,
-        progress=Gauge(reporter, replay),
+        progress=Gauge(reporter, replay, beside_output=True),
         summary=_skipped,
     ).run()
 
@@ -502,17 +502,10 @@ class Flow:
             self._handover.wake()
 
         threading.Thread(target=guard, name="guard", daemon=True).start()
-        names = ("SIGINT", "SIGTERM", "SIGHUP")
-        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        before = {number: signal.getsignal(number) for number in numbers}
         try:
-            for number, handler in before.items():
-                if handler is not signal.SIG_IGN:  # nohup, or a shell's background job
-                    signal.signal(number, end)
-            yield
+            with handled(end):
+                yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
             finished.set()
 
     def _leave(self) -> None:

@@ -66,6 +66,7 @@ _connection: Any = partial(typer.Option, rich_help_panel="Connection")
 _filter: Any = partial(typer.Option, rich_help_panel="Filters")
 _output: Any = partial(typer.Option, rich_help_panel="Output")
 _stop: Any = partial(typer.Option, rich_help_panel="Stop")
+_recordings: Any = partial(typer.Option, rich_help_panel="Recordings")
 _devices: Any = partial(typer.Option, rich_help_panel="Devices")
 _help: Any = partial(typer.Option, rich_help_panel="Help", is_eager=True)
 
@@ -173,6 +174,21 @@ class Connection:
     save_malformed: Annotated[
         Path | None,
         _connection("--save-malformed", metavar="FILE", help="keep malformed frames in this file"),
+    ] = None
+
+
+@dataclass
+class Period:
+    """Which events of recordings, by time."""
+
+    since: Annotated[
+        str | None,
+        _recordings(
+            "--since", metavar="TIME", help="events from 2026-11-23T14:00:00Z on; or -3h, ago"
+        ),
+    ] = None
+    until: Annotated[
+        str | None, _recordings("--until", metavar="TIME", help="events up to this time")
     ] = None
 
 
