@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 ARRIVALS = 2000
 """Datapoints whose arrival is remembered for their acks: so many of the latest at least."""
@@ -38,21 +38,24 @@ def latency(
     return None if told is None or told < 0 else (told, False)
 
 
-class Arrivals:
-    """When the latest datapoints came, in seconds since the epoch."""
+Moment = TypeVar("Moment", float, str)
+
+
+class Arrivals(Generic[Moment]):
+    """When the latest datapoints came, in seconds or as it is written."""
 
     def __init__(self) -> None:
-        self._recent: dict[str, float] = {}
-        self._earlier: dict[str, float] = {}
+        self._recent: dict[str, Moment] = {}
+        self._earlier: dict[str, Moment] = {}
 
-    def note(self, identifier: Any, received_at: float) -> None:
+    def note(self, identifier: Any, received_at: Moment) -> None:
         """Remember the datapoint with this `id`."""
         if type(identifier) is str and len(identifier) <= LONGEST_IDENTIFIER:
             if len(self._recent) >= ARRIVALS:
                 self._earlier, self._recent = self._recent, {}
             self._recent[identifier] = received_at
 
-    def of(self, identifier: Any) -> float | None:
+    def of(self, identifier: Any) -> Moment | None:
         """When it came; None where that is not known, or no more."""
         if not isinstance(identifier, str):
             return None

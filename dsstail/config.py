@@ -482,6 +482,11 @@ def _regular_expression(text: str) -> re.Pattern[str]:
             raise ValueError(f'"{text}" is no regular expression: {error}') from None
 
 
+def text_or_json(output: str | None) -> str:
+    """The `--output` of a command that has only these two; unasked it is text."""
+    return Given({"output": output}, {}).value("output", one_of(("text", "json")), "text")
+
+
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:
     """Reads one of a few words, large or small."""
 

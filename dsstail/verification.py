@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
+from itertools import groupby, repeat
+from operator import contains, itemgetter
 from typing import Any
 
 from dsstail.annotation import unannotated
 from dsstail.messages import seq_of
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
-from dsstail.recording.reading import named, read
+from dsstail.recording.reading import check, named, read
 from dsstail.recording.splitting import Damage, Lines
 
 DAMAGED, TORN = "damaged", "torn"
@@ -96,6 +96,7 @@ class Verdict:
 
 def verify(paths: Sequence[str]) -> Verdict:
     """Read files as one recording, in this order. Raises ConfigurationError where that fails."""
+    check(paths)
     verification = Verification()
     for file, path in enumerate(paths):
         for found in read(path, decode=True):
@@ -161,7 +162,7 @@ class Verification:
     def take(self, file: int, lines: Lines) -> None:
         """Take events, which have data."""
         data = lines.data or []
-        if not any("_dsstail" in event for event in data):
+        if not any(map(contains, data, repeat("_dsstail"))):
             self._take_run(file, "", lines.numbers, lines.texts, data)
             return
         start = 0

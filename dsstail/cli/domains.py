@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
-
-import typer
 
 from dsstail.cli.commands import command
 from dsstail.cli.console import columns, say
-from dsstail.cli.options import among
-from dsstail.config import Given, one_of
+from dsstail.cli.options import TextOrJson
+from dsstail.config import text_or_json
 from dsstail.domains import CLIENT_TYPES, PLACES
 
 _WIDTH = 79
@@ -19,22 +16,9 @@ _WIDTH = 79
 
 
 @command
-def domains(
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FORMAT",
-            autocompletion=among("text", "json"),
-            rich_help_panel="Output",
-            help="text or json (default text)",
-        ),
-    ] = None,
-) -> int:
+def domains(output: TextOrJson = None) -> int:
     """wss is where streams are read from, https where the REST API is."""
-    form = Given({"output": output}, {}).value("output", one_of(("text", "json")), "text")
-    if form == "json":
+    if text_or_json(output) == "json":
         say(_json())
     else:
         say(_table() if columns(sys.stdout) >= _WIDTH else _list())

@@ -71,6 +71,31 @@ _devices: Any = partial(typer.Option, rich_help_panel="Devices")
 _help: Any = partial(typer.Option, rich_help_panel="Help", is_eager=True)
 
 
+TextOrJson = Annotated[
+    str | None,
+    _output(
+        "--output",
+        "-o",
+        metavar="FORMAT",
+        autocompletion=among("text", "json"),
+        help="text or json (default text)",
+    ),
+]
+Color = Annotated[
+    str | None,
+    _output(
+        "--color",
+        metavar="WHEN",
+        autocompletion=among("auto", "always", "never"),
+        help="auto, always or never (default auto)",
+    ),
+]
+Utc = Annotated[bool | None, _output("--utc/--no-utc", help="UTC instead of local time")]
+Quiet = Annotated[
+    bool | None, _output("--quiet", "-q", help="errors only, no warnings, no summary")
+]
+
+
 @dataclass
 class Connection:
     """Where to connect, with which keys, and how persistently."""
@@ -247,23 +272,13 @@ class Output:
         bool | None,
         _output("--fold", help="count lines of text that repeat the one before"),
     ] = None
-    color: Annotated[
-        str | None,
-        _output(
-            "--color",
-            metavar="WHEN",
-            autocompletion=among("auto", "always", "never"),
-            help="auto, always or never (default auto)",
-        ),
-    ] = None
-    utc: Annotated[bool | None, _output("--utc/--no-utc", help="UTC instead of local time")] = None
+    color: Color = None
+    utc: Utc = None
     annotate: Annotated[
         bool | None,
         _output("--annotate/--no-annotate", help="add stream and time of receipt to JSON"),
     ] = None
-    quiet: Annotated[
-        bool | None, _output("--quiet", "-q", help="errors only, no warnings, no summary")
-    ] = None
+    quiet: Quiet = None
     verbose: Annotated[
         int,
         _output(

@@ -136,8 +136,6 @@ def _check(asked: Replaying) -> None:
     """Raises ConfigurationError for what makes no sense together."""
     if asked.window.to_seq < asked.window.from_seq:
         raise ConfigurationError("--to-seq comes before --from-seq.")
-    if asked.paths.count("-") > 1:
-        raise ConfigurationError("stdin can be read only once.")
     if asked.speed is not None and asked.follow:
         raise ConfigurationError("--speed replays what is recorded, --follow awaits what comes.")
     if asked.speed is None and asked.max_idle != inf:

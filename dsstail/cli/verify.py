@@ -9,8 +9,9 @@ import typer
 
 from dsstail.cli.commands import command
 from dsstail.cli.console import say
-from dsstail.cli.options import among
-from dsstail.errors import ConfigurationError, StrictViolation
+from dsstail.cli.options import TextOrJson
+from dsstail.config import text_or_json
+from dsstail.errors import StrictViolation
 from dsstail.wording import counted
 
 if TYPE_CHECKING:
@@ -28,17 +29,7 @@ def verify(
             metavar="FILE...", help="a recording; several are one, in this order; - is stdin"
         ),
     ],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FORMAT",
-            autocompletion=among("text", "json"),
-            rich_help_panel="Output",
-            help="text or json (default text)",
-        ),
-    ] = "text",
+    output: TextOrJson = None,
 ) -> int:
     """
     Tells what is damaged, missing or there twice, and where. The exit code is 0
@@ -48,14 +39,11 @@ def verify(
       dsstail verify events.jsonl
       dsstail verify events.*.jsonl.gz events.jsonl    segments and the live file
     """
-    if output not in ("text", "json"):
-        raise ConfigurationError(f'--output: "{output}" is none of text, json.')
-    if files.count("-") > 1:
-        raise ConfigurationError("stdin can be read only once.")
+    form = text_or_json(output)
     from dsstail.verification import verify
 
     verdict = verify(files)
-    say(_json(verdict) if output == "json" else _text(verdict))
+    say(_json(verdict) if form == "json" else _text(verdict))
     return 0 if verdict.complete else StrictViolation.exit_code
 
 

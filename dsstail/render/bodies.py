@@ -13,7 +13,7 @@ from dsstail.escaping import cut, visible, width
 from dsstail.messages import Event
 from dsstail.render.ink import Ink
 from dsstail.values import LONGEST, shown, value_text
-from dsstail.wording import spoken, spoken_size
+from dsstail.wording import brief, spoken_size, to_the_second
 
 Members = dict[str, Any]
 
@@ -99,7 +99,7 @@ class Bodies:
         self._clock = clock
         self.notes_arrivals = True
         """Whether to remember when datapoints came, for their acks."""
-        self._arrivals = Arrivals()
+        self._arrivals: Arrivals[float] = Arrivals()
         self._unicode = unicode
         self._signs = _UNICODE if unicode else _ASCII
         self._first_column = first_column
@@ -206,7 +206,7 @@ class Bodies:
         if known is None:
             return ""
         seconds, measured = known
-        return _brief(seconds) if measured or seconds >= 10 else _seconds(seconds)
+        return brief(seconds) if measured or seconds >= 10 else to_the_second(seconds)
 
     def _connectivity(
         self, source: Source, text: bytes, body: Members, room: int, received_at: float
@@ -221,7 +221,7 @@ class Bodies:
                 status = f"{self._signs.online} {status}"
                 color = self._ink.good
                 if now and subject.away_since and now >= subject.away_since:
-                    away = f"after {_seconds(now - subject.away_since)}"
+                    away = f"after {to_the_second(now - subject.away_since)}"
                 subject.away_since = None
             case "offline":
                 status = f"{self._signs.offline} {status}"
@@ -313,19 +313,3 @@ def _difference(old: float, new: float) -> str:
     if not difference:
         return ""
     return f"{difference:+d}" if type(difference) is int else f"{difference:+.6g}"
-
-
-def _seconds(seconds: float) -> str:
-    """A duration that is known to the second."""
-    if seconds < 1:
-        return "<1 s"
-    return f"{seconds:.0f} s" if seconds < 10 else spoken(seconds)
-
-
-def _brief(seconds: float) -> str:
-    """A duration of any length on few cells."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 100:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
