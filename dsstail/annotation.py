@@ -8,11 +8,17 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
+
+from dsstail.clock import since_epoch
 
 _NAME = b'"_dsstail":'
 _MEMBER = re.compile(
     _NAME + rb'\{"stream":("(?:[^"\\]|\\.)*+")(?:,"received_at":"([0-9T:.-]+Z)")?\}\}[ \t\r]*\Z'
 )
+
+_SHORT = 100
+"""Bytes of a name that is remembered."""
 
 
 def annotated(texts: list[bytes], stream: str, received_at: float | None) -> list[bytes]:
@@ -29,18 +35,17 @@ def annotated(texts: list[bytes], stream: str, received_at: float | None) -> lis
 
 def unannotated(line: bytes) -> tuple[bytes, str | None]:
     """The event's own text, and the name of the stream that the member tells, if it is there."""
-    return told_apart(line)[:2]
+    text, member = _divided(line)
+    return text, member and _name(member[1])
 
 
 def told_apart(line: bytes) -> tuple[bytes, str | None, float | None]:
     """`unannotated`, and the time of receipt in seconds since the epoch, if the member tells it."""
-    at = line.rfind(_NAME)
-    member = _MEMBER.match(line, at) if at > 0 else None
+    text, member = _divided(line)
     if member is None:
-        return line, None, None
-    text = line[:at].removesuffix(b",") + b"}"
-    received_at = None if member[2] is None else _seconds(member[2].decode())
-    return text, json.loads(member[1]), received_at
+        return text, None, None
+    received_at = None if member[2] is None else since_epoch(member[2].decode())
+    return text, _name(member[1]), received_at
 
 
 def instant(seconds: float) -> str:
@@ -49,14 +54,22 @@ def instant(seconds: float) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def _divided(line: bytes) -> tuple[bytes, re.Match[bytes] | None]:
+    at = line.rfind(_NAME)
+    member = _MEMBER.match(line, at) if at > 0 else None
+    return (line if member is None else line[:at].removesuffix(b",") + b"}"), member
+
+
+def _name(text: bytes) -> str:
+    return _short_name(text) if len(text) <= _SHORT else str(json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _short_name(text: bytes) -> str:
+    return str(json.loads(text))
+
+
 def _with_last(text: bytes, member: bytes) -> bytes:
     others = text.rstrip(b" \t\r\n")[:-1]
     comma = b"" if others.rstrip(b" \t\r\n") == b"{" else b","
     return others + comma + member
-
-
-def _seconds(instant: str) -> float | None:
-    try:
-        return datetime.fromisoformat(instant).timestamp()
-    except (ValueError, OverflowError):
-        return None

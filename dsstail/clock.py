@@ -12,6 +12,15 @@ _LONGEST = 40
 """Characters of a time; RFC 3339 with nanoseconds and an offset has 35."""
 
 
+def since_epoch(written: str) -> float | None:
+    """A time by RFC 3339, in seconds; in UTC unless it says otherwise. None for what is not one."""
+    moment = _moment(written)
+    try:
+        return None if moment is None else moment.astimezone(UTC).timestamp()
+    except OverflowError:  # in another year than the first or the last only by its zone
+        return None
+
+
 class Clock:
     """Reads times in UTC or in the local time zone; remembers those that it has read lately."""
 
@@ -25,11 +34,9 @@ class Clock:
             return self._read[written]
         if len(written) > _LONGEST:
             return None
+        moment = _moment(written)
         try:
-            moment = datetime.fromisoformat(written)
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=UTC)
-            return self._remember(written, self._reading(moment))
+            return self._remember(written, None if moment is None else self._reading(moment))
         except (ValueError, OverflowError):  # beyond the years that a zone can be applied to
             return self._remember(written, None)
 
@@ -57,3 +64,13 @@ class Clock:
             self._read.clear()
         self._read[time] = reading
         return reading
+
+
+def _moment(written: str) -> datetime | None:
+    if len(written) > _LONGEST:
+        return None
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

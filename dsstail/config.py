@@ -195,13 +195,6 @@ def showing(
     )
 
 
-def text_or_json(output: str | None) -> str:
-    """The form of what is no event, text unless JSON is asked for."""
-    return Given({"output": output}, environment={}).value(
-        "output", one_of(("text", "json")), "text"
-    )
-
-
 def stopping(options: Mapping[str, Any]) -> Stopping:
     """When to stop unasked, if at all."""
     given = Given(options, environment={})
@@ -492,6 +485,11 @@ def _regular_expression(text: str) -> re.Pattern[str]:
             return re.compile(text)
         except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f'"{text}" is no regular expression: {error}') from None
+
+
+def text_or_json(output: str | None) -> str:
+    """The `--output` of a command that has only these two; unasked it is text."""
+    return Given({"output": output}, {}).value("output", one_of(("text", "json")), "text")
 
 
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:

@@ -1,13 +1,13 @@
-"""How far a replay has come: a bar on a terminal's stderr, while the events go elsewhere."""
+"""How far a recording has been read: a bar on a terminal's stderr, where nothing else is shown."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from typing import Protocol
 
 from dsstail.handover import Batch
-from dsstail.replay import Replay
 from dsstail.report import Reporter
 from dsstail.wording import spoken_size
 
@@ -20,17 +20,30 @@ EVERY = 0.2
 CELLS = 40
 
 
-class Gauge:
-    """The bar of a replay that is long and has an end; of any other, nothing is seen."""
+class Reading(Protocol):
+    """What is being read."""
 
-    def __init__(self, reporter: Reporter, replay: Replay) -> None:
+    @property
+    def size(self) -> int:
+        """How many bytes are to be read; 0 where that cannot be told."""
+
+    @property
+    def position(self) -> int:
+        """How many bytes were read so far."""
+
+
+class Gauge:
+    """The bar of a reading that is long and has an end; of any other, nothing is seen."""
+
+    def __init__(self, reporter: Reporter, reading: Reading, *, beside_output: bool) -> None:
+        """`beside_output`: stdout is written to meanwhile, so that must be elsewhere."""
         self._reporter = reporter
-        self._replay = replay
-        self._total = replay.size
-        beside_events = sys.stdout is not None and sys.stdout.isatty()
+        self._reading = reading
+        self._total = reading.size
+        in_the_way = beside_output and sys.stdout is not None and sys.stdout.isatty()
         seen = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._due = time.monotonic() + EVERY
-        if not seen or beside_events or self._total < LONG:
+        if not seen or in_the_way or self._total < LONG:
             self._due = float("inf")
 
     def tick(self, events: int) -> None:
@@ -38,7 +51,7 @@ class Gauge:
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + EVERY
-        part = min(self._replay.position / self._total, 1.0)
+        part = min(self._reading.position / self._total, 1.0)
         encoding = (sys.stderr.encoding or "ascii").lower()
         full, empty = "━─" if encoding.startswith("utf") else "#."
         filled = round(part * CELLS)

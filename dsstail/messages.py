@@ -218,11 +218,6 @@ def seq_of(data: dict[str, Any]) -> int | None:
     return None
 
 
-def ack_succeeded(status: Any) -> bool:
-    """Whether an `ack_status` says that the device took the value: 200, or 0 (protocol.md)."""
-    return type(status) in (int, str) and status in (200, 0, "200", "0")
-
-
 def _object(member: Any) -> dict[str, Any]:
     return member if isinstance(member, dict) else {}
 

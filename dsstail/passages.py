@@ -11,19 +11,16 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import FileIO
 from itertools import groupby
 from math import inf
 from typing import Any
 
+from dsstail.clock import since_epoch
 from dsstail.messages import Event
 
 GATHERED = 200
 """Events that are joined to one passage, where they come one by one."""
-
-_LONGEST_TIME = 40
-"""Characters of a time; RFC 3339 with nanoseconds and an offset has 35."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +92,7 @@ def moment(event: Event) -> float | None:
     if not written:
         about = event.data.get("_dsstail")
         written = about.get("received_at") if isinstance(about, dict) else None
-    if not isinstance(written, str) or len(written) > _LONGEST_TIME:
-        return None
-    try:
-        at = datetime.fromisoformat(written)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    return since_epoch(written) if isinstance(written, str) else None
 
 
 def merged(roads: Sequence[Iterator[Item]]) -> Iterator[Item]:

@@ -171,7 +171,7 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
         stopping,
         expectation=_expectation(stopping, showing),
         strict=strict,
-        progress=Gauge(reporter, replay),
+        progress=Gauge(reporter, replay, beside_output=True),
         summary=_skipped,
     ).run()
 

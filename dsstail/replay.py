@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import select
-import stat
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from io import FileIO
 from itertools import chain, groupby
 from math import inf
 from operator import itemgetter
@@ -33,7 +30,8 @@ from dsstail.passages import (
 )
 from dsstail.recording.backwards import Stretch, numbered, stretches
 from dsstail.recording.following import Follower
-from dsstail.recording.reading import is_plain, named, opened, read_file
+from dsstail.recording.odometer import Odometer
+from dsstail.recording.reading import check, is_pipe, is_plain, named, opened, read_file
 from dsstail.recording.splitting import Found, Lines, Splitter
 from dsstail.session import Counts
 
@@ -100,15 +98,12 @@ class Replay:
         self._stopping = False
         self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._followers: list[tuple[str, Follower]] = []
-        self._current: FileIO | None = None
-        self._passed = 0  # bytes of the recordings before the current one
+        self._odometer = Odometer(replaying.paths)
         self._road = self._travel()
 
     def start(self) -> None:
         """Raises ConfigurationError where a recording cannot be opened."""
-        for path in self._asked.paths:
-            if path != "-" and not _is_pipe(path):
-                opened(path).close()
+        check(self._asked.paths)
 
     def stop(self) -> None:
         """Have `take` give nothing more. Safe in a signal handler."""
@@ -143,16 +138,12 @@ class Replay:
         """How many bytes of files are to be read; 0 where that cannot be told."""
         asked = self._asked
         endless = asked.follow or asked.speed is not None or asked.last is not None
-        if endless or not all(map(os.path.isfile, asked.paths)):
-            return 0
-        return sum(map(os.path.getsize, asked.paths))
+        return 0 if endless else self._odometer.size
 
     @property
     def position(self) -> int:
         """How many bytes of files were read so far."""
-        if self._current is None or self._current.closed or not self._current.seekable():
-            return self._passed
-        return self._passed + self._current.tell()
+        return self._odometer.position
 
     def _wait(self, pause: Pause, timeout: float) -> None:
         if pause.file is not None:
@@ -180,7 +171,7 @@ class Replay:
 
     def _recording(self, path: str) -> Iterator[Item]:
         """All of a recording; where it is to be followed, it stays open."""
-        file = self._open(path)
+        file = self._odometer.opened(path)
         if self._asked.follow and path != "-" and is_plain(file):
             follower = Follower(path, file, Splitter())
             self._followers.append((path, follower))
@@ -191,12 +182,6 @@ class Replay:
             with file:
                 for part in read_file(file, name, patient=False):
                     yield from self._items(name, [part]) if part else [Pause(POLL, file)]
-                self._passed = self.position
-
-    def _open(self, path: str) -> FileIO:
-        self._passed = self.position
-        self._current = opened(path)
-        return self._current
 
     def _last(self, count: int) -> Iterator[Item]:
         """The last `count` events of all recordings; of merged ones, the last by time."""
@@ -229,7 +214,7 @@ class Replay:
 
     def _end_backwards(self, path: str, count: int) -> Generator[Item, None, list[Item] | None]:
         """What `count` events are in for sure; None where that cannot be read from the end."""
-        if path == "-" or _is_pipe(path):
+        if path == "-" or is_pipe(path):
             return None
         file = opened(path)
         newest: Stretch | None = None
@@ -302,10 +287,3 @@ class Replay:
 
 _BEFORE_BRACES = itemgetter(slice(-3, -2))
 _QUOTE = b'"'
-
-
-def _is_pipe(path: str) -> bool:
-    try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)
-    except OSError:
-        return False

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, repeat
+from operator import contains, itemgetter
 from typing import Any
 
-from dsstail.annotation import told_apart
+from dsstail.annotation import unannotated
 from dsstail.messages import seq_of
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
-from dsstail.recording.reading import named, read
+from dsstail.recording.reading import check, named, read
 from dsstail.recording.splitting import Damage, Lines
 
 DAMAGED, TORN = "damaged", "torn"
@@ -56,7 +58,8 @@ class Finding:
 class Contents:
     """What there is of a stream; `""` is the one whose events tell no name.
 
-    `ranges`: the first and the highest number, and the same again after each reset.
+    `ranges`: the first and the highest number, and the same again after each reset. `counts` and
+    `extents` are those of a Verdict, for the findings in this stream.
     """
 
     stream: str
@@ -64,6 +67,8 @@ class Contents:
     unnumbered: int = 0
     late: int = 0
     ranges: list[tuple[int, int]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    extents: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,8 @@ class Verdict:
 
 def verify(paths: Sequence[str]) -> Verdict:
     """Read files as one recording, in this order. Raises ConfigurationError where that fails."""
-    verification = _Verification()
+    check(paths)
+    verification = Verification()
     for file, path in enumerate(paths):
         for found in read(path, decode=True):
             if isinstance(found, Damage):
@@ -104,7 +110,7 @@ def verify(paths: Sequence[str]) -> Verdict:
 class _Stream:
     """A stream, and what is found in it."""
 
-    def __init__(self, name: str, texts: Texts, verification: _Verification) -> None:
+    def __init__(self, name: str, texts: Texts, verification: Verification) -> None:
         self.contents = Contents(name)
         self.numbering: Numbering[Place] = Numbering(name, texts, self._found)
         self._verification = verification
@@ -117,6 +123,14 @@ class _Stream:
         else:
             self.numbering.take(seq, text, place)
 
+    def goes_on(self, data: list[dict[str, Any]]) -> bool:
+        """Whether the numbers of these events go on from the last one without a break."""
+        expected = self.numbering.expected
+        if expected is None:
+            return False
+        numbers = [event.get("seq") for event in data]
+        return numbers == list(map(str, range(expected, expected + len(data))))
+
     def take_run(self, texts: list[bytes]) -> None:
         self.contents.events += len(texts)
         self.numbering.take_run(texts)
@@ -128,12 +142,14 @@ class _Stream:
         return self.contents
 
     def _found(self, anomaly: Anomaly[Place]) -> None:
-        self._verification.add(
-            Finding(anomaly.kind, anomaly.place, self.contents.stream, anomaly.first, anomaly.last)
-        )
+        stream = self.contents
+        finding = Finding(anomaly.kind, anomaly.place, stream.stream, anomaly.first, anomaly.last)
+        stream.counts[finding.kind] = stream.counts.get(finding.kind, 0) + 1
+        stream.extents[finding.kind] = stream.extents.get(finding.kind, 0) + finding.extent
+        self._verification.add(finding)
 
 
-class _Verification:
+class Verification:
     """Takes what is found in the files, in order."""
 
     def __init__(self) -> None:
@@ -144,51 +160,63 @@ class _Verification:
         self._extents: Counter[str] = Counter()
 
     def take(self, file: int, lines: Lines) -> None:
-        """Take events; usually their numbers just go on."""
+        """Take events, which have data."""
         data = lines.data or []
-        named = any("_dsstail" in event for event in data)
-        if not named and self._goes_on(lines.texts, data):
+        if not any(map(contains, data, repeat("_dsstail"))):
+            self._take_run(file, "", lines.numbers, lines.texts, data)
             return
-        for number, line, event in zip(lines.numbers, lines.texts, data, strict=True):
-            text, name, _ = told_apart(line) if named else (line, None, None)
-            place = Place(file, number)
-            stream = self._stream(name or "")
-            if stream is None:
-                detail = f"more than {MOST_STREAMS} streams"
-                self.add(Finding(DAMAGED, place, "", number, number, detail))
-            else:
-                stream.take(text, event, place)
+        start = 0
+        for name, run in groupby(map(unannotated, lines.texts), _NAME):
+            texts = [text for text, _ in run]
+            end = start + len(texts)
+            self._take_run(file, name or "", lines.numbers[start:end], texts, data[start:end])
+            start = end
 
     def take_damage(self, file: int, damage: Damage) -> None:
+        """Take what is no event."""
         kind = TORN if damage.torn else DAMAGED
         place = Place(file, damage.first)
         self.add(Finding(kind, place, "", damage.first, damage.last, damage.reason))
 
     def add(self, finding: Finding) -> None:
+        """List and count a finding."""
         self._counts[finding.kind] += 1
         self._extents[finding.kind] += finding.extent
         if len(self._findings) < LISTED:
             self._findings.append(finding)
 
     def verdict(self, files: tuple[str, ...]) -> Verdict:
+        """All that is known now that nothing more comes."""
         contents = tuple(stream.end() for stream in self._streams.values())
         findings = tuple(sorted(self._findings, key=lambda finding: finding.place))
         return Verdict(files, contents, findings, self._counts, self._extents)
 
-    def _goes_on(self, texts: list[bytes], data: list[dict[str, Any]]) -> bool:
-        """Take events that tell no stream, if their numbers go on without a break."""
-        stream = self._streams.get("")
-        expected = stream.numbering.expected if stream else None
-        if stream is None or expected is None:
-            return False
-        numbers = [event.get("seq") for event in data]
-        if numbers != list(map(str, range(expected, expected + len(texts)))):
-            return False
-        stream.take_run(texts)
-        return True
+    def _take_run(
+        self,
+        file: int,
+        name: str,
+        numbers: Sequence[int],
+        texts: list[bytes],
+        data: list[dict[str, Any]],
+    ) -> None:
+        """Take events of one stream; usually their own numbers just go on."""
+        stream = self._stream(name)
+        if stream is not None and stream.goes_on(data):
+            stream.take_run(texts)
+            return
+        for number, text, event in zip(numbers, texts, data, strict=True):
+            place = Place(file, number)
+            if stream is None:
+                detail = f"more than {MOST_STREAMS} streams"
+                self.add(Finding(DAMAGED, place, "", number, number, detail))
+            else:
+                stream.take(text, event, place)
 
     def _stream(self, name: str) -> _Stream | None:
         stream = self._streams.get(name)
         if stream is None and len(self._streams) < MOST_STREAMS:
             stream = self._streams[name] = _Stream(name, self._texts, self)
         return stream
+
+
+_NAME = itemgetter(1)

@@ -17,9 +17,20 @@ def spoken(seconds: float) -> str:
     return f"{minutes} min {whole} s" if minutes else f"{whole} s"
 
 
-def timed(seconds: float) -> str:
-    """How long something short took: `12 ms`, `0.8 s`, else as `spoken`."""
-    return f"{1000 * seconds:.0f} ms" if seconds < 0.0995 else spoken(seconds)
+def to_the_second(seconds: float) -> str:
+    """A duration that is known to the second: `<1 s`, `3 s`, `1 min 3 s`."""
+    if seconds < 1:
+        return "<1 s"
+    return f"{seconds:.0f} s" if seconds < 10 else spoken(seconds)
+
+
+def brief(seconds: float) -> str:
+    """A duration of any length on few cells: `312 ms`, `1.5 s`, `65 min`, `20 h`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
 
 
 def spoken_size(size: int) -> str:
@@ -32,6 +43,6 @@ def spoken_size(size: int) -> str:
     return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 event`, `2 events`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, form: str = "") -> str:
+    """`1 event`, `2 events`; with the form `,` `1,234 events`."""
+    return f"{count:{form}} {noun}{'' if count == 1 else 's'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import select
@@ -17,6 +18,7 @@ class Terminal:
     def __init__(
         self, argv: Sequence[str], environment: Mapping[str, str], directory: Path
     ) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pid, self._descriptor = pty.fork()
         if self._pid == 0:
             os.chdir(directory)
@@ -46,12 +48,16 @@ class Terminal:
 
     def _read(self) -> str:
         """What is printed next; nothing at the end, or when nothing comes."""
-        if not select.select([self._descriptor], [], [], PATIENCE)[0]:
-            return ""
-        try:
-            return os.read(self._descriptor, 65536).decode(errors="replace")
-        except OSError:  # what Linux says when the other end is closed
-            return ""
+        text = ""
+        while not text and select.select([self._descriptor], [], [], PATIENCE)[0]:
+            try:
+                data = os.read(self._descriptor, 65536)
+            except OSError:  # what Linux says when the other end is closed
+                data = b""
+            if not data:
+                break
+            text = self._decoder.decode(data)
+        return text
 
     def _close(self) -> int:
         os.close(self._descriptor)

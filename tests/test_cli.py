@@ -233,7 +233,7 @@ def test_options_work_before_and_after_the_command(words: list[str]) -> None:
             'error: too many arguments for simulate: "b". See dsstail simulate --help.',
         ),
         (["sim"], 'error: no command "sim". Did you mean "simulate"?'),
-        (["s"], 'error: no command "s". Did you mean "show" or "simulate"?'),
+        (["s"], 'error: no command "s". Did you mean "show", "stats" or "simulate"?'),
         (["--out", "json"], 'error: no option "--out". Did you mean "--output"?'),
         (["simulate", "--what"], 'error: no option "--what". See dsstail simulate --help.'),
         (

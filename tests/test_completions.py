@@ -35,6 +35,8 @@ TYPED = [
     ("A=1 dsstail --region c", "--region cn"),
     ("dsstail --ca-file cert", "--ca-file certificates.pem"),
     ("dsstail --ca-file=cert", "--ca-file=certificates.pem"),
+    ("dsstail stats x --svg cert", "--svg certificates.pem"),
+    ("dsstail stats x -o j", "-o json"),
 ]
 
 OFFERED = [

@@ -108,6 +108,17 @@ def test_a_tail_as_json_needs_no_other_output_and_no_recordings(
     assert not {name for name in loaded if name.startswith(("recording", "simulator", "replay"))}
 
 
+def test_a_page_of_statistics_needs_no_connection_and_no_other_output(
+    imported: Callable[..., set[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines(range(3)))
+    modules = imported("stats", "a.jsonl")
+    assert heavy(modules) == {"typer", "orjson"}
+    loaded = rooms(modules)
+    assert not loaded & {"connection", "stream", "pipeline", "simulator"}
+    assert not loaded & {"charts.document", "charts.drawing", "charts.shapes"}
+
+
 @pytest.mark.skipif(not can_trace(), reason="strace is not there, or not allowed to trace")
 def test_a_thousand_events_cost_few_reads_and_writes(
     serve: Callable[..., Server], run: Run, tmp_path: Path

@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsstail import acks
 from dsstail.errors import ConfigurationError
 from dsstail.escaping import visible, width
 from dsstail.layout import LARGE
 from dsstail.messages import BODIES
-from dsstail.render import OUTPUTS, Style, bodies, renderer
+from dsstail.render import OUTPUTS, Style, renderer
 from dsstail.render import text as text_room
 
 ARRIVED = 1_790_000_000.25
@@ -367,7 +368,7 @@ class TestText:
         assert re.sub(" +#1\n", "", seen).endswith(f"true ✓ 200  {shown}".rstrip())
 
     def test_arrivals_are_bounded_in_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(bodies, "ARRIVALS", 2)
+        monkeypatch.setattr(acks, "ARRIVALS", 2)
         lines = renderer("text", style=Style(utc=True))
         for number in range(5):
             lines.render([datapoint(1, id=f"i{number}")], "", ARRIVED)

@@ -109,7 +109,10 @@ def test_the_verdict_as_json(tmp_path: Path, run: Verify) -> None:
         "complete": False,
         "files": ["out.jsonl"],
         "streams": [
-            {"stream": "", "events": 4, "unnumbered": 1, "late": 0, "ranges": [[1, 5]]},
+            {
+                **{"stream": "", "events": 4, "unnumbered": 1, "late": 0, "ranges": [[1, 5]]},
+                **{"counts": {"gap": 1}, "extents": {"gap": 2}},
+            },
         ],
         "counts": {"gap": 1},
         "findings": [

@@ -16,7 +16,7 @@ from dsstail.escaping import cut, visible, width
 from dsstail.keys import concealed, masked
 from dsstail.render.ink import ink
 from dsstail.report import Reporter
-from dsstail.wording import counted, timed
+from dsstail.wording import brief, counted
 
 LABELS = {"tcp": "TCP", "tls": "TLS"}
 """How steps are called where that is not their name."""
@@ -97,7 +97,7 @@ class Checklist:
         stream = f"{step.stream}: " if step.stream and len(self._keys) > 1 else ""
         room = self._width - _DETAIL - _TIME
         first, *more = self._wrapped(f"{stream}{step.detail}", room)
-        took = "" if step.seconds is None else timed(step.seconds)
+        took = "" if step.seconds is None else brief(step.seconds)
         sign = self._painted(
             self._inks.get(step.outcome, self._ink.faint), self._signs[step.outcome]
         )

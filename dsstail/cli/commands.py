@@ -23,6 +23,7 @@ COMMANDS = {
     "record": "Append events to a file; go on where it ends",
     "show": "Print recordings, and follow them",
     "verify": "Tell whether a recording is complete",
+    "stats": "Tell what a recording holds, in numbers and plots",
     "check": "Tell where and why a connection fails",
     "demo": "Tail made-up devices: no account, no setup",
     "simulate": "Serve made-up devices on this machine",

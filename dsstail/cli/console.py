@@ -64,11 +64,11 @@ def choose_color(choice: str | None) -> None:
 _color = "auto"
 
 
-def columns(stream: TextIO) -> int:
-    """The width to print in: that of the terminal from NARROWEST to WIDEST, else WIDEST."""
+def columns(stream: TextIO, widest: int = WIDEST) -> int:
+    """The width to print in: that of the terminal from NARROWEST to `widest`, else WIDEST."""
     if not stream.isatty():
         return WIDEST
-    return max(NARROWEST, min(WIDEST, os.get_terminal_size(stream.fileno()).columns or WIDEST))
+    return max(NARROWEST, min(widest, os.get_terminal_size(stream.fileno()).columns or WIDEST))
 
 
 def abandon_stdout() -> None:

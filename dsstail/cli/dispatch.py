@@ -69,7 +69,8 @@ def _spellings(command: TyperCommand) -> list[str]:
 
 
 def _no_such(kind: str, what: str, known: Iterable[str], name: str) -> str:
-    similar = " or ".join(f'"{one}"' for one in _similar(what, list(known)))
+    *others, last = [f'"{one}"' for one in _similar(what, list(known))] or [""]
+    similar = f"{', '.join(others)} or {last}" if others else last
     hint = f"Did you mean {similar}?" if similar else f"See {name} --help."
     return f'no {kind} "{what}". {hint}'
 

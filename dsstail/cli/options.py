@@ -66,6 +66,7 @@ _connection: Any = partial(typer.Option, rich_help_panel="Connection")
 _filter: Any = partial(typer.Option, rich_help_panel="Filters")
 _output: Any = partial(typer.Option, rich_help_panel="Output")
 _stop: Any = partial(typer.Option, rich_help_panel="Stop")
+_recordings: Any = partial(typer.Option, rich_help_panel="Recordings")
 _devices: Any = partial(typer.Option, rich_help_panel="Devices")
 _help: Any = partial(typer.Option, rich_help_panel="Help", is_eager=True)
 
@@ -183,6 +184,21 @@ class Connection(Access):
 
 
 @dataclass
+class Period:
+    """Which events of recordings, by time."""
+
+    since: Annotated[
+        str | None,
+        _recordings(
+            "--since", metavar="TIME", help="events from 2026-11-23T14:00:00Z on; or -3h, ago"
+        ),
+    ] = None
+    until: Annotated[
+        str | None, _recordings("--until", metavar="TIME", help="events up to this time")
+    ] = None
+
+
+@dataclass
 class Filters:
     """Which events to show."""
 
@@ -229,6 +245,9 @@ Color = Annotated[
     ),
 ]
 Utc = Annotated[bool | None, _output("--utc/--no-utc", help="UTC instead of local time")]
+Quiet = Annotated[
+    bool | None, _output("--quiet", "-q", help="errors only, no warnings, no summary")
+]
 
 
 @dataclass
@@ -267,9 +286,7 @@ class Output:
         bool | None,
         _output("--annotate/--no-annotate", help="add stream and time of receipt to JSON"),
     ] = None
-    quiet: Annotated[
-        bool | None, _output("--quiet", "-q", help="errors only, no warnings, no summary")
-    ] = None
+    quiet: Quiet = None
     verbose: Annotated[
         int,
         _output(

@@ -18,7 +18,7 @@ import typer
 from dsstail import config
 from dsstail.cli.commands import command
 from dsstail.cli.console import warn
-from dsstail.cli.options import Filters, Output, Stop
+from dsstail.cli.options import Filters, Output, Period, Stop
 from dsstail.config import Filtering, Given, Showing, duration, number, positive, whole_number
 from dsstail.errors import ConfigurationError
 
@@ -37,15 +37,6 @@ class Recordings:
     ] = None
     follow: Annotated[
         bool | None, _recordings("--follow", "-f", help="go on with what is recorded from now on")
-    ] = None
-    since: Annotated[
-        str | None,
-        _recordings(
-            "--since", metavar="TIME", help="events from 2026-11-23T14:00:00Z on; or -3h, ago"
-        ),
-    ] = None
-    until: Annotated[
-        str | None, _recordings("--until", metavar="TIME", help="events up to this time")
     ] = None
     merge: Annotated[
         bool | None, _recordings("--merge", help="put several files in the order of time")
@@ -83,6 +74,7 @@ def show(
         typer.Argument(metavar="FILE...", help="recordings, also .gz and .zst; - is stdin"),
     ],
     recordings: Recordings,
+    period: Period,
     numbers: Numbers,
     filters: Filters,
     output: Output,
@@ -98,7 +90,8 @@ def show(
     """
     showing = config.showing(vars(output), os.environ, sys.stdout)
     filtering = config.filtering(vars(filters), warn=warn)
-    asked = replaying(files, vars(recordings) | vars(numbers), filtering, showing)
+    options = vars(recordings) | vars(period) | vars(numbers)
+    asked = replaying(files, options, filtering, showing)
     stopping = config.stopping(vars(stop))
     from dsstail import pipeline
 
@@ -113,15 +106,15 @@ def replaying(
     from dsstail.replay import Replaying, Window
 
     given = Given(options, environment={})
-    time_of = partial(_time, now=time.time(), utc=showing.utc)
+    since, until = period_of(options, utc=showing.utc, now=time.time())
     asked = Replaying(
         paths=tuple(files),
         selection=filters.build(
             filtering.dsns, filtering.event_types, filtering.properties, filtering.oem_models
         ),
         window=Window(
-            since=given.value("since", time_of, -inf),
-            until=given.value("until", time_of, inf),
+            since=since,
+            until=until,
             from_seq=given.value("from_seq", whole_number, 0),
             to_seq=given.value("to_seq", whole_number, inf),
         ),
@@ -137,14 +130,24 @@ def replaying(
     return asked
 
 
+def period_of(options: Mapping[str, Any], *, utc: bool, now: float) -> tuple[float, float]:
+    """The times of `--since` and `--until`, in seconds since the epoch; infinite if not given.
+
+    Without an offset they are local times, or in UTC if times are shown so.
+    """
+    given = Given(options, environment={})
+    time_of = partial(_time, now=now, utc=utc)
+    since = given.value("since", time_of, -inf)
+    until = given.value("until", time_of, inf)
+    if until < since:
+        raise ConfigurationError("--until comes before --since.")
+    return since, until
+
+
 def _check(asked: Replaying) -> None:
     """Raises ConfigurationError for what makes no sense together."""
     if asked.window.to_seq < asked.window.from_seq:
         raise ConfigurationError("--to-seq comes before --from-seq.")
-    if asked.window.until < asked.window.since:
-        raise ConfigurationError("--until comes before --since.")
-    if asked.paths.count("-") > 1:
-        raise ConfigurationError("stdin can be read only once.")
     if asked.speed is not None and asked.follow:
         raise ConfigurationError("--speed replays what is recorded, --follow awaits what comes.")
     if asked.speed is None and asked.max_idle != inf:
@@ -152,10 +155,7 @@ def _check(asked: Replaying) -> None:
 
 
 def _time(text: str, *, now: float, utc: bool) -> float:
-    """Seconds since the epoch from a time by RFC 3339, or from `-3h`, so long ago.
-
-    Without an offset it is local time, or UTC if times are shown so. Raises ValueError.
-    """
+    """From a time by RFC 3339, or from `-3h`, so long ago. Raises ValueError."""
     with suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(text)
         return (at.replace(tzinfo=UTC) if utc and at.tzinfo is None else at).timestamp()

@@ -11,7 +11,7 @@ from dsstail.cli.commands import command
 from dsstail.cli.console import say
 from dsstail.cli.options import TextOrJson
 from dsstail.config import text_or_json
-from dsstail.errors import ConfigurationError, StrictViolation
+from dsstail.errors import StrictViolation
 from dsstail.wording import counted
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ def verify(
       dsstail verify events.*.jsonl.gz events.jsonl    segments and the live file
     """
     form = text_or_json(output)
-    if files.count("-") > 1:
-        raise ConfigurationError("stdin can be read only once.")
     from dsstail.verification import verify
 
     verdict = verify(files)

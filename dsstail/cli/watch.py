@@ -12,7 +12,7 @@ import typer
 from dsstail import config
 from dsstail.cli.commands import command
 from dsstail.cli.console import warn
-from dsstail.cli.options import Connection, Filters, Look, Stop
+from dsstail.cli.options import Connection, Filters, Look, Period, Stop
 from dsstail.cli.show import Recordings, replaying
 from dsstail.errors import ConfigurationError
 from dsstail.profiles import choose
@@ -22,6 +22,7 @@ from dsstail.profiles import choose
 def watch(
     connection: Connection,
     recordings: Recordings,
+    period: Period,
     filters: Filters,
     look: Look,
     stop: Stop,
@@ -43,12 +44,12 @@ def watch(
         _refuse(vars(connection), "a live stream: without FILE", but=_OF_BOTH)
         showing = config.showing({"output": "text", **vars(look)}, os.environ, sys.stdout)
         filtering = config.filtering(vars(filters), warn=warn)
-        options = vars(recordings) | vars(connection)
+        options = vars(recordings) | vars(period) | vars(connection)
         asked = replaying(files, options, filtering, showing)
         from dsstail import pipeline
 
         return pipeline.watch_recordings(asked, showing, stopping, strict=bool(connection.strict))
-    _refuse(vars(recordings), "recordings: give a FILE")
+    _refuse(vars(recordings) | vars(period), "recordings: give a FILE")
     profile = choose(connection.profile, os.environ, warn)
     settings = config.TailSettings(
         filtering=config.filtering(vars(filters), profile, warn),

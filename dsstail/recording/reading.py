@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import select
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 
@@ -60,6 +60,15 @@ def opened(path: str | Path) -> FileIO:
         raise unreadable(named(path), error) from None
 
 
+def check(paths: Sequence[str]) -> None:
+    """Raises ConfigurationError where not all of these recordings can be opened."""
+    if paths.count("-") > 1:
+        raise ConfigurationError("stdin can be read only once.")
+    for path in paths:
+        if path != "-" and not is_pipe(path):
+            opened(path).close()
+
+
 def read_file(
     file: FileIO, name: str, *, decode: bool = False, patient: bool = True
 ) -> Iterator[Found | None]:
@@ -101,6 +110,14 @@ def is_plain(file: FileIO) -> bool:
 def is_regular(file: FileIO) -> bool:
     """Whether it is a file on a disk; then there is never anything to wait for."""
     return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+
+
+def is_pipe(path: str) -> bool:
+    """Whether it is a FIFO: opened and closed again, it would have lost its writer."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _pieces(file: FileIO, name: str, patient: bool) -> Iterator[bytes | None]:

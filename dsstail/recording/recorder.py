@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from dsstail.annotation import annotated, unannotated
+from dsstail.clock import since_epoch
 from dsstail.errors import ConfigurationError, OutputError
 from dsstail.json_text import as_lines
 from dsstail.messages import Event
@@ -273,7 +273,7 @@ class Track:
         """Make the live file a segment, and begin a new one."""
         live = self._live
         event = Event(unannotated(live.beginning())[0])
-        began = min(_seconds(event.time) or self._newest, self._newest)
+        began = min(since_epoch(event.time) or self._newest, self._newest)
         live.rename(self._naming.new_segment(live.path, began))
         self._live = self._open(live.last_line)
         self._period = self._period_of(self._newest)
@@ -321,12 +321,3 @@ class Device:
 
     def close(self) -> None:
         os.close(self._fd)
-
-
-def _seconds(moment: str) -> float | None:
-    """A time as events have it, in seconds since the epoch."""
-    try:
-        read = datetime.fromisoformat(moment)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
-    except (ValueError, OverflowError):
-        return None

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from dsstail.acks import Arrivals, latency, says_something, succeeded
 from dsstail.clock import Clock
 from dsstail.escaping import cut, visible, width
-from dsstail.messages import Event, ack_succeeded
+from dsstail.messages import Event
 from dsstail.render.ink import Ink
 from dsstail.values import LONGEST, shown, value_text
-from dsstail.wording import spoken, spoken_size
+from dsstail.wording import brief, spoken_size, to_the_second
 
 Members = dict[str, Any]
 
@@ -68,10 +69,7 @@ That is in seconds since the epoch, 0 where it is not known.
 """
 
 LONGEST_REMEMBERED = 100
-"""Characters of an old value, and of a datapoint's id."""
-
-ARRIVALS = 2000
-"""Datapoints whose arrival is remembered for their acks: so many of the latest at least."""
+"""Characters of an old value."""
 
 _NUMBERS = (int, float)
 _COORDINATE = re.compile(r" *(-?[0-9]{1,3}(?:\.[0-9]+)?) *\Z")
@@ -100,8 +98,7 @@ class Bodies:
         self._clock = clock
         self.notes_arrivals = True
         """Whether to remember when datapoints came, for their acks."""
-        self._arrivals: dict[str, float] = {}
-        self._earlier_arrivals: dict[str, float] = {}
+        self._arrivals: Arrivals[float] = Arrivals()
         self._unicode = unicode
         self._signs = _UNICODE if unicode else _ASCII
         self.first_column = 0
@@ -150,7 +147,7 @@ class Bodies:
                     painted += f"  {self._faint}{difference}{self._reset}"
                     used += 2 + len(difference)
         if self.notes_arrivals:
-            self._note_arrival(body.get("id"), received_at)
+            self._arrivals.note(body.get("id"), received_at)
         subject.identity, subject.number = identity, number
         if identity is new:
             subject.shown, subject.cells = new, cells
@@ -176,12 +173,6 @@ class Bodies:
         text = cut(text, room, unicode=self._unicode)
         return text, width(text)
 
-    def _note_arrival(self, identifier: Any, received_at: float) -> None:
-        if type(identifier) is str and len(identifier) <= LONGEST_REMEMBERED:
-            if len(self._arrivals) >= ARRIVALS:
-                self._earlier_arrivals, self._arrivals = self._arrivals, {}
-            self._arrivals[identifier] = received_at
-
     def _ack(
         self, source: Source, text: bytes, body: Members, room: int, received_at: float
     ) -> Painted:
@@ -190,7 +181,7 @@ class Bodies:
         status = body.get("ack_status")
         if status is None:
             return self._alone(value, room)
-        success = ack_succeeded(status)
+        success = succeeded(status)
         sign = self._signs.success if success else self._signs.failure
         color = self._ink.good if success else self._ink.bad
         result = value_text(status, "integer", text, self._unicode)
@@ -199,34 +190,23 @@ class Bodies:
         painted = f"{value} {color}{result}{self._reset}"
         cells += 1 + result_cells
         message = body.get("ack_message")
-        if message not in (None, 0, "", "0") and room - cells >= 2:
+        if says_something(message) and room - cells >= 2:
             told, told_cells = self._alone(self._text(message), room - cells - 1)
             painted, cells = f"{painted} {color}{told}{self._reset}", cells + 1 + told_cells
         latency = self._detail(self._latency(body, received_at))
         return _beside(painted, cells, room, latency) if latency else (painted, cells)
 
     def _latency(self, body: Members, received_at: float) -> str:
-        """How long after its datapoint an ack came, as exactly as that is known.
-
-        The service's times are whole seconds, so the truth is within a second of what they say.
-        When both events came is more exact, unless they came late.
-        """
+        """How long after its datapoint an ack came."""
         created = self._clock.seconds(body.get("created_at"))
         acked = self._clock.seconds(body.get("acked_at"))
         told = None if created is None or acked is None else acked - created
-        sent = self._arrival(body.get("id")) if received_at else None
-        if sent is not None and received_at > sent:
-            measured = received_at - sent
-            if told is None or abs(measured - told) < 1:
-                return _brief(measured)
-        if told is None or told < 0:
+        sent_at = self._arrivals.of(body.get("id")) if received_at else None
+        known = latency(told, sent_at, received_at)
+        if known is None:
             return ""
-        return _seconds(told) if told < 10 else _brief(told)
-
-    def _arrival(self, identifier: Any) -> float | None:
-        if not isinstance(identifier, str):
-            return None
-        return self._arrivals.get(identifier) or self._earlier_arrivals.get(identifier)
+        seconds, measured = known
+        return brief(seconds) if measured or seconds >= 10 else to_the_second(seconds)
 
     def _connectivity(
         self, source: Source, text: bytes, body: Members, room: int, received_at: float
@@ -241,7 +221,7 @@ class Bodies:
                 status = f"{self._signs.online} {status}"
                 color = self._ink.good
                 if now and subject.away_since and now >= subject.away_since:
-                    away = f"after {_seconds(now - subject.away_since)}"
+                    away = f"after {to_the_second(now - subject.away_since)}"
                 subject.away_since = None
             case "offline":
                 status = f"{self._signs.offline} {status}"
@@ -333,19 +313,3 @@ def _difference(old: float, new: float) -> str:
     if not difference:
         return ""
     return f"{difference:+d}" if type(difference) is int else f"{difference:+.6g}"
-
-
-def _seconds(seconds: float) -> str:
-    """A duration that is known to the second."""
-    if seconds < 1:
-        return "<1 s"
-    return f"{seconds:.0f} s" if seconds < 10 else spoken(seconds)
-
-
-def _brief(seconds: float) -> str:
-    """A duration of any length on few cells."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 100:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"

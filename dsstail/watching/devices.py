@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
+from dsstail.acks import succeeded
 from dsstail.clock import Clock
 from dsstail.escaping import cut, visible
 from dsstail.layout import LARGE, beginning
-from dsstail.messages import Event, ack_succeeded
+from dsstail.messages import Event
 from dsstail.values import shown, value_text
 from dsstail.wording import spoken_size
 
@@ -160,7 +161,7 @@ class Devices(OrderedDict[str, Device]):
                 self._learn_value(device, event, now, told or self._value(event))
             case "datapointack" if not large:
                 status = body.get("ack_status")
-                success = ack_succeeded(status)
+                success = succeeded(status)
                 device.failed += not success
                 found = self._property(device, event)
                 found.acknowledged = success, self._short(shown(status, unicode=self._unicode))

@@ -1,0 +1,1 @@
+"""Statistics as people and programs want them: as text, as a picture, as JSON."""

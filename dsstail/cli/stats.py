@@ -1,0 +1,113 @@
+"""`dsstail stats`: what recordings hold, in numbers and plots."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dsstail import config
+from dsstail.cli.commands import command
+from dsstail.cli.console import columns, say, warn
+from dsstail.cli.options import Color, Filters, Period, Quiet, TextOrJson, Utc
+from dsstail.cli.show import period_of
+from dsstail.config import COLORS, Given, one_of, positive, text_or_json, whole_number
+
+_output: Any = partial(typer.Option, rich_help_panel="Output")
+
+TOP = 10
+"""Entries of a list for people."""
+
+NARROWEST, WIDEST = 72, 160
+"""Columns of the page: on a narrower terminal it wraps, longer lines are hard to follow."""
+
+
+@dataclass
+class Report:
+    """What to tell, and where."""
+
+    output: TextOrJson = None
+    svg: Annotated[
+        Path | None, _output("--svg", metavar="FILE", help="draw a report into this file, too")
+    ] = None
+    top: Annotated[
+        str | None,
+        _output("--top", metavar="N", help="list N of each kind (default 10; with -o json all)"),
+    ] = None
+    color: Color = None
+    utc: Utc = None
+    quiet: Quiet = None
+
+
+@command
+def stats(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="a recording; several are one, in this order; - is stdin"
+        ),
+    ],
+    period: Period,
+    filters: Filters,
+    report: Report,
+) -> int:
+    """
+    Events over time, by type, device and property; which devices were away; acks,
+    failures and latencies; what was measured. Gaps, repetitions and damage are told
+    of all of the recording, whatever the filters.
+
+    Examples:
+      dsstail stats events.jsonl
+      dsstail stats events.*.jsonl.gz events.jsonl --since -24h --svg day.svg
+      dsstail stats events.jsonl -d AC000W000340649 -o json | jq .acks
+    """
+    given = Given(vars(report), environment={})
+    form = text_or_json(report.output)
+    utc = given.switch("utc", default=False)
+    color = given.value("color", one_of(COLORS), "auto")
+    top = given.value("top", positive(whole_number), TOP if form == "text" else None)
+    since, until = period_of(vars(period), utc=utc, now=time.time())
+    wanted = config.filtering(vars(filters), warn=warn)
+    from dsstail import replacing
+    from dsstail.charts.view import View
+    from dsstail.filters import build
+    from dsstail.render import Style
+    from dsstail.replay import Window
+    from dsstail.report import Reporter
+    from dsstail.survey import survey
+
+    if report.svg is not None:
+        replacing.check(report.svg)
+    statistics = survey(
+        files,
+        build(wanted.dsns, wanted.event_types, wanted.properties, wanted.oem_models),
+        Window(since=since, until=until),
+        utc=utc,
+        reporter=Reporter(quiet=bool(report.quiet)),
+    )
+    if report.svg is not None:
+        from dsstail.charts.drawing import drawing
+
+        replacing.replace(report.svg, drawing(View(statistics, utc=utc, top=top or TOP)).encode())
+    view = View(statistics, utc=utc, top=top)
+    if form == "json":
+        from dsstail.charts.document import document
+
+        say(document(view))
+    else:
+        from dsstail.charts.page import page
+
+        style = Style(
+            color=config.colored(color, os.environ, sys.stdout),
+            utc=utc,
+            width=max(columns(sys.stdout, WIDEST), NARROWEST),
+            unicode=sys.stdout.encoding.lower().startswith("utf"),
+        )
+        say(page(view, style))
+    return 0

@@ -1,0 +1,1 @@
+"""What recordings hold, in numbers: counted once over, in bounded memory, without I/O."""
