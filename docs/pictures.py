@@ -13,13 +13,18 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from math import sin, tau
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from dsstail.simulator import Simulator, SimulatorSettings
+from dsstail.simulator import EVENT_TYPES, Simulator, SimulatorSettings
+from dsstail.simulator.devices import Fleet
 
 HERE = Path(__file__).parent
 DSSTAIL = Path(sys.executable).with_name("dsstail")
@@ -38,11 +43,29 @@ def watch() -> str:
         return screen(20.0, "watch", "--url", simulator.url, *keys)
 
 
-def printed(*words: str) -> str:
-    """What a command prints."""
+def stats() -> str:
+    """Two days of made-up devices, which are busier in the evening than at night."""
+    fleet = Fleet(devices=12, event_types=EVENT_TYPES, seed=4, key="")
+    with TemporaryDirectory() as directory:
+        with Path(directory, "field.jsonl").open("wb") as recording:
+            start = int(datetime(2026, 11, 24, 5, tzinfo=UTC).timestamp())
+            for second in range(48 * 3600):
+                busy = 0.6 + 0.5 * sin(tau * second / 86400) + 0.2 * sin(tau * second / 9000)
+                if second % max(round(2 / busy), 1) == 0:
+                    recording.write(fleet.next(start + second)[1] + b"\n")
+        return printed("stats", "field.jsonl", "--top", "4", "--utc", directory=directory)
+
+
+def printed(*words: str, directory: str = ".") -> str:
+    """What a command prints that is run in a directory."""
     environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}
     return subprocess.run(
-        [DSSTAIL, *words], stdout=subprocess.PIPE, encoding="utf-8", env=environment, check=True
+        [DSSTAIL, *words],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment,
+        cwd=directory,
+        check=True,
     ).stdout
 
 
@@ -67,6 +90,7 @@ def screen(seconds: float, *words: str) -> str:
 PICTURES: dict[str, tuple[str, Callable[[], str]]] = {
     "tail": ("dsstail demo", tail),
     "watch": ("dsstail watch", watch),
+    "stats": ("dsstail stats field.jsonl", stats),
 }
 """Each picture: the command line that it shows, and what is seen after that."""
 
@@ -74,8 +98,10 @@ PICTURES: dict[str, tuple[str, Callable[[], str]]] = {
 def draw(name: str) -> None:
     title, seen = PICTURES[name]
     with open(os.devnull, "w") as nowhere:
-        console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
-        console.print(Text.from_ansi(seen().rstrip("\n"), no_wrap=True, overflow="crop"))
+        text = Text.from_ansi(seen().rstrip("\n"), no_wrap=True)
+        width = max(map(cell_len, text.plain.splitlines()))
+        console = Console(record=True, width=width, file=nowhere, force_terminal=True)
+        console.print(text)
         console.save_svg(str(HERE / f"{name}.svg"), title=title, theme=MONOKAI)
 
 
