@@ -33,6 +33,11 @@ def annotated(texts: list[bytes], stream: str, received_at: float | None) -> lis
     ]
 
 
+def may_be_annotated(lines: list[bytes]) -> bool:
+    """Whether any of these lines, stripped of blanks, may have the member."""
+    return _NAME in b"".join([line for line in lines if line.endswith(b'"}}')])
+
+
 def unannotated(line: bytes) -> tuple[bytes, str | None]:
     """The event's own text, and the name of the stream that the member tells, if it is there."""
     text, member = _divided(line)

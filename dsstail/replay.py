@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, groupby
 from math import inf
-from operator import itemgetter
 
-from dsstail.annotation import told_apart
+from dsstail.annotation import may_be_annotated, told_apart
 from dsstail.escaping import visible
 from dsstail.filters import Filter
 from dsstail.handover import Batch, Ended
@@ -270,7 +269,7 @@ class Replay:
 
     def _passages(self, texts: list[bytes]) -> Iterator[Passage]:
         """The events by the streams and times that their last members tell, which are taken off."""
-        if _QUOTE not in set(map(_BEFORE_BRACES, texts)):  # no text has such a member
+        if not may_be_annotated(texts):
             yield Passage(texts)
             return
         asked = self._asked
@@ -283,7 +282,3 @@ class Replay:
                 stream,
                 received_at,
             )
-
-
-_BEFORE_BRACES = itemgetter(slice(-3, -2))
-_QUOTE = b'"'
