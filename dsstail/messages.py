@@ -9,12 +9,14 @@ around an event that does parse is reported and costs nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from typing import Any
 
 from dsstail import json_text
+from dsstail.json_pieces import PIECE, decodes, skip_blank, value_end
 
 HEARTBEAT = b"1|Z"
 """Sent by the service every 30 s on every connection; it closes those that do not answer."""
@@ -76,6 +78,8 @@ class Event:
     @property
     def seq(self) -> int | None:
         """The number of this event in its subscription, from 0 or 1 on; None when it has none."""
+        if self._data is None and len(self.text) > PIECE:
+            return seq_of(json_text.leading_seq(self.text) or self.data)
         return seq_of(self.data)
 
     @property
@@ -177,35 +181,19 @@ def encode(payload: bytes) -> bytes:
 
 def parse(message: bytes) -> list[Message]:
     """Everything that one text message says, in order. Never raises, never drops a byte."""
-    found: list[Message] = []
-    position = 0
-    while position < len(message) and len(found) < LARGEST_BATCH:
-        position = _parse_unit(message, position, found)
-    if position < len(message):
-        found.append(Malformed(message[position:], "too many units"))
-    if not message:
-        found.append(Malformed(message, "empty message"))
-    return found
+    return list(chain.from_iterable(parse_in_turns(message)))
 
 
-def parse_payload(payload: bytes) -> list[Message] | None:
-    """What the payload of one unit says, or None where it is nothing known."""
-    if payload == b"Z":
-        return [Heartbeat()]
-    if payload == b"X":
-        return [KeepAlive()]
-    opening = payload.lstrip(b" \t\r\n")[:1]
-    if opening not in (b"{", b"[") or not json_text.is_json(payload):
-        return None
-    if opening == b"{":
-        return [Event(payload)]
-    texts = list(islice(json_text.elements(payload), LARGEST_BATCH + 1))
-    if len(texts) > LARGEST_BATCH:
-        return None
-    return [
-        Event(text) if text[:1] == b"{" else Malformed(text, "not an object in an array")
-        for text in texts
-    ]
+def parse_in_turns(message: bytes) -> Iterator[list[Message]]:
+    """`parse` part by part; some are empty, and to find the next takes a few milliseconds."""
+    at = units = 0
+    while at < len(message) and units < LARGEST_BATCH:
+        at = yield from _parse_unit(message, at)
+        units += 1
+    if at < len(message):
+        yield [Malformed(message[at:], "too many units")]
+    elif not message:
+        yield [Malformed(message, "empty message")]
 
 
 def seq_of(data: dict[str, Any]) -> int | None:
@@ -227,62 +215,91 @@ def _string(member: Any) -> str:
 
 
 _UNIT = re.compile(rb"([0-9]{1,18})\|")
-_BLANK = re.compile(rb"[ \t\r\n]*")
+_NEXT = re.compile(rb"[ \t\r\n]*+(?:[0-9]{1,18}\||\Z)")
+_SIGNS: dict[bytes, Message] = {b"Z": Heartbeat(), b"X": KeepAlive()}
+_CONTINUING = bytes(range(0x80, 0xC0))  # the bytes of UTF-8 that begin no character
+_SPANS_A_TURN = 512
 
 
-def _parse_unit(message: bytes, start: int, found: list[Message]) -> int:
-    """Append what the unit at `start` says to `found`; return where the next one starts."""
-    head = _UNIT.match(message, start)
-    if head is None:
-        found.append(Malformed(message[start:], "no LENGTH| at its start"))
-        return len(message)
-    declared = int(head[1])
-    tried = set()
-    for end in _ends(message, head):
-        if end in tried:
-            continue
-        tried.add(end)
-        payload = message[head.end() : end]
-        read = parse_payload(payload)
-        if read is not None:
-            fits = declared in (len(payload), _characters(payload))
-            if not fits:
-                found.append(WrongLength(declared, len(payload)))
-            found.extend(read)
-            return _skip_blank(message, end)
-    found.append(Malformed(message[start:], "neither an event nor a heartbeat"))
-    return len(message)
-
-
-def _ends(message: bytes, head: re.Match[bytes]) -> Iterator[int]:
-    """Where the payload behind `head` may end.
+def _parse_unit(message: bytes, start: int) -> Generator[list[Message], None, int]:
+    """Tell what the unit at `start` says; return where the next one starts.
 
     Whether LENGTH counts bytes or characters is not documented, and it may lie: an event ends
-    where its JSON does, and anything else where LENGTH or the message ends it. Of several units,
-    none is looked at beyond its own JSON, or many lies would take time with their square.
+    where its JSON does.
     """
-    start, declared = head.end(), int(head[1])
-    if head.start() == 0 and start + declared == len(message):
-        yield len(message)
-    opening = _skip_blank(message, start)
-    if message[opening : opening + 1] in (b"{", b"["):
-        closed = json_text.value_end(message, opening)
-        if closed is not None:
-            counts_blanks = closed < start + declared <= _skip_blank(message, closed)
-            yield start + declared if counts_blanks else closed
-    if start + declared <= len(message):
-        yield start + declared
-    widest = message[start : start + 4 * declared]
-    if not widest.isascii():
-        characters = widest.decode(errors="surrogateescape")[:declared]
-        yield start + len(characters.encode(errors="surrogateescape"))
-    yield len(message)
+    head = _UNIT.match(message, start)
+    if head is None:
+        yield [Malformed(message[start:], "no LENGTH| at its start")]
+        return len(message)
+    declared, begin = int(head[1]), head.end()
+    sign = _SIGNS.get(message[begin : begin + 1])
+    if sign is not None and (declared == 1 or _NEXT.match(message, begin + 1)):
+        yield [sign] if declared == 1 else [WrongLength(declared, 1), sign]
+        return skip_blank(message, begin + 1)
+    if declared <= PIECE and message[begin : begin + 1] == b"{":
+        text = message[begin : begin + declared]
+        if len(text) == declared and text[-1:] == b"}" and decodes(text):
+            yield [Event(text)]
+            return skip_blank(message, begin + declared)
+    opening = skip_blank(message, begin)
+    kind, spans = message[opening : opening + 1], array("q")
+    closed = None
+    if kind == b"{":
+        closed = yield from _value_end(message, opening)
+    elif kind == b"[":
+        closed = yield from _array_end(message, opening, spans)
+    if closed is None:
+        yield [Malformed(message[start:], "neither an event nor a heartbeat")]
+        return len(message)
+    counts_blanks = closed < begin + declared <= skip_blank(message, closed)
+    end = begin + declared if counts_blanks else closed
+    if end != begin + declared and declared != _characters(message, begin, end):
+        yield [WrongLength(declared, end - begin)]
+    if kind == b"{":
+        yield [Event(message[begin:end])]
+    for at in range(0, len(spans), _SPANS_A_TURN):
+        some = iter(spans[at : at + _SPANS_A_TURN])
+        yield [_element(message[first:last]) for first, last in zip(some, some, strict=True)]
+    return skip_blank(message, end)
 
 
-def _skip_blank(message: bytes, at: int) -> int:
-    blank = _BLANK.match(message, at)
-    return at if blank is None else blank.end()
+def _value_end(message: bytes, start: int) -> Generator[list[Message], None, int | None]:
+    """Find where the JSON value at `start` ends; return None where there is none."""
+    for end in value_end(message, start):
+        if end is None:
+            yield []
+    return None if end == -1 else end
 
 
-def _characters(payload: bytes) -> int:
-    return len(payload.decode(errors="replace"))
+def _array_end(
+    message: bytes, opening: int, spans: array[int]
+) -> Generator[list[Message], None, int | None]:
+    """Find where the array at `opening` ends, and append where each element starts and ends."""
+    at = skip_blank(message, opening + 1)
+    if message[at : at + 1] == b"]":
+        return at + 1
+    while len(spans) < 2 * LARGEST_BATCH:
+        end = yield from _value_end(message, at)
+        if end is None:
+            return None
+        spans.extend((at, end))
+        at = skip_blank(message, end)
+        if message[at : at + 1] == b"]":
+            return at + 1
+        if message[at : at + 1] != b",":
+            return None
+        at = skip_blank(message, at + 1)
+        yield []
+    return None
+
+
+def _element(text: bytes) -> Message:
+    return Event(text) if text[:1] == b"{" else Malformed(text, "not an object in an array")
+
+
+def _characters(message: bytes, begin: int, end: int) -> int:
+    """How many characters there are from `begin` to `end`."""
+    return sum(
+        len(message[at : min(at + PIECE, end)].translate(None, _CONTINUING))
+        for at in range(begin, end, PIECE)
+    )
