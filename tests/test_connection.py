@@ -268,20 +268,38 @@ def test_events_before_one_that_is_not_utf8_are_received(line: Line) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "size", "accepted"), [(1000, 1000, True), (1000, 1001, False), (70_000, 70_000, True)]
+    ("limit", "message", "accepted"),
+    [
+        (1000, b"x" * 1000, True),
+        (1000, b"x" * 1001, False),
+        (70_000, b"x" * 70_000, True),
+        (4, b"1|Z", True),
+        (2, b"1|Z", False),
+        (474, unit(event(0)), True),
+        (473, unit(event(0)), False),
+    ],
 )
-def test_the_limit_is_exact(limit: int, size: int, accepted: bool) -> None:
+def test_the_limit_is_exact(limit: int, message: bytes, accepted: bool) -> None:
     with connected(max_message_size=limit) as line:
+        line.visit.send_raw(frame(b"", PONG) + frame(message))
         if accepted:
-            line.visit.send_raw(frame(b"x" * size))
             received: list[bytes] = []
             while not received:
                 received = plain(line.client.receive(PATIENCE))
-            assert received == [b"x" * size]
+            assert received == [message]
         else:
-            line.visit.send_raw(frame(b"", length=size))
             with pytest.raises(Unreadable, match="above the limit"):
                 line.client.receive(PATIENCE)
+
+
+def test_a_swarm_of_fragments_has_a_limit(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOST_FRAGMENTS", 1000)
+    swarm = frame(b"", CONTINUATION, fin=False) * 998
+    assert line.receive(frame(b"1", fin=False) + swarm + frame(b"|Z", CONTINUATION)) == [b"1|Z"]
+    line.visit.send_raw(frame(b"1", fin=False) + swarm * 2)
+    _, failure = line.end()
+    assert str(failure) == "a message of more than 1000 fragments"
+    assert line.close_code == 1009
 
 
 def test_fragments_are_held_to_the_limit_before_they_come() -> None:
@@ -505,6 +523,7 @@ def test_both_paths_make_the_same_of_any_bytes_cut_anywhere(
         quick = outcome(chunks)
         whole = outcome([stream] if stream else [])
         patch.setattr(connection, "_USUAL", {})
+        patch.setattr(connection, "_SMALL", set())
         careful = outcome(chunks)
     assert quick == careful == whole
 
