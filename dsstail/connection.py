@@ -31,7 +31,7 @@ import websocket
 from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
-from dsstail.errors import Closed, ConnectionFailed, Rejected, Unreadable
+from dsstail.errors import Closed, ConnectionFailed, Crowded, Rejected, Unreadable
 
 READ_AHEAD = 128 << 10
 """Bytes that one read from the socket asks for."""
@@ -48,8 +48,8 @@ LONGEST_RETRY_AFTER = 3600.0
 MOST_FRAGMENTS = 1 << 17
 """Fragments of one message: a swarm of more would take long, however small it is."""
 
-ADMITTED = 1 << 18
-"""Bytes by which a message may grow before somebody is asked."""
+UNASKED = 1 << 18
+"""Bytes by which a message may grow before it is asked whether there is room for them."""
 
 NORMAL, PROTOCOL_ERROR, BAD_TEXT, TOO_BIG = 1000, 1002, 1007, 1009
 
@@ -88,12 +88,17 @@ class Connection:
         """Whether a message has begun that is not complete yet."""
         return self._frames.message is not None or not self._frames.at_boundary
 
+    @property
+    def admitted(self) -> int:
+        """Bytes that `admit` was asked about last, for a message that is not complete yet."""
+        return self._frames.admitted
+
     def receive(self, timeout: float) -> list[Received]:
         """Everything that one read from the socket completes; waits `timeout` seconds for it.
 
         Empty when nothing arrived, or nothing whole. Pings are answered here. Raises
         ConnectionFailed when the connection ended, after all that came before was returned;
-        Unreadable when a message ended it.
+        Unreadable when a message ended it, Crowded when there was no room for one.
         """
         received: list[Received] = []
         if self._failure is None:
@@ -103,7 +108,7 @@ class Connection:
                 while True:
                     self._take_whole_frames(received)
                     self._take_frame(received)
-            except (TimeoutError, BlockingIOError):
+            except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
                 self._failure = self._unsent
             except (OSError, ValueError, websocket.WebSocketException, _Failure) as failure:
                 self._failure = self._unsent or failure
@@ -230,15 +235,15 @@ def open_connection(
     context: ssl.SSLContext | None = None,
     timeout: float = 30.0,
     max_message_size: int = 16 << 20,
-    admit: Callable[[int], None] = lambda size: None,
+    admit: Callable[[int], bool] = lambda size: True,
     proxies: bool = True,
 ) -> Connection:
     """Connect to a `ws://` or `wss://` URL within `timeout` seconds, proxy and TLS included.
 
     `context` says whom to trust (`dialing.trust()` by default); `proxies` heeds the usual
-    variables. `admit` is told how large a large message may become, in bytes, before it is read;
-    what it raises comes out of `receive`. Raises Rejected for an HTTP answer that is not 101,
-    ConnectionFailed for all else.
+    variables. `admit` is asked whether there is room for so many bytes of a large message, before
+    they are read; if not, `receive` raises Crowded. Raises Rejected for an HTTP answer that is not
+    101, ConnectionFailed for all else.
     """
     deadline = time.monotonic() + timeout
     endpoint = dialing.Endpoint.of(url)
@@ -298,6 +303,12 @@ class _BadMessage(_Failure):
     kind = Unreadable
 
 
+class _Excess(_Failure):
+    """The reason is a lack of memory."""
+
+    kind = Crowded
+
+
 class _Goodbye(_Failure):
     """The reason is a close frame."""
 
@@ -310,11 +321,11 @@ class _Frames(websocket.frame_buffer):
     The payloads of data frames are collected in `message`, as they come and without copies.
     """
 
-    def __init__(self, recv: Any, max_message_size: int, admit: Callable[[int], None]) -> None:
+    def __init__(self, recv: Any, max_message_size: int, admit: Callable[[int], bool]) -> None:
         super().__init__(recv, skip_utf8_validation=True)
         self._max_message_size = max_message_size
         self._admit = admit
-        self._admitted = ADMITTED
+        self.admitted = 0  # bytes that there is room for, of a message that asked
         self.message: io.BytesIO | None = None
         self._binary = False
         self._fragments = 0
@@ -379,9 +390,10 @@ class _Frames(websocket.frame_buffer):
             raise _BadMessage(TOO_BIG, f"a message of {size} bytes is above the limit of {limit}")
         if self._fragments > MOST_FRAGMENTS:
             raise _BadMessage(TOO_BIG, f"a message of more than {MOST_FRAGMENTS} fragments")
-        if size > self._admitted:
-            self._admitted = size + ADMITTED
-            self._admit(self._admitted)
+        if size > self.admitted + UNASKED:
+            if not self._admit(size):
+                raise _Excess(NORMAL, f"there is no room for a message of {size} bytes")
+            self.admitted = size
 
     def add_part(self, part: bytes) -> None:
         assert self.message is not None
@@ -392,7 +404,7 @@ class _Frames(websocket.frame_buffer):
         assert self.message is not None
         payload = self.message.getvalue()
         self.message = None
-        self._admitted = ADMITTED
+        self.admitted = 0
         return self._binary, payload
 
 

@@ -166,14 +166,15 @@ def _scalar_end(text: bytes, start: int) -> Iterator[int | None]:
 
 def _closing(text: bytes, start: int, limit: int, depth: int) -> int | None:
     """Where the last of `depth` levels closes, of all that are open at `start` and open later."""
-    for token in _STRUCTURE.finditer(text, start, limit):
-        kind = token[0]
-        if kind in (b"[", b"{"):
+    at = start
+    while (found := _BRACKET.match(text, at, limit)) is not None:
+        at = found.end()
+        if text[at - 1] in _OPENINGS:
             depth += 1
-        elif kind in (b"]", b"}"):
+        elif depth > 1:
             depth -= 1
-            if depth == 0:
-                return token.end()
+        else:
+            return at
     return None
 
 
@@ -216,7 +217,7 @@ _IN_STRING = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}
 
 # A string that does not end takes the rest, or the search would begin again at each quote in it.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_STRUCTURE = re.compile(rb"%b|[\[\]{}]" % _STRING.pattern, re.DOTALL)
+_BRACKET = re.compile(rb'(?:"(?:[^"\\]++|\\.)*+"|[^"\[\]{}]++)*+[\[\]{}]', re.DOTALL)
 _CUT = re.compile(rb'(?:(?:"(?:[^"\\]++|\\.)*+"|[^"\[\]{},:]++)*+[\[\]{},:])++', re.DOTALL)
 
 _OPENINGS = b"[{"

@@ -236,11 +236,28 @@ def _parse_unit(message: bytes, start: int) -> Generator[list[Message], None, in
     if sign is not None and (declared == 1 or _NEXT.match(message, begin + 1)):
         yield [sign] if declared == 1 else [WrongLength(declared, 1), sign]
         return skip_blank(message, begin + 1)
-    if declared <= PIECE and message[begin : begin + 1] == b"{":
-        text = message[begin : begin + declared]
-        if len(text) == declared and text[-1:] == b"}" and decodes(text):
-            yield [Event(text)]
-            return skip_blank(message, begin + declared)
+    if (end := _small_end(message, start, begin, declared)) is not None:
+        event = Event(message[begin:end])
+        fits = _fits(message, begin, end, declared)
+        yield [event] if fits else [WrongLength(declared, end - begin), event]
+        return skip_blank(message, end)
+    return (yield from _parse_container(message, start, begin, declared))
+
+
+def _small_end(message: bytes, start: int, begin: int, declared: int) -> int | None:
+    """Where a small event ends, if that is where LENGTH says, or where the message does."""
+    for end in (begin + declared, len(message)) if start == 0 else (begin + declared,):
+        if end <= len(message) and end - begin <= PIECE:
+            text = message[begin:end]
+            if text[:1] == b"{" and text[-1:] == b"}" and decodes(text):
+                return end
+    return None
+
+
+def _parse_container(
+    message: bytes, start: int, begin: int, declared: int
+) -> Generator[list[Message], None, int]:
+    """`_parse_unit` for an event or an array of them, wherever they end."""
     opening = skip_blank(message, begin)
     kind, spans = message[opening : opening + 1], array("q")
     closed = None
@@ -253,7 +270,7 @@ def _parse_unit(message: bytes, start: int) -> Generator[list[Message], None, in
         return len(message)
     counts_blanks = closed < begin + declared <= skip_blank(message, closed)
     end = begin + declared if counts_blanks else closed
-    if end != begin + declared and declared != _characters(message, begin, end):
+    if not _fits(message, begin, end, declared):
         yield [WrongLength(declared, end - begin)]
     if kind == b"{":
         yield [Event(message[begin:end])]
@@ -297,9 +314,9 @@ def _element(text: bytes) -> Message:
     return Event(text) if text[:1] == b"{" else Malformed(text, "not an object in an array")
 
 
-def _characters(message: bytes, begin: int, end: int) -> int:
-    """How many characters there are from `begin` to `end`."""
-    return sum(
+def _fits(message: bytes, begin: int, end: int, declared: int) -> bool:
+    """Whether a length is the number of bytes, or of characters, from `begin` to `end`."""
+    return declared == end - begin or declared == sum(
         len(message[at : min(at + PIECE, end)].translate(None, _CONTINUING))
         for at in range(begin, end, PIECE)
     )

@@ -33,9 +33,6 @@ OUTAGE_LIMIT = 10.0
 ASK_AFTER = 0.3
 """Seconds in which missing events may come by themselves before they are asked for."""
 
-LARGE = 1 << 20
-"""Bytes of texts that are decoded at once without a look at what decoding them would cost."""
-
 DISORDER = 5
 """A live connection may mix up neighbours; a number this far back belongs where it came."""
 
@@ -154,6 +151,11 @@ class Session:
         """Whether events wait for missing ones: then `tick` wants to be called often."""
         return bool(self._early)
 
+    @property
+    def held(self) -> int:
+        """Bytes of the events that wait."""
+        return self._early_bytes
+
     def wanted(self, now: float) -> Gap | None:
         """The range to ask a second connection for, until `replay_started` says that it is."""
         return self._wanted if now >= self._ask_at else None
@@ -186,10 +188,16 @@ class Session:
         self._deadline = now + HOLD_LIMIT
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
-        """Take the payloads of units in the order of their arrival; return what to hand over."""
+        """Take what should be events, in the order of their arrival; return what to hand over."""
         if not self._take_in_order(texts):
             for text in texts:
                 self._take_carefully(text, now)
+        return self._delivered()
+
+    def take_events(self, events: Sequence[Event], now: float) -> list[Delivery]:
+        """`take` for what is known to be events."""
+        for event in events:
+            self._take_event(event.text, event.seq, now)
         return self._delivered()
 
     def take_malformed(self, message: Malformed) -> list[Delivery]:
@@ -253,8 +261,6 @@ class Session:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
         if self._last is None or self._early or self._answers_request or not texts:
             return False
-        if sum(map(len, texts)) > LARGE:
-            return False
         first = self._last + 1
         try:
             seqs = [orjson.loads(text)["seq"] for text in texts]
@@ -276,6 +282,13 @@ class Session:
             self._out.append(texts)
 
     def _take_carefully(self, text: bytes, now: float) -> None:
+        try:
+            data = orjson.loads(text)
+        except ValueError:
+            data = None
+        if isinstance(data, dict):
+            self._take_event(text, seq_of(data), now)
+            return
         for message in parse(encode(text)):
             if isinstance(message, Event):
                 self._take_event(message.text, message.seq, now)

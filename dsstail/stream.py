@@ -23,6 +23,7 @@ from dsstail.errors import (
     Closed,
     ConfigurationError,
     ConnectionFailed,
+    Crowded,
     DsstailError,
     Rejected,
     Unreadable,
@@ -38,8 +39,17 @@ from dsstail.handover import (
     NotReplaying,
     Status,
 )
+from dsstail.inbox import Inbox
 from dsstail.keys import StreamKey, masked
-from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat, Malformed, WrongLength, parse
+from dsstail.messages import (
+    HEARTBEAT_ANSWER,
+    Event,
+    Heartbeat,
+    Malformed,
+    Message,
+    WrongLength,
+    parse,
+)
 from dsstail.session import HOLD_BYTES, Counts, Delivery, Gap, Session
 
 POLL = 0.5
@@ -47,6 +57,15 @@ POLL = 0.5
 
 BRISK_POLL = 0.05
 """The same while events wait for missing ones."""
+
+TURN = 0.005
+"""Seconds of work on what was received, after which the socket gets its turn."""
+
+READ_ON = 8 << 20
+"""Bytes that wait to be parsed, up to which more is read, so that heartbeats in it are answered."""
+
+ROOM_PATIENCE = 0.5
+"""Seconds that a large message may wait for others to make room; heartbeats behind it wait too."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds: the pause before retry n is random, up to the first doubled n - 1 times."""
@@ -123,6 +142,7 @@ class Stream:
         self._handover = handover
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
+        self._inbox = Inbox()
         self._replay: _Replay | None = None
         self._replayed_at = float("-inf")  # when the last second connection was opened
         self._stumbled_at: int | None = None  # where a message ended the connection
@@ -150,6 +170,7 @@ class Stream:
             error = failure
         last = self._settings.to_seq if self._complete else None
         self._put_all(self.session.flush(to=last))
+        self._hold(0)
         self._put(Ended(error))
 
     def _keep_alive(self) -> None:
@@ -159,11 +180,15 @@ class Stream:
             ask = True
             try:
                 with self._open(resume_from) as connection:
-                    self._read(connection)
+                    try:
+                        self._read(connection)
+                    finally:
+                        self._inbox = Inbox()
+                        self._hold(0)
                 return
-            except _Backlog:
+            except (_Backlog, Crowded):
                 self._put(Backlogged(self.session.last))
-                while not self._handover.wait_until_drained(POLL) and not self._stopping.is_set():
+                while not self._stopping.wait(POLL) and not self._handover.drained:
                     pass
             except ConnectionFailed as failure:
                 if isinstance(failure, Unreadable):
@@ -193,7 +218,8 @@ class Stream:
         self._stumbled_at = place
 
     def _open(self, resume_from: int | None) -> Connection:
-        connection = self._dialer.open(resume_from, self._settings.to_seq, self._retries.time_left)
+        to_seq, time_left = self._settings.to_seq, self._retries.time_left
+        connection = self._dialer.open(resume_from, to_seq, time_left, self._admit)
         self.connections += 1
         self._retries.opened()
         self.session.connected(asked=resume_from is not None, now=time.monotonic())
@@ -218,62 +244,109 @@ class Stream:
         idle_timeout = self._settings.idle_timeout
         heard_at, bytes_then = time.monotonic(), 0
         while not self._over:
+            self._hold(connection.admitted)
             if self._handover.full:
                 raise _Backlog
-            received = connection.receive(BRISK_POLL if self._awaits_events else POLL)
-            now = time.monotonic()
-            if received:
-                size, bytes_then = connection.bytes_received - bytes_then, connection.bytes_received
-                heard_at = now
-                self._take(received, connection, now)
-                self._handover.pace(size)
-            elif now - heard_at >= idle_timeout:
-                if connection.bytes_received - bytes_then < LIVELY or not connection.mid_message:
-                    raise ConnectionFailed(f"no data for {idle_timeout:g} s")
-                heard_at, bytes_then = now, connection.bytes_received
+            if self._inbox.size <= READ_ON:
+                received = self._receive(connection)
+                now = time.monotonic()
+                if received:
+                    heard_at, bytes_then = now, connection.bytes_received
+                    self._answer(self._inbox.add(received), connection)
+                elif now - heard_at >= idle_timeout:
+                    if (
+                        connection.bytes_received - bytes_then < LIVELY
+                        or not connection.mid_message
+                    ):
+                        raise ConnectionFailed(f"no data for {idle_timeout:g} s")
+                    heard_at, bytes_then = now, connection.bytes_received
+            self._work(connection)
             if self._awaits_events:
                 self._look_after_gaps()
+
+    def _receive(self, connection: Connection) -> list[Received]:
+        """What comes next. Where nothing does any more, what came before is worked off first."""
+        poll = BRISK_POLL if self._awaits_events else POLL
+        try:
+            return connection.receive(0.0 if self._inbox else poll)
+        except ConnectionFailed:
+            while self._inbox and not self._over and not self._handover.full:
+                self._work(connection)
+            raise
+
+    def _hold(self, growing: int) -> None:
+        """Tell how much memory the stream holds, with a message that is `growing`."""
+        self._handover.hold(self, self._inbox.size + self.session.held + growing)
+
+    def _admit(self, growing: int) -> bool:
+        """Whether there is room for a message to grow to so many bytes."""
+        size = self._inbox.size + self.session.held + growing
+        return self._handover.admit(self, size, ROOM_PATIENCE)
 
     @property
     def _awaits_events(self) -> bool:
         return self.session.holding or self._replay is not None
 
-    def _take(self, received: list[Received], connection: Connection, now: float) -> None:
-        texts: list[bytes] = []
-        for item in received:
-            if isinstance(item, list):
-                texts = texts + item if texts else item
-                continue
-            for message in parse(item.payload):
-                if isinstance(message, Event):
-                    texts.append(message.text)
-                elif isinstance(message, Heartbeat):
-                    connection.send(HEARTBEAT_ANSWER)
-                    self.heartbeats += 1
-                    self._put(message)
-                elif isinstance(message, Malformed):
-                    self._put_all(self.session.take(texts, now))
-                    texts = []
-                    self._put_all(self.session.take_malformed(message))
-                elif isinstance(message, WrongLength) and not self._wrong_length_told:
-                    self._wrong_length_told = True
-                    self._put(message)
-        if self._settings.to_seq is not None:
-            texts = self._within_window(texts)
+    def _work(self, connection: Connection) -> None:
+        """Look into what was received, for some milliseconds."""
+        if not self._inbox:
+            return
+        now = time.monotonic()
         events = self.session.counts.events
-        self._put_all(self.session.take(texts, now))
+        heartbeats = 0
+        found: list[Delivery | Status] = []
+        while self._inbox and time.monotonic() < now + TURN and not self._complete:
+            for content in self._take(*self._inbox.take(), now):
+                if isinstance(content, Heartbeat):
+                    heartbeats += 1
+                elif isinstance(content, list) and found and isinstance(found[-1], list):
+                    found[-1] += content
+                else:
+                    found.append(content)
+        self._answer(heartbeats, connection)
+        for content in found:
+            self._put(content)
         self._retries.proved_healthy(now, new_events=self.session.counts.events > events)
+        self._handover.pace()
 
-    def _within_window(self, texts: list[bytes]) -> list[bytes]:
-        """The texts of the window that was asked for; one beyond it means that it is over."""
-        first, last = self._settings.from_seq or 0, self._settings.to_seq or 0
-        within = []
-        for event in map(Event, texts):
-            if event.seq is None or first <= event.seq <= last:
-                within.append(event.text)
-            elif event.seq > last:
-                self._beyond_window = True
-        return within
+    def _answer(self, heartbeats: int, connection: Connection) -> None:
+        if heartbeats:
+            connection.send(HEARTBEAT_ANSWER, times=heartbeats)
+            self.heartbeats += heartbeats
+            self._put(Heartbeat())
+
+    def _take(
+        self, texts: list[bytes], messages: list[Message], now: float
+    ) -> Iterator[Delivery | Status]:
+        """What a part of the inbox comes to; heartbeats are still to be answered."""
+        if self._settings.to_seq is not None:
+            texts = [text for text in texts if self._is_wanted(Event(text))]
+        yield from self.session.take(texts, now)
+        events: list[Event] = []
+        for message in messages:
+            if isinstance(message, Event):
+                events.append(message)
+            elif isinstance(message, Heartbeat):
+                yield message
+            elif isinstance(message, Malformed):
+                yield from self._take_events(events, now)
+                events = []
+                yield from self.session.take_malformed(message)
+            elif isinstance(message, WrongLength) and not self._wrong_length_told:
+                self._wrong_length_told = True
+                yield message
+        yield from self._take_events(events, now)
+
+    def _take_events(self, events: list[Event], now: float) -> list[Delivery]:
+        return self.session.take_events([event for event in events if self._is_wanted(event)], now)
+
+    def _is_wanted(self, event: Event) -> bool:
+        """Whether an event is not outside of the window; one beyond it means that it is over."""
+        first, last = self._settings.from_seq or 0, self._settings.to_seq
+        if last is None or event.seq is None or first <= event.seq <= last:
+            return True
+        self._beyond_window = self._beyond_window or event.seq > last
+        return False
 
     def _look_after_gaps(self) -> None:
         """Have missing events replayed by a second connection, one range after the other."""
@@ -288,7 +361,7 @@ class Stream:
                     self._stop_filling(replay.refused)
                 self._put_all(self.session.replay_ended(now, asked=replay.answered))
         elif (wanted := self.session.wanted(now)) is not None:
-            self._replay = _Replay(self._dialer, wanted, self._stopping)
+            self._replay = _Replay(self._dialer, wanted, self._handover, self._stopping)
             self.session.replay_started(now)
         self._put_all(self.session.tick(now))
 
@@ -329,7 +402,13 @@ class _Dialer:
         """Where the connections go, for a person."""
         return str(dialing.Endpoint.of(self._url))
 
-    def open(self, seq_start: int | None, seq_end: int | None, timeout: float) -> Connection:
+    def open(
+        self,
+        seq_start: int | None,
+        seq_end: int | None,
+        timeout: float,
+        admit: Callable[[int], bool],
+    ) -> Connection:
         """A connection that asks for `seq_start` to `seq_end`, both inclusive (protocol.md)."""
         query = {"stream_key": self._key.key}
         if seq_start is not None:
@@ -342,6 +421,7 @@ class _Dialer:
                 context=self._context,
                 timeout=min(timeout, self._settings.connect_timeout),
                 max_message_size=self._settings.max_message_size,
+                admit=admit,
                 proxies=self._settings.proxies,
             )
         except Rejected as rejection:
@@ -407,7 +487,9 @@ class _Retries:
 class _Replay:
     """A short second connection for a range of missing events, in a thread of its own."""
 
-    def __init__(self, dialer: _Dialer, gap: Gap, stopping: threading.Event) -> None:
+    def __init__(
+        self, dialer: _Dialer, gap: Gap, handover: Handover, stopping: threading.Event
+    ) -> None:
         self.opened = False
         self.opened_at = float("-inf")
         self.answered = False
@@ -417,6 +499,7 @@ class _Replay:
         self._gap = gap
         self._next = gap.first
         self._size = 0
+        self._handover = handover
         self._stopping = stopping
         self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="replay", daemon=True).start()
@@ -428,7 +511,8 @@ class _Replay:
     def _run(self) -> None:
         try:
             for _ in range(REPLAY_TRIES):
-                with self._dialer.open(self._next, self._gap.last, REPLAY_LIMIT) as connection:
+                limits = self._gap.last, REPLAY_LIMIT
+                with self._dialer.open(self._next, *limits, self._admit) as connection:
                     self.opened, self.opened_at = True, time.monotonic()
                     self.answered = self._read(connection)
                 if self.answered or self._stopping.is_set():
@@ -437,7 +521,11 @@ class _Replay:
             if not self.opened:
                 self.refused = f"no second connection to ask for missing events ({failure})"
         finally:
+            self._handover.hold(self, 0)
             self.ended = True
+
+    def _admit(self, growing: int) -> bool:
+        return self._handover.admit(self, growing, ROOM_PATIENCE)
 
     def _read(self, connection: Connection) -> bool:
         """Read until the last missing event came, or silence, or too much of something else.
