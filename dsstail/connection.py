@@ -128,6 +128,7 @@ class Connection:
         """Say goodbye and close the socket, within `linger` seconds of waiting for the peer's."""
         if self._wire.closed:
             return
+        self._frames.message = None  # whoever keeps the connection should not keep its memory
         self._wire.send_timeout = min(SEND_TIMEOUT, linger + 0.2)
         self._send([struct.pack("!H", code)], ABNF.OPCODE_CLOSE)
         self._wire.drain(linger)
@@ -224,6 +225,7 @@ class Connection:
         if isinstance(failure, websocket.WebSocketProtocolException):
             self.close(PROTOCOL_ERROR, linger=LINGER)
             return ConnectionFailed(f"protocol violation: {failure}")
+        self._frames.message = None
         self._wire.close()
         answering = " while answering" if failure is self._unsent else ""
         return ConnectionFailed(f"connection lost{answering} ({_reason(failure)})")

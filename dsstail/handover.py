@@ -11,6 +11,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from dsstail.memory import give_back_large_blocks
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery
 
@@ -109,6 +110,8 @@ class Handover:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
+        self._room = capacity * 5 // 4  # for what waits, and what readers hold
+        self._most = capacity * 3 // 2  # so that large messages leave something for small ones
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._sizes: deque[int] = deque()  # of the batches that are not done, in their order
         self._lock = threading.Lock()
@@ -122,8 +125,8 @@ class Handover:
 
     @property
     def full(self) -> bool:
-        """Whether readers may put nothing more: the queue is full, or all there is too much."""
-        return self._size >= self._capacity or self._all > self._capacity * 3 // 2
+        """Whether readers should put nothing more: it is full, or what they hold is too much."""
+        return self._size >= self._capacity or self._all > self._most
 
     def put(self, batch: Batch) -> None:
         size = _size_of(batch)
@@ -141,6 +144,7 @@ class Handover:
 
     def admit(self, reader: object, size: int, patience: float) -> bool:
         """Have a reader hold so many bytes if there is room for them, within `patience` seconds."""
+        give_back_large_blocks()
         until = time.monotonic() + patience
         while not self._hold_if_there_is_room(reader, size):
             if not self._moved.wait(max(until - time.monotonic(), 0.0)):
@@ -174,8 +178,12 @@ class Handover:
 
     @property
     def drained(self) -> bool:
-        """Whether little is left, after it was full."""
+        """Whether little is left of what waited for the writer."""
         return self._drained.is_set()
+
+    def has_room(self, size: int) -> bool:
+        """Whether a reader could hold so many bytes."""
+        return self._all + size <= self._room
 
     @property
     def _all(self) -> int:
@@ -184,7 +192,7 @@ class Handover:
     def _hold_if_there_is_room(self, reader: object, size: int) -> bool:
         with self._lock:
             more = size - self._held.get(reader, 0)
-            if more > 0 and self._all + more > self._capacity:
+            if more > 0 and not self.has_room(more):
                 self._moved.clear()
                 return False
             self._hold(reader, size)

@@ -185,15 +185,25 @@ def parse(message: bytes) -> list[Message]:
 
 
 def parse_in_turns(message: bytes) -> Iterator[list[Message]]:
-    """`parse` part by part; some are empty, and to find the next takes a few milliseconds."""
-    at = units = 0
-    while at < len(message) and units < LARGEST_BATCH:
-        at = yield from _parse_unit(message, at)
-        units += 1
-    if at < len(message):
-        yield [Malformed(message[at:], "too many units")]
-    elif not message:
+    """`parse` part by part; some are empty, and to find the next takes a few milliseconds.
+
+    Of a large message the first LENGTH is cut off, so that what is left is the text of its event,
+    and no copy of it: nobody else should keep the message meanwhile.
+    """
+    if not message:
         yield [Malformed(message, "empty message")]
+        return
+    head = _head(message, 0)
+    at = len(head)
+    if len(message) > PIECE:
+        message, at = message[at:], 0
+    for _ in range(LARGEST_BATCH):
+        at = yield from _parse_unit(message, head, at)
+        if at == len(message):
+            return
+        head = _head(message, at)
+        at += len(head)
+    yield [Malformed(head + message[at:], "too many units")]
 
 
 def seq_of(data: dict[str, Any]) -> int | None:
@@ -214,50 +224,59 @@ def _string(member: Any) -> str:
     return member if isinstance(member, str) else ""
 
 
-_UNIT = re.compile(rb"([0-9]{1,18})\|")
+_HEAD = re.compile(rb"[0-9]{1,18}\|")
 _NEXT = re.compile(rb"[ \t\r\n]*+(?:[0-9]{1,18}\||\Z)")
 _SIGNS: dict[bytes, Message] = {b"Z": Heartbeat(), b"X": KeepAlive()}
 _CONTINUING = bytes(range(0x80, 0xC0))  # the bytes of UTF-8 that begin no character
 _SPANS_A_TURN = 512
 
 
-def _parse_unit(message: bytes, start: int) -> Generator[list[Message], None, int]:
-    """Tell what the unit at `start` says; return where the next one starts.
+def _head(message: bytes, at: int) -> bytes:
+    """`LENGTH|` at this place, or nothing."""
+    found = _HEAD.match(message, at)
+    return b"" if found is None else found[0]
+
+
+def _parse_unit(message: bytes, head: bytes, begin: int) -> Generator[list[Message], None, int]:
+    """Tell what the unit says whose payload begins here; return where the next unit starts.
 
     Whether LENGTH counts bytes or characters is not documented, and it may lie: an event ends
     where its JSON does.
     """
-    head = _UNIT.match(message, start)
-    if head is None:
-        yield [Malformed(message[start:], "no LENGTH| at its start")]
+    if not head:
+        yield [Malformed(message[begin:], "no LENGTH| at its start")]
         return len(message)
-    declared, begin = int(head[1]), head.end()
+    declared = int(head[:-1])
     sign = _SIGNS.get(message[begin : begin + 1])
     if sign is not None and (declared == 1 or _NEXT.match(message, begin + 1)):
         yield [sign] if declared == 1 else [WrongLength(declared, 1), sign]
         return skip_blank(message, begin + 1)
-    if (end := _small_end(message, start, begin, declared)) is not None:
-        event = Event(message[begin:end])
-        fits = _fits(message, begin, end, declared)
-        yield [event] if fits else [WrongLength(declared, end - begin), event]
-        return skip_blank(message, end)
-    return (yield from _parse_container(message, start, begin, declared))
+    first = begin <= len(head)  # or this would take time with the square of many lies
+    for end in (begin + declared, len(message)) if first else (begin + declared,):
+        if _is_small_event(message, begin, end):
+            fits = _fits(message, begin, end, declared)
+            event = Event(message[begin:end])
+            yield [event] if fits else [WrongLength(declared, end - begin), event]
+            return skip_blank(message, end)
+    following = yield from _parse_container(message, begin, declared)
+    if following is None:
+        yield [Malformed(head + message[begin:], "neither an event nor a heartbeat")]
+        return len(message)
+    return following
 
 
-def _small_end(message: bytes, start: int, begin: int, declared: int) -> int | None:
-    """Where a small event ends, if that is where LENGTH says, or where the message does."""
-    for end in (begin + declared, len(message)) if start == 0 else (begin + declared,):
-        if end <= len(message) and end - begin <= PIECE:
-            text = message[begin:end]
-            if text[:1] == b"{" and text[-1:] == b"}" and decodes(text):
-                return end
-    return None
+def _is_small_event(message: bytes, begin: int, end: int) -> bool:
+    """Whether there is an event from `begin` to `end`, and a small one."""
+    if end > len(message) or end - begin > PIECE:
+        return False
+    text = message[begin:end]
+    return text[:1] == b"{" and text[-1:] == b"}" and bool(decodes(text))
 
 
 def _parse_container(
-    message: bytes, start: int, begin: int, declared: int
-) -> Generator[list[Message], None, int]:
-    """`_parse_unit` for an event or an array of them, wherever they end."""
+    message: bytes, begin: int, declared: int
+) -> Generator[list[Message], None, int | None]:
+    """`_parse_unit` for an event or an array of them, wherever they end; None where neither is."""
     opening = skip_blank(message, begin)
     kind, spans = message[opening : opening + 1], array("q")
     closed = None
@@ -266,8 +285,7 @@ def _parse_container(
     elif kind == b"[":
         closed = yield from _array_end(message, opening, spans)
     if closed is None:
-        yield [Malformed(message[start:], "neither an event nor a heartbeat")]
-        return len(message)
+        return None
     counts_blanks = closed < begin + declared <= skip_blank(message, closed)
     end = begin + declared if counts_blanks else closed
     if not _fits(message, begin, end, declared):

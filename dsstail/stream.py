@@ -62,9 +62,9 @@ TURN = 0.005
 """Seconds of work on what was received, after which the socket gets its turn."""
 
 READ_ON = 8 << 20
-"""Bytes that wait to be parsed, up to which more is read, so that heartbeats in it are answered."""
+"""Bytes of small messages that wait to be parsed, while heartbeats behind them are answered."""
 
-ROOM_PATIENCE = 0.5
+ROOM_PATIENCE = 1.0
 """Seconds that a large message may wait for others to make room; heartbeats behind it wait too."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -188,8 +188,7 @@ class Stream:
                 return
             except (_Backlog, Crowded):
                 self._put(Backlogged(self.session.last))
-                while not self._stopping.wait(POLL) and not self._handover.drained:
-                    pass
+                self._wait_for_room()
             except ConnectionFailed as failure:
                 if isinstance(failure, Unreadable):
                     self._stumble(resume_from)
@@ -200,6 +199,14 @@ class Stream:
                     self._put(NotReplaying(str(failure)))
                     failure = ConnectionFailed(str(failure))
                 self._pause(failure)
+
+    def _wait_for_room(self) -> None:
+        """Wait until the writer has caught up, and a while until the largest message has room."""
+        until = time.monotonic() + LONGEST_PAUSE
+        while not self._stopping.wait(POLL):
+            has_room = self._handover.has_room(self._settings.max_message_size)
+            if self._handover.drained and (has_room or time.monotonic() > until):
+                break
 
     @property
     def _over(self) -> bool:
@@ -247,13 +254,10 @@ class Stream:
             self._hold(connection.admitted)
             if self._handover.full:
                 raise _Backlog
-            if self._inbox.size <= READ_ON:
-                received = self._receive(connection)
-                now = time.monotonic()
-                if received:
-                    heard_at, bytes_then = now, connection.bytes_received
-                    self._answer(self._inbox.add(received), connection)
-                elif now - heard_at >= idle_timeout:
+            if self._inbox.small <= READ_ON:
+                if self._receive(connection):
+                    heard_at, bytes_then = time.monotonic(), connection.bytes_received
+                elif (now := time.monotonic()) - heard_at >= idle_timeout:
                     if (
                         connection.bytes_received - bytes_then < LIVELY
                         or not connection.mid_message
@@ -264,15 +268,20 @@ class Stream:
             if self._awaits_events:
                 self._look_after_gaps()
 
-    def _receive(self, connection: Connection) -> list[Received]:
-        """What comes next. Where nothing does any more, what came before is worked off first."""
+    def _receive(self, connection: Connection) -> bool:
+        """Take in what comes next, if anything does; heartbeats are answered.
+
+        Where nothing comes any more, what came before is worked off before that is raised.
+        """
         poll = BRISK_POLL if self._awaits_events else POLL
         try:
-            return connection.receive(0.0 if self._inbox else poll)
+            received = connection.receive(0.0 if self._inbox else poll)
         except ConnectionFailed:
             while self._inbox and not self._over and not self._handover.full:
                 self._work(connection)
             raise
+        self._answer(self._inbox.add(received), connection)
+        return bool(received)
 
     def _hold(self, growing: int) -> None:
         """Tell how much memory the stream holds, with a message that is `growing`."""
@@ -281,7 +290,8 @@ class Stream:
     def _admit(self, growing: int) -> bool:
         """Whether there is room for a message to grow to so many bytes."""
         size = self._inbox.size + self.session.held + growing
-        return self._handover.admit(self, size, ROOM_PATIENCE)
+        # Where all wait for one another, one has to be the first who does not.
+        return self._handover.admit(self, size, ROOM_PATIENCE * random.uniform(0.5, 1.0))
 
     @property
     def _awaits_events(self) -> bool:
