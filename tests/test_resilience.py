@@ -224,6 +224,62 @@ def test_a_rejection_of_a_key_that_worked_is_retried(dsstail: Starter, serve: Se
     assert len(disconnections(done.err)) == 3
 
 
+def refusing_one(visit: Visit) -> None:
+    """Serve every key but `refused`."""
+    visit.read_request()
+    if visit.query["stream_key"] == "refused":
+        visit.send_raw(b"HTTP/1.1 401 Unauthorized\r\n\r\n")
+        return
+    wait_until(lambda: any(v.left or "refused" in v.request for v in visit.server.visits))
+    visit.send_raw(visit.handshake())
+    visit.send_events(range(3))
+    visit.stay()
+
+
+TWO_KEYS = ("--key", "in=served-key-0", "--key", "out=refused")
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [
+        (["--count", "3"], 0),
+        (["--duration", "2s"], 0),
+        (["--expect", "seq=2"], 0),
+        (["--expect", "seq=9", "--timeout", "2s"], 124),
+    ],
+    ids=["count", "duration", "expectation", "timeout"],
+)
+def test_a_refused_key_changes_nothing_about_what_was_reached(
+    stop: list[str], code: int, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(refusing_one)
+    done = dsstail("--url", server.url(), *TWO_KEYS, *stop, key=None).finish()
+    assert (done.code, done.out.count(b"\n")) == (code, 3)
+    assert "out: 127.0.0.1 rejected key … (HTTP 401)." in done.err
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (refusing_one, "in: no data for 0.3 s"),
+        (answer("403 Forbidden"), "in: 127.0.0.1 rejected key … (HTTP 403)."),
+        (answer("503 No"), "in: 127.0.0.1"),
+    ],
+    ids=["another end", "refused too", "unavailable"],
+)
+def test_each_stream_that_fails_is_told_once(
+    script: Script, reason: str, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(script)
+    options = ("--no-reconnect", "--idle-timeout", "300ms")
+    done = dsstail("--url", server.url(), *TWO_KEYS, *options, key=None).finish()
+    assert done.code == (3 if "503" in done.err else 4)
+    errors = [line for line in done.lines if line.startswith("error: ")]
+    assert len(errors) == 2
+    assert {error.split()[1] for error in errors} == {"in:", "out:"}
+    assert any(f"error: {reason}" in error for error in errors)
+
+
 def test_retry_after_is_heeded(dsstail: Starter, serve: Serve) -> None:
     server = serve(answer("503 Service Unavailable", "Retry-After: 1"), honest)
     done = dsstail("--url", server.url(), "-c", "6").finish()
