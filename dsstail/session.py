@@ -212,12 +212,14 @@ class Session:
         return [message]
 
     def take_replayed(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
-        """Take what a second connection gives; only the range that it was asked for counts."""
+        """Take events that a second connection gives, of the range that it was asked for."""
         asked = self._replaying
         for text in texts:
-            seq = seq_of(json_text.decode_object(text)) if json_text.is_json(text) else None
+            seq = Event(text).seq
             if asked and seq is not None and asked.first <= seq <= asked.last:
                 self._place(seq, text, now)
+        if texts and self._early:
+            self._deadline = now + HOLD_LIMIT
         return self._delivered()
 
     def replay_ended(self, now: float, *, asked: bool) -> list[Delivery]:
@@ -232,7 +234,15 @@ class Session:
         elif replaying is not None:
             self._asked_to = min(self._asked_to, replaying.first - 1)
             self._release()
+            self._ask_again(replaying)
         return self._delivered()
+
+    def _ask_again(self, missing: Gap) -> None:
+        """Have the next connection asked for what was given up while a second one was asked."""
+        lost = [gap for gap in self._lost if missing.first <= gap.first <= missing.last]
+        if lost and self.fill_gaps:
+            unasked = self._unasked
+            self._unasked = lost[0].first if unasked is None else min(unasked, lost[0].first)
 
     def tick(self, now: float) -> list[Delivery]:
         """Give up waiting for missing events where it has been long enough."""

@@ -6,8 +6,6 @@ writer's pace never holds it up, so heartbeats are answered at once whatever hap
 
 from __future__ import annotations
 
-import itertools
-import queue
 import random
 import ssl
 import threading
@@ -18,16 +16,16 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from dsstail import dialing
-from dsstail.connection import Connection, Received, open_connection
+from dsstail.connection import Connection, open_connection
 from dsstail.errors import (
     Closed,
     ConfigurationError,
     ConnectionFailed,
     Crowded,
-    DsstailError,
     Rejected,
     Unreadable,
 )
+from dsstail.filling import Filling
 from dsstail.handover import (
     Backlogged,
     Batch,
@@ -48,9 +46,8 @@ from dsstail.messages import (
     Malformed,
     Message,
     WrongLength,
-    parse,
 )
-from dsstail.session import HOLD_BYTES, Counts, Delivery, Gap, Session
+from dsstail.session import Counts, Delivery, Session
 
 POLL = 0.5
 """Seconds after which a silent read looks up: for a stop, and for time that has run out."""
@@ -79,17 +76,8 @@ LATE_REJECTIONS = 5
 LIVELY = 64 << 10
 """Bytes of an unfinished message within the idle timeout that count as a sign of life."""
 
-REPLAY_SILENCE = 1.5
-"""Seconds without an event after which a second connection has given all it has."""
-
-REPLAY_LIMIT = 10.0
-"""Seconds that a second connection may take in all."""
-
 LONGEST_RETRY_AFTER = 300.0
 """Seconds of a `Retry-After` that are waited at most."""
-
-REPLAY_TRIES = 2
-"""How often a range is asked for when the second connection is cut before it has answered."""
 
 BLAME = 0.5
 """A live connection that is closed within so many seconds of a second one is closed because of it.
@@ -143,8 +131,8 @@ class Stream:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
         self._inbox = Inbox()
-        self._replay: _Replay | None = None
-        self._replayed_at = float("-inf")  # when the last second connection was opened
+        self._filling: Filling | None = None
+        self._filled_at = float("-inf")  # when the last second connection was opened
         self._stumbled_at: int | None = None  # where a message ended the connection
         self._retries = _Retries(settings)
         self._wrong_length_told = False
@@ -237,8 +225,8 @@ class Stream:
         """Wait before the next attempt. Raises the failure where there is to be none."""
         now = time.monotonic()
         self.session.disconnected(now)
-        replayed_at = self._replay.opened_at if self._replay else self._replayed_at
-        if isinstance(failure, Closed) and now - replayed_at < BLAME:
+        filled_at = self._filling.opened_at if self._filling else self._filled_at
+        if isinstance(failure, Closed) and now - filled_at < BLAME:
             self._stop_filling("the live connection ended when a second one was opened")
         pause = self._retries.pause_after(failure)
         self._put(Disconnected(str(failure), self._retries.attempt, pause, self.session.last))
@@ -281,6 +269,8 @@ class Stream:
                 self._work(connection)
             raise
         self._answer(self._inbox.add(received), connection)
+        if received:
+            self._retries.proved_healthy(new_events=False)
         return bool(received)
 
     def _hold(self, growing: int) -> None:
@@ -295,7 +285,7 @@ class Stream:
 
     @property
     def _awaits_events(self) -> bool:
-        return self.session.holding or self._replay is not None
+        return self.session.holding or self._filling is not None
 
     def _work(self, connection: Connection) -> None:
         """Look into what was received, for some milliseconds."""
@@ -316,7 +306,8 @@ class Stream:
         self._answer(heartbeats, connection)
         for content in found:
             self._put(content)
-        self._retries.proved_healthy(now, new_events=self.session.counts.events > events)
+        if self.session.counts.events > events:
+            self._retries.proved_healthy(new_events=True)
         self._handover.pace()
 
     def _answer(self, heartbeats: int, connection: Connection) -> None:
@@ -359,21 +350,24 @@ class Stream:
         return False
 
     def _look_after_gaps(self) -> None:
-        """Have missing events replayed by a second connection, one range after the other."""
+        """Have missing events fetched by a second connection, one range after the other."""
         now = time.monotonic()
-        if self._replay is not None:
-            self._put_all(self.session.take_replayed(self._replay.texts(), now))
-            if self._replay.ended:
-                replay, self._replay = self._replay, None
-                self._replayed_at = replay.opened_at
-                self._put_all(self.session.take_replayed(replay.texts(), now))
-                if replay.refused:
-                    self._stop_filling(replay.refused)
-                self._put_all(self.session.replay_ended(now, asked=replay.answered))
+        if self._filling is not None:
+            ended = self._filling.ended  # asked before the last events are taken
+            self._put_all(self.session.take_replayed(self._filling.texts(), now))
+            if ended:
+                self._end_filling(self._filling, now)
         elif (wanted := self.session.wanted(now)) is not None:
-            self._replay = _Replay(self._dialer, wanted, self._handover, self._stopping)
+            self._filling = Filling(self._dialer.open, wanted, self._handover, self._stopping)
             self.session.replay_started(now)
         self._put_all(self.session.tick(now))
+
+    def _end_filling(self, filling: Filling, now: float) -> None:
+        self._filling = None
+        self._filled_at = filling.opened_at
+        if filling.refused:
+            self._stop_filling(filling.refused)
+        self._put_all(self.session.replay_ended(now, asked=filling.answered))
 
     def _stop_filling(self, reason: str) -> None:
         if self.session.fill_gaps:
@@ -466,9 +460,9 @@ class _Retries:
     def opened(self) -> None:
         self._opened_at = time.monotonic()
 
-    def proved_healthy(self, now: float, *, new_events: bool) -> None:
+    def proved_healthy(self, *, new_events: bool) -> None:
         """Data came; that makes a connection healthy if it is new, or if it has lasted."""
-        if new_events or (self._opened_at is not None and now - self._opened_at >= HEALTHY_AFTER):
+        if new_events or time.monotonic() - (self._opened_at or 0.0) >= HEALTHY_AFTER:
             self.attempt = self._rejections = 0
             self._trouble_since = None
 
@@ -492,87 +486,6 @@ class _Retries:
         if retry_for is not None:
             pause = min(pause, max(0.0, since + retry_for - now))
         return pause
-
-
-class _Replay:
-    """A short second connection for a range of missing events, in a thread of its own."""
-
-    def __init__(
-        self, dialer: _Dialer, gap: Gap, handover: Handover, stopping: threading.Event
-    ) -> None:
-        self.opened = False
-        self.opened_at = float("-inf")
-        self.answered = False
-        self.refused = ""
-        self.ended = False
-        self._dialer = dialer
-        self._gap = gap
-        self._next = gap.first
-        self._size = 0
-        self._handover = handover
-        self._stopping = stopping
-        self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="replay", daemon=True).start()
-
-    def texts(self) -> list[bytes]:
-        """The events that came since the last call."""
-        return [self._texts.get_nowait() for _ in range(self._texts.qsize())]
-
-    def _run(self) -> None:
-        try:
-            for _ in range(REPLAY_TRIES):
-                limits = self._gap.last, REPLAY_LIMIT
-                with self._dialer.open(self._next, *limits, self._admit) as connection:
-                    self.opened, self.opened_at = True, time.monotonic()
-                    self.answered = self._read(connection)
-                if self.answered or self._stopping.is_set():
-                    break
-        except DsstailError as failure:
-            if not self.opened:
-                self.refused = f"no second connection to ask for missing events ({failure})"
-        finally:
-            self._handover.hold(self, 0)
-            self.ended = True
-
-    def _admit(self, growing: int) -> bool:
-        return self._handover.admit(self, growing, ROOM_PATIENCE)
-
-    def _read(self, connection: Connection) -> bool:
-        """Read until the last missing event came, or silence, or too much of something else.
-
-        False when the connection was cut before: what came counts, the rest is asked again.
-        """
-        limit = time.monotonic() + REPLAY_LIMIT
-        silent_at = time.monotonic() + REPLAY_SILENCE
-        while time.monotonic() < min(silent_at, limit) and not self._stopping.is_set():
-            try:
-                received = connection.receive(BRISK_POLL)
-            except ConnectionFailed as failure:
-                return isinstance(failure, Closed)
-            for message in itertools.chain.from_iterable(map(_events_of, received)):
-                silent_at = time.monotonic() + REPLAY_SILENCE
-                if isinstance(message, Heartbeat):
-                    connection.send(HEARTBEAT_ANSWER)
-                elif self._keep(message):
-                    return True
-        return True
-
-    def _keep(self, event: Event) -> bool:
-        """Keep an event for the stream; True when there is no more to come."""
-        self._texts.put(event.text)
-        self._size += len(event.text)
-        if event.seq == self._next:
-            self._next += 1
-        return self._size > HOLD_BYTES or (event.seq is not None and event.seq >= self._gap.last)
-
-
-def _events_of(item: Received) -> Iterator[Event | Heartbeat]:
-    if isinstance(item, list):
-        yield from map(Event, item)
-    else:
-        for message in parse(item.payload):
-            if isinstance(message, Event | Heartbeat):
-                yield message
 
 
 def _refuses_replay(rejection: ConnectionFailed, resume_from: int | None) -> bool:

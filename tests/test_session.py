@@ -195,6 +195,23 @@ def test_a_gap_that_could_not_be_asked_for_is_asked_of_the_next_connection() -> 
     assert session.counts.missing == 0
 
 
+def test_a_gap_of_which_a_part_was_given_is_asked_of_the_next_connection() -> None:
+    """The second connection was slow, and events waited no longer."""
+    session = live(0, 1)
+    session.take(texts(6), 0.0)
+    assert ask(session, 0.0) == Gap(2, 5)
+    assert events_in(session.take_replayed(texts(2), 2.0)) == texts(2)
+    assert session.tick(2.0 + HOLD_LIMIT) == [Gap(3, 5), texts(6)]
+    late = session.take_replayed(texts(3), 9.0)
+    assert late == [texts(3), Filled(3, 3, late=True)]
+    assert session.replay_ended(9.0, asked=False) == []
+    assert session.resume_from == 4
+    session.connected(asked=True, now=10.0)
+    late = session.take(texts(4, 5, 6, 7), 10.0)
+    assert late == [texts(4, 5), Filled(4, 5, late=True), texts(7)]
+    assert (session.counts.gaps, session.counts.missing) == (0, 0)
+
+
 def test_second_replay_gives_only_what_it_was_asked_for() -> None:
     session = live(0, 1)
     session.take(texts(4), 0.0)
