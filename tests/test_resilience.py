@@ -477,6 +477,60 @@ def test_a_replay_that_is_cut_is_asked_for_the_rest(dsstail: Starter, serve: Ser
     assert windows == [("3", "6"), ("5", "6")]
 
 
+def test_a_large_gap_is_filled(dsstail: Starter, serve: Serve) -> None:
+    """More than what events that wait for it may take of memory."""
+    last = 40_000
+    server = serve(opened(tell(0, 1, last), Visit.stay), honest, newest=last)
+    done = dsstail("--url", server.url(), "-c", str(last + 1)).finish()
+    assert done.code == 0
+    assert done.out == lines(range(last + 1))
+    assert f"seq 2–{last - 1} (39998 events) came back into its place" in done.err
+    assert [visit.seq_start for visit in server.visits] == [None, 2]
+
+
+SECONDS: dict[str, Script] = {
+    "from the start": forgetful,
+    "slowly": opened(
+        *(steps(tell(seq), lambda visit: time.sleep(0.8)) for seq in (3, 4, 5)), Visit.stay
+    ),
+    "among others": opened(say(b"1|X", unit(b"{}")), tell(2, 1, 3), tell(4, 5, 9), Visit.stay),
+    "in one message": opened(
+        say(unit(b"[%b]" % b",".join(map(event, (3, 4, 5))))), Visit.send_close, Visit.stay
+    ),
+    "with heartbeats": opened(
+        *(steps(Visit.send_heartbeat, Visit.hear_answer, tell(seq)) for seq in (3, 4, 5)),
+        Visit.stay,
+    ),
+}
+"""How a second connection can give what it was asked for."""
+
+
+@pytest.mark.parametrize("name", SECONDS)
+def test_a_gap_is_filled_however_it_comes(name: str, dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), SECONDS[name])
+    done = dsstail("--url", server.url(), "-c", "8").finish()
+    assert (done.code, done.out) == (0, lines(range(8)))
+    assert "seq 3–5 (3 events) came back into its place" in done.err
+    assert "8 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+    assert len(server.visits) == 2
+
+
+def test_a_second_connection_that_only_beats_gives_nothing(dsstail: Starter, serve: Serve) -> None:
+    def beating(visit: Visit) -> None:
+        opened()(visit)
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                visit.send_heartbeat()
+                visit.hear_answer()
+                time.sleep(100 * MS)
+
+    server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), steps(beating))
+    done = dsstail("--url", server.url(), "-c", "5").finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 2, 6, 7]))
+    assert "gap: seq 3–5 (3 events) did not come back" in done.err
+    assert set(server.visits[1].heard) == {b"Z"}
+
+
 SECOND_REFUSALS = {
     "403": answer("403 Forbidden"),
     "409": answer("409 Conflict"),
