@@ -501,32 +501,47 @@ class _Wire:
             self._set_timeout = timeout
 
     def _read_head(self) -> None:
-        assert self.handshake_deadline is not None
+        """Have the library see of the response's head only what it has to check.
+
+        It would keep cookies for all connections, and stumbles over much that does no harm.
+        """
         read = b""
-        end = None
-        while end is None:
-            if len(read) > dialing.LONGEST_HEAD:
+        searched = size = 0
+        while (end := _END_OF_HEAD.search(read, max(0, searched - 3))) is None or (
+            _INTERIM.match(read) is not None
+        ):
+            if end is not None:
+                read, searched = read[end.end() :], 0
+                continue
+            if size > dialing.LONGEST_HEAD:
                 raise ConnectionFailed(f"{self.endpoint} sent an endless response header")
-            left = self.handshake_deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._set(left)
-            more = self.sock.recv(4096)
+            more = self._read_in_time()
             if not more and not read:
                 raise ConnectionFailed(f"{self.endpoint} closed during the handshake")
             if not more:
                 break
+            size += len(more)
             searched, read = len(read), read + more
-            end = _END_OF_HEAD.search(read, max(0, searched - 3))
         head, rest = (read, b"") if end is None else (read[: end.end()], read[end.end() :])
         _check_status(head, self.endpoint)
-        # The library would keep cookies for all connections, and stumbles over broken ones.
-        self.data, self.at = _COOKIE.sub(b"", head) + rest, 0
+        self.data, self.at = b"".join((*_CHECKED.findall(head), b"\r\n", rest)), 0
+
+    def _read_in_time(self) -> bytes:
+        """The next bytes of the handshake. Raises TimeoutError at its deadline."""
+        assert self.handshake_deadline is not None
+        left = self.handshake_deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._set(left)
+        return self.sock.recv(4096)
 
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?\r?\n")
-_COOKIE = re.compile(rb"^set-cookie:.*\n", re.IGNORECASE | re.MULTILINE)
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}[ \r\n]")
+_CHECKED = re.compile(
+    rb"(?:\AHTTP/|^upgrade:|^connection:|^sec-websocket-[a-z]+:).*\n", re.IGNORECASE | re.MULTILINE
+)
 _RETRY_AFTER = re.compile(
     rb"^retry-after:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
 )

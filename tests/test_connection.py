@@ -379,6 +379,48 @@ def test_what_follows_the_handshake_at_once_is_not_lost(serve: Serve) -> None:
     assert received == [message, unit(event(0))]
 
 
+ODD_HEADS = {
+    "a header that is no header": ["nonsense"],
+    "a header on two lines": ["X: a", " b"],
+    "a header that is not UTF-8": ["X: \udcff"],
+    "a cookie": ["Set-Cookie: a=b"],
+    "another key in another case": ["x-sec-websocket-accept: c"],
+}
+
+
+@pytest.mark.parametrize("name", ODD_HEADS)
+def test_what_else_the_head_says_does_not_matter(name: str, serve: Serve) -> None:
+    def odd(visit: Visit) -> None:
+        visit.read_request()
+        more = "".join(f"\r\n{header}" for header in ODD_HEADS[name])
+        head = visit.handshake().replace(
+            b"\r\n", more.encode(errors="surrogateescape") + b"\r\n", 1
+        )
+        visit.send_raw(head + frame(b"1|Z"))
+        visit.stay()
+
+    with open_connection(serve(odd).url()) as client:
+        assert client.receive(PATIENCE) == [TextMessage(b"1|Z")]
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "103 Early Hints\r\nLink: </a>"])
+def test_interim_answers_are_passed_over(interim: str, serve: Serve) -> None:
+    def patient(visit: Visit) -> None:
+        visit.read_request()
+        for part in (f"HTTP/1.1 {interim}\r\n\r\n".encode() * 2, visit.handshake(), frame(b"1|Z")):
+            visit.send_raw(part)
+        visit.stay()
+
+    with open_connection(serve(patient).url()) as client:
+        assert client.receive(PATIENCE) == [TextMessage(b"1|Z")]
+
+
+def test_interim_answers_have_an_end(serve: Serve) -> None:
+    endless = steps(Visit.read_request, send(b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000), Visit.wait)
+    with pytest.raises(ConnectionFailed, match="sent an endless response header"):
+        open_connection(serve(endless).url())
+
+
 @pytest.mark.parametrize(
     ("headers", "pause"),
     [
