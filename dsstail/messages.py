@@ -190,11 +190,12 @@ def parse_in_turns(message: bytes) -> Iterator[list[Message]]:
     Of a large message the first LENGTH is cut off, so that what is left is the text of its event,
     and no copy of it: nobody else should keep the message meanwhile.
     """
-    if not message:
+    start = skip_blank(message, 0)
+    if start == len(message):
         yield [Malformed(message, "empty message")]
         return
-    head = _head(message, 0)
-    at = len(head)
+    head = _head(message, start)
+    at = start + len(head) if head else 0
     if len(message) > PIECE:
         message, at = message[at:], 0
     for _ in range(LARGEST_BATCH):

@@ -35,7 +35,7 @@ ASK_AFTER = 0.3
 """Seconds in which missing events may come by themselves before they are asked for."""
 
 DISORDER = 5
-"""A live connection may mix up neighbours; a number this far back belongs where it came."""
+"""A live connection may mix up neighbours: a number less far back than that may be a late one."""
 
 MOST_LOST = 1000
 """Gaps that are still known as such when an event comes late."""
@@ -351,6 +351,9 @@ class Session:
             return
         elif not seen and max(self._start, self._seen.forgotten_to) <= seq <= self._last:
             self._take_late(seq, text)
+        elif not seen and max(2, self._start - DISORDER) <= seq < self._start:
+            self._seen.add(seq, [text])
+            self._deliver([text])
         else:
             self._reset(seq, text, now)
         if self._early:

@@ -115,6 +115,15 @@ def test_a_number_before_the_first_is_a_reset() -> None:
     assert session.take(texts(0), 0.0) == [Reset(6, 0), texts(0)]
 
 
+def test_a_neighbour_of_the_first_event_may_come_late() -> None:
+    """The numbering did not begin with the first event that was seen of it."""
+    session = live(1000)
+    assert session.take(texts(999, 1001), 0.0) == [texts(999, 1001)]
+    assert session.take(texts(999), 0.0) == []
+    assert session.counts.missing == 0
+    assert session.take([text(999, 9)], 0.0) == [Reset(1001, 999)]
+
+
 def test_events_without_a_number_pass() -> None:
     session = live(0, 1)
     odd = [
