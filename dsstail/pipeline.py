@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from dsstail.recording.recorder import RecordingSettings
     from dsstail.replay import Replaying
 
-FLUSH_LIMIT = 1.2
+FLUSH_LIMIT = 1.0
 """Seconds after a signal in which what the readers still have is written."""
 
-STOP_LIMIT = 1.7
+STOP_LIMIT = 1.5
 """Seconds after a signal when the process ends, whatever blocks it."""
 
 TICK = 0.5
