@@ -16,6 +16,9 @@ _NAME = b'"_dsstail":'
 _MEMBER = re.compile(
     _NAME + rb'\{"stream":("(?:[^"\\]|\\.)*+")(?:,"received_at":"([0-9T:.-]+Z)")?\}\}[ \t\r]*\Z'
 )
+_EMPTY = re.compile(rb"[ \t\r\n]*+\{[ \t\r\n]*+\}")
+_LONG = 1 << 16
+"""Bytes of a text that should not be copied twice."""
 
 _SHORT = 100
 """Bytes of a name that is remembered."""
@@ -27,8 +30,11 @@ def annotated(texts: list[bytes], stream: str, received_at: float | None) -> lis
     if received_at is not None:
         about["received_at"] = instant(received_at)
     member = _NAME + json.dumps(about, separators=(",", ":")).encode() + b"}"
+    ending = b"," + member
     return [
-        text[:-1] + b"," + member if text.endswith(b"}}") else _with_last(text, member)
+        text[:-1] + ending
+        if text.endswith(b"}}") and len(text) < _LONG
+        else _with_last(text, member)
         for text in texts
     ]
 
@@ -75,6 +81,6 @@ def _short_name(text: bytes) -> str:
 
 
 def _with_last(text: bytes, member: bytes) -> bytes:
-    others = text.rstrip(b" \t\r\n")[:-1]
-    comma = b"" if others.rstrip(b" \t\r\n") == b"{" else b","
-    return others + comma + member
+    before = memoryview(text)[: text.rindex(b"}")]
+    comma = b"" if _EMPTY.match(text) else b","
+    return b"".join((before, comma, member))

@@ -5,20 +5,25 @@ frames; this room gives it a socket that reads ahead, refuses what is too large 
 read, and handles every opcode itself, because the library's `recv` and `close` hide why a
 connection ended.
 
-Between the library's frames a short loop looks at the read-ahead. Almost every frame there is an
+Between the library's frames short loops look at the read-ahead. Almost every frame there is an
 unfragmented text message with one event of 122 to 999 bytes, and starts with nine bytes that
 say so: `0x81 0x7E`, the frame's length, and `LENGTH|{`. Where these are consistent, the event is
-cut out in one slice. Everything else goes through the library, over the same bytes.
+cut out in one slice. Floods are made of small frames: those whose two bytes of header are all
+right, and that are there as a whole, are taken in another loop. Everything else goes through the
+library, over the same bytes.
 """
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import re
 import socket
 import ssl
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +31,7 @@ import websocket
 from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
-from dsstail.errors import Closed, ConnectionFailed, Rejected, Unreadable
+from dsstail.errors import Closed, ConnectionFailed, Crowded, Rejected, Unreadable
 
 READ_AHEAD = 128 << 10
 """Bytes that one read from the socket asks for."""
@@ -39,6 +44,12 @@ LINGER = 1.0
 
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds of a `Retry-After` that are believed."""
+
+MOST_FRAGMENTS = 1 << 17
+"""Fragments of one message: a swarm of more would take long, however small it is."""
+
+UNASKED = 1 << 18
+"""Bytes by which a message may grow before it is asked whether there is room for them."""
 
 NORMAL, PROTOCOL_ERROR, BAD_TEXT, TOO_BIG = 1000, 1002, 1007, 1009
 
@@ -58,12 +69,10 @@ Received = list[bytes] | TextMessage
 class Connection:
     """An open WebSocket. One thread owns it: reads, answers and closes."""
 
-    def __init__(self, ws: websocket.WebSocket, wire: _Wire, max_message_size: int) -> None:
-        self._ws = ws
+    def __init__(self, wire: _Wire, frames: _Frames) -> None:
         self._wire = wire
-        self._frames = ws.frame_buffer = _Frames(wire.recv, max_message_size)
-        self._message: bytearray | None = None  # the fragments so far
-        self._binary = False
+        self._frames = frames
+        self._pings: list[bytes] = []  # to be answered
         self._failure: Exception | None = None  # why nothing more can be read
         self._unsent: Exception | None = None  # why nothing more can be sent
         self.bytes_received = 0
@@ -77,14 +86,19 @@ class Connection:
     @property
     def mid_message(self) -> bool:
         """Whether a message has begun that is not complete yet."""
-        return self._message is not None or not self._frames.at_boundary
+        return self._frames.message is not None or not self._frames.at_boundary
+
+    @property
+    def admitted(self) -> int:
+        """Bytes that `admit` was asked about last, for a message that is not complete yet."""
+        return self._frames.admitted
 
     def receive(self, timeout: float) -> list[Received]:
         """Everything that one read from the socket completes; waits `timeout` seconds for it.
 
         Empty when nothing arrived, or nothing whole. Pings are answered here. Raises
         ConnectionFailed when the connection ended, after all that came before was returned;
-        Unreadable when a message ended it.
+        Unreadable when a message ended it, Crowded when there was no room for one.
         """
         received: list[Received] = []
         if self._failure is None:
@@ -92,42 +106,55 @@ class Connection:
             self._wire.settimeout(timeout if self._unsent is None else 0.0)
             try:
                 while True:
-                    self._cut_usual(received)
-                    self._receive_frame(received)
-            except (TimeoutError, BlockingIOError):
+                    self._take_whole_frames(received)
+                    self._take_frame(received)
+            except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
                 self._failure = self._unsent
             except (OSError, ValueError, websocket.WebSocketException, _Failure) as failure:
                 self._failure = self._unsent or failure
             self.bytes_received = self._wire.bytes_received
+            if self._pings:
+                self._send(self._pings, ABNF.OPCODE_PONG)
+                self._pings = []
         if self._failure is not None and not received:
             raise self._end(self._failure) from None
         return received
 
-    def send(self, text: str) -> None:
+    def send(self, text: str, *, times: int = 1) -> None:
         """Send a text message. Where that fails, `receive` raises, once nothing more has come."""
-        self._send(text.encode(), ABNF.OPCODE_TEXT)
+        self._send([text.encode()] * times, ABNF.OPCODE_TEXT)
 
     def close(self, code: int = NORMAL, *, linger: float = 0.0) -> None:
         """Say goodbye and close the socket, within `linger` seconds of waiting for the peer's."""
         if self._wire.closed:
             return
+        self._frames.message = None  # whoever keeps the connection should not keep its memory
         self._wire.send_timeout = min(SEND_TIMEOUT, linger + 0.2)
-        self._send(struct.pack("!H", code), ABNF.OPCODE_CLOSE)
+        self._send([struct.pack("!H", code)], ABNF.OPCODE_CLOSE)
         self._wire.drain(linger)
         self._wire.close()
 
-    def _send(self, payload: bytes, opcode: int) -> None:
-        """Send a frame, unless one failed before: a part of that may be out."""
+    def _send(self, payloads: list[bytes], opcode: int) -> None:
+        """Send a frame for each payload, unless one failed before: a part of that may be out."""
         if self._unsent is None:
+            frames = (ABNF.create_frame(payload, opcode).format() for payload in payloads)
             try:
-                self._ws.send(payload, opcode)
-            except (OSError, ValueError, websocket.WebSocketException) as error:
+                self._wire.send(b"".join(frames))
+            except OSError as error:
                 self._unsent = error
 
+    def _take_whole_frames(self, received: list[Received]) -> None:
+        """The quick paths: take the usual and the small frames that are ahead as a whole."""
+        wire = self._wire
+        taken = -1 if self._frames.at_boundary else wire.at
+        while taken < wire.at:
+            taken = wire.at
+            if self._frames.takes_usual:
+                self._cut_usual(received)
+            self._cut_small(received)
+
     def _cut_usual(self, received: list[Received]) -> None:
-        """The quick path: cut the events out of all frames ahead that are usual and complete."""
-        if self.mid_message:
-            return
+        """Cut the events out of usual frames."""
         data, at = self._wire.data, self._wire.at
         size_of = _USUAL.get
         run: list[bytes] = []
@@ -152,31 +179,43 @@ class Connection:
                 raise _BadMessage(BAD_TEXT, "a message was not UTF-8")
         received.append(run)
 
-    def _receive_frame(self, received: list[Received]) -> None:
+    def _cut_small(self, received: list[Received]) -> None:
+        """Take small frames of any kind but the last one, a close frame."""
+        data, at = self._wire.data, self._wire.at
+        last = len(data) - 1
+        while at < last:
+            first, size = data[at], data[at + 1]
+            end = at + 2 + size
+            if first not in _SMALL or size > 125 or end > last + 1:
+                break
+            payload = data[at + 2 : end]
+            at = self._wire.at = end
+            opcode = first & 0x0F
+            if opcode < ABNF.OPCODE_CLOSE:
+                self._frames.begin_part(opcode, size)
+                self._frames.add_part(payload)
+                self._end_part(first >= 0x80, received)
+            elif opcode == ABNF.OPCODE_PING:
+                self._pings.append(payload)
+
+    def _take_frame(self, received: list[Received]) -> None:
         """The careful path: one frame through the library, whatever it is."""
         frame = self._frames.recv_frame()
         payload = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
         if frame.opcode == ABNF.OPCODE_PING:
-            self._send(payload, ABNF.OPCODE_PONG)
+            self._pings.append(payload)
         elif frame.opcode == ABNF.OPCODE_CLOSE:
             raise _closed_by_peer(payload)
         elif frame.opcode != ABNF.OPCODE_PONG:
-            self._receive_fragment(frame, payload, received)
+            self._end_part(bool(frame.fin), received)
 
-    def _receive_fragment(self, frame: ABNF, part: bytes, received: list[Received]) -> None:
-        continues = frame.opcode == ABNF.OPCODE_CONT
-        if continues != (self._message is not None):
-            raise _Failure(PROTOCOL_ERROR, "a fragment out of order")
-        if self._message is None:
-            self._message = bytearray()
-            self._binary = frame.opcode == ABNF.OPCODE_BINARY
-        self._message += part
-        self._frames.message_size = 0 if frame.fin else len(self._message)
-        if frame.fin:
-            payload, self._message = bytes(self._message), None
-            if not self._binary and not _is_utf8(payload):
+    def _end_part(self, final: bool, received: list[Received]) -> None:
+        """A data frame is complete, and with a `final` one the message."""
+        if final:
+            binary, payload = self._frames.end_message()
+            if not binary and not _is_utf8(payload):
                 raise _BadMessage(BAD_TEXT, "a message was not UTF-8")
-            received.append(TextMessage(payload, self._binary))
+            received.append(TextMessage(payload, binary))
 
     def _end(self, failure: Exception) -> ConnectionFailed:
         """Close with the right code, and tell why in words."""
@@ -186,6 +225,7 @@ class Connection:
         if isinstance(failure, websocket.WebSocketProtocolException):
             self.close(PROTOCOL_ERROR, linger=LINGER)
             return ConnectionFailed(f"protocol violation: {failure}")
+        self._frames.message = None
         self._wire.close()
         answering = " while answering" if failure is self._unsent else ""
         return ConnectionFailed(f"connection lost{answering} ({_reason(failure)})")
@@ -197,14 +237,16 @@ def open_connection(
     context: ssl.SSLContext | None = None,
     timeout: float = 30.0,
     max_message_size: int = 16 << 20,
+    admit: Callable[[int], bool] = lambda size: True,
     proxies: bool = True,
     observe: dialing.Observer = dialing.unobserved,
 ) -> Connection:
     """Connect to a `ws://` or `wss://` URL within `timeout` seconds, proxy and TLS included.
 
     `context` says whom to trust (`dialing.trust()` by default); `proxies` heeds the usual
-    variables; `observe` is told how far it has come. Raises Rejected for an HTTP answer that is
-    not 101, ConnectionFailed for all else.
+    variables. `admit` is asked whether there is room for so many bytes of a large message, before
+    they are read; if not, `receive` raises Crowded. `observe` is told how far it has come. Raises
+    Rejected for an HTTP answer that is not 101, ConnectionFailed for all else.
     """
     deadline = time.monotonic() + timeout
     endpoint = dialing.Endpoint.of(url)
@@ -212,14 +254,14 @@ def open_connection(
     sock = dialing.dial(endpoint, deadline, proxy=proxy, context=context, observe=observe)
     wire = _Wire(sock, endpoint, observe)
     try:
-        ws = _shake_hands(url, wire, deadline, timeout)
+        _shake_hands(url, wire, deadline, timeout)
     except BaseException:
         wire.close()
         raise
-    return Connection(ws, wire, max_message_size)
+    return Connection(wire, _Frames(wire.recv, max_message_size, admit))
 
 
-def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> websocket.WebSocket:
+def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> None:
     ws = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=False)
     wire.handshake_deadline = deadline
     try:
@@ -246,7 +288,6 @@ def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> webs
             f"connection to {wire.endpoint} lost in the handshake ({_reason(error)})"
         ) from None
     wire.handshake_deadline = None
-    return ws
 
 
 class _Failure(Exception):
@@ -266,6 +307,12 @@ class _BadMessage(_Failure):
     kind = Unreadable
 
 
+class _Excess(_Failure):
+    """The reason is a lack of memory."""
+
+    kind = Crowded
+
+
 class _Goodbye(_Failure):
     """The reason is a close frame."""
 
@@ -273,35 +320,96 @@ class _Goodbye(_Failure):
 
 
 class _Frames(websocket.frame_buffer):
-    """The library's frame parser, with the rules that can be checked before the payload comes."""
+    """The library's frame parser, with the rules that can be checked before the payload comes.
 
-    def __init__(self, recv: Any, max_message_size: int) -> None:
+    The payloads of data frames are collected in `message`, as they come and without copies.
+    """
+
+    def __init__(self, recv: Any, max_message_size: int, admit: Callable[[int], bool]) -> None:
         super().__init__(recv, skip_utf8_validation=True)
         self._max_message_size = max_message_size
-        self.message_size = 0  # bytes of the fragments before this frame
+        self._admit = admit
+        self.admitted = 0  # bytes that there is room for, of a message that asked
+        self.message: io.BytesIO | None = None
+        self._binary = False
+        self._fragments = 0
+        self._missing: int | None = None  # bytes of the frame that is being read
+
+    @property
+    def takes_usual(self) -> bool:
+        """Whether the next frame may be a usual one."""
+        return self.message is None and self._max_message_size >= LARGEST_USUAL
 
     @property
     def at_boundary(self) -> bool:
         """Whether no frame is half read."""
         return self.header is None and not self.recv_buffer
 
+    def recv_frame(self) -> ABNF:
+        """A whole frame; of a data frame, the payload is in `message`."""
+        if self.header is None:
+            self.recv_header()
+        assert self.header is not None
+        fin, *_, opcode, _, _ = self.header
+        if self.length is None:
+            self.recv_length()
+        if opcode >= ABNF.OPCODE_CLOSE:
+            return super().recv_frame()
+        while self._missing:
+            part = self.recv(self._missing)
+            self._missing -= len(part)
+            self.add_part(part)
+        self.clear()
+        return ABNF(fin=fin, opcode=opcode)
+
     def recv_length(self) -> None:
         super().recv_length()
         assert self.header is not None
         assert self.length is not None
         fin, rsv1, rsv2, rsv3, opcode, masked, _ = self.header
-        failure = _Failure if opcode >= ABNF.OPCODE_CLOSE else _BadMessage
+        control = opcode >= ABNF.OPCODE_CLOSE
+        failure = _Failure if control else _BadMessage
         if masked:
             raise failure(PROTOCOL_ERROR, "protocol violation: a masked frame from the service")
         if rsv1 or rsv2 or rsv3 or opcode not in ABNF.OPCODES:
             raise failure(PROTOCOL_ERROR, "protocol violation: unknown opcode or reserved bits")
-        if opcode >= ABNF.OPCODE_CLOSE and (not fin or self.length > 125):
+        if control and (not fin or self.length > 125):
             raise failure(PROTOCOL_ERROR, "protocol violation: control frame fragmented or long")
-        size = self.message_size + self.length
-        if opcode < ABNF.OPCODE_CLOSE and size > self._max_message_size:
-            raise failure(
-                TOO_BIG, f"a message of {size} bytes is above the limit of {self._max_message_size}"
-            )
+        if not control:
+            self.begin_part(opcode, self.length)
+            self._missing = self.length
+
+    def begin_part(self, opcode: int, size: int) -> None:
+        """A data frame with so many bytes of payload begins, if it may."""
+        if (opcode == ABNF.OPCODE_CONT) != (self.message is not None):
+            raise _Failure(PROTOCOL_ERROR, "a fragment out of order")
+        if self.message is None:
+            self.message = io.BytesIO()
+            self._binary = opcode == ABNF.OPCODE_BINARY
+            self._fragments = 0
+        size += self.message.tell()
+        self._fragments += 1
+        limit = self._max_message_size
+        if size > limit:
+            raise _BadMessage(TOO_BIG, f"a message of {size} bytes is above the limit of {limit}")
+        if self._fragments > MOST_FRAGMENTS:
+            raise _BadMessage(TOO_BIG, f"a message of more than {MOST_FRAGMENTS} fragments")
+        if size > self.admitted + UNASKED:
+            if not self._admit(size):
+                raise _Excess(NORMAL, f"there is no room for a message of {size} bytes")
+            self.admitted = size
+
+    def add_part(self, part: bytes) -> None:
+        assert self.message is not None
+        self.message.write(part)
+
+    def end_message(self) -> tuple[bool, bytes]:
+        """Whether the message is binary, and its payload."""
+        assert self.message is not None
+        payload = self.message.getvalue()
+        self.message = None
+        self.admitted = 0
+        return self._binary, payload
 
 
 class _Wire:
@@ -355,8 +463,14 @@ class _Wire:
         return data
 
     def send(self, data: bytes) -> int:
+        """Send everything, within the timeout; how much that was."""
+        deadline = time.monotonic() + self.send_timeout
         self._set(self.send_timeout)
-        return self.sock.send(data)
+        sent = self.sock.send(data)
+        while sent < len(data):
+            self._set(max(deadline - time.monotonic(), 0.001))
+            sent += self.sock.send(memoryview(data)[sent:])
+        return sent
 
     def drain(self, seconds: float) -> None:
         """Read until the peer ends the connection, for so long at most."""
@@ -392,43 +506,65 @@ class _Wire:
             self._set_timeout = timeout
 
     def _read_head(self) -> None:
-        assert self.handshake_deadline is not None
+        """Have the library see of the response's head only what it has to check.
+
+        It would keep cookies for all connections, and stumbles over much that does no harm.
+        """
         read = b""
-        end = None
-        while end is None:
-            if len(read) > dialing.LONGEST_HEAD:
+        searched = size = 0
+        while (end := _END_OF_HEAD.search(read, max(0, searched - 3))) is None or (
+            _INTERIM.match(read) is not None
+        ):
+            if end is not None:
+                read, searched = read[end.end() :], 0
+                continue
+            if size > dialing.LONGEST_HEAD:
                 raise ConnectionFailed(f"{self.endpoint} sent an endless response header")
-            left = self.handshake_deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._set(left)
-            more = self.sock.recv(4096)
+            more = self._read_in_time()
             if not more and not read:
                 raise ConnectionFailed(f"{self.endpoint} closed during the handshake")
             if not more:
                 break
+            size += len(more)
             searched, read = len(read), read + more
-            end = _END_OF_HEAD.search(read, max(0, searched - 3))
         head, rest = (read, b"") if end is None else (read[: end.end()], read[end.end() :])
         self._observe(_answered(head))
         _check_status(head, self.endpoint)
-        # The library would keep cookies for all connections, and stumbles over broken ones.
-        self.data, self.at = _COOKIE.sub(b"", head) + rest, 0
+        self.data, self.at = b"".join((*_CHECKED.findall(head), b"\r\n", rest)), 0
+
+    def _read_in_time(self) -> bytes:
+        """The next bytes of the handshake. Raises TimeoutError at its deadline."""
+        assert self.handshake_deadline is not None
+        left = self.handshake_deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._set(left)
+        return self.sock.recv(4096)
 
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?\r?\n")
 _DATE = re.compile(rb"^date:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_COOKIE = re.compile(rb"^set-cookie:.*\n", re.IGNORECASE | re.MULTILINE)
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}[ \r\n]")
+_CHECKED = re.compile(
+    rb"(?:\AHTTP/|^upgrade:|^connection:|^sec-websocket-[a-z]+:).*\n", re.IGNORECASE | re.MULTILINE
+)
 _RETRY_AFTER = re.compile(
     rb"^retry-after:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
 )
 
+LARGEST_USUAL = 1003
+"""Bytes of the message in a usual frame, at most."""
+
 _USUAL = {
-    b"\x81\x7e%b%d|{" % ((length + 4).to_bytes(2, "big"), length): 8 + length
-    for length in range(122, 1000)
+    b"\x81\x7e%b%d|{" % (size.to_bytes(2, "big"), size - 4): 4 + size
+    for size in range(126, LARGEST_USUAL + 1)
 }
 """The first nine bytes of every usual frame, and the size of the whole frame."""
+
+
+_SMALL = {0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x89, 0x8A}
+"""The first bytes of all frames that may come, but for control frames that end a connection."""
 
 
 def _answered(head: bytes) -> dialing.Answered:
@@ -483,8 +619,14 @@ def _closed_by_peer(payload: bytes) -> _Failure:
 
 
 def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    # Decoded at once, a large text could take four times its memory.
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        data.decode()
+        for at in range(0, len(data), READ_AHEAD):
+            decoder.decode(data[at : at + READ_AHEAD])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True

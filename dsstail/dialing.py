@@ -130,7 +130,8 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
     """The proxy that the usual variables name: HTTPS_PROXY for wss, HTTP_PROXY for ws, ALL_PROXY.
 
     Lower-case names win. NO_PROXY lists hosts separated by commas: a name covers itself and its
-    sub-domains, `*` covers everything. Raises ConfigurationError for a proxy that is not HTTP.
+    sub-domains, `10.0.0.0/8` a network, `*` everything. Raises ConfigurationError for a proxy that
+    is not HTTP.
     """
     if _goes_direct(endpoint, _variable(environment, "no_proxy")):
         return None
@@ -330,11 +331,22 @@ def _variable(environment: Mapping[str, str], name: str) -> str:
 
 
 def _goes_direct(endpoint: Endpoint, no_proxy: str) -> bool:
+    entries = no_proxy.lower().replace(" ", ",").split(",")
+    return any(_covers(entry, endpoint) for entry in entries if entry)
+
+
+def _covers(entry: str, endpoint: Endpoint) -> bool:
+    """Whether an entry of NO_PROXY means this host: `*`, a name, an address or a network."""
     host = endpoint.host.lower().rstrip(".")
-    for entry in no_proxy.lower().replace(" ", ",").split(","):
-        name = entry.removesuffix(f":{endpoint.port}").removeprefix("*.").strip(".[]")
-        if entry == "*" or (name and (host == name or host.endswith(f".{name}"))):
-            return True
+    name = entry.removesuffix(f":{endpoint.port}").removeprefix("*.").strip(".[]")
+    if entry == "*" or host == name or (name and host.endswith(f".{name}")):
+        return True
+    if not host[-1:].isdigit() and ":" not in host:
+        return False
+    from ipaddress import ip_address, ip_network
+
+    with contextlib.suppress(ValueError):
+        return ip_address(host) in ip_network(name if "[" in entry else entry, strict=False)
     return False
 
 

@@ -40,6 +40,10 @@ class Unreadable(ConnectionFailed):
     """A message came that cannot be taken: sent again, it would end the next connection too."""
 
 
+class Crowded(ConnectionFailed):
+    """There is no room in memory for a message that came: the connection was given up for that."""
+
+
 class Rejected(ConnectionFailed):
     """The service answered the handshake with a status that is not 101.
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 
-from dsstail.messages import Heartbeat, WrongLength
+from dsstail.memory import give_back_large_blocks
+from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery
 
 CAPACITY = 64 << 20
@@ -19,8 +21,12 @@ CAPACITY = 64 << 20
 TEXT_OVERHEAD = 96
 """Bytes of memory that a text costs beyond its own."""
 
-SLOWEST = 16 << 20
-"""Bytes a second that are read at least, so that a heartbeat behind many events is soon found."""
+BATCH_OVERHEAD = 256
+"""The same of a batch."""
+
+PACE = 0.008
+"""Seconds that a reader waits for a writer that is behind: long enough to slow the service down,
+and too short for a heartbeat that comes meanwhile to notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +104,29 @@ class Handover:
     """A queue bounded in bytes that never blocks who puts in.
 
     A reader that finds it full disconnects by its own choice, and comes back once it is drained.
-    One that keeps the pace leaves what is too much with TCP, which slows the service down.
+    One that keeps the pace leaves what is too much with TCP, which slows the service down. What
+    readers hold themselves, because it is not complete or not parsed yet, is counted here too.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
+        self._room = capacity * 5 // 4  # for what waits, and what readers hold
+        self._most = capacity * 3 // 2  # so that large messages leave something for small ones
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._sizes: deque[int] = deque()  # of the batches that are not done, in their order
         self._lock = threading.Lock()
         self._size = 0
+        self._held: dict[object, int] = {}  # bytes, by reader
         self._little = capacity // 8
         self._drained = threading.Event()  # little is left
         self._drained.set()
+        self._moved = threading.Event()  # there is more room than there was
         self._moves = True  # since a reader waited in vain
 
     @property
     def full(self) -> bool:
-        return self._size >= self._capacity
+        """Whether readers should put nothing more: it is full, or what they hold is too much."""
+        return self._size >= self._capacity or self._all > self._most
 
     def put(self, batch: Batch) -> None:
         size = _size_of(batch)
@@ -125,10 +137,24 @@ class Handover:
                 self._drained.clear()
             self._queue.put(batch)
 
-    def pace(self, size: int) -> None:
-        """Having read `size` bytes, give a writer that is behind a moment, unless it is stuck."""
+    def hold(self, reader: object, size: int) -> None:
+        """Count so many bytes as what a reader holds now."""
+        with self._lock:
+            self._hold(reader, size)
+
+    def admit(self, reader: object, size: int, patience: float) -> bool:
+        """Have a reader hold so many bytes if there is room for them, within `patience` seconds."""
+        give_back_large_blocks()
+        until = time.monotonic() + patience
+        while not self._hold_if_there_is_room(reader, size):
+            if not self._moved.wait(max(until - time.monotonic(), 0.0)):
+                return False
+        return True
+
+    def pace(self) -> None:
+        """After a turn of reading, give a writer that is behind a moment, unless it is stuck."""
         if self._moves and not self._drained.is_set():
-            self._moves = self._drained.wait(size / SLOWEST)
+            self._moves = self._drained.wait(PACE)
 
     def take(self, timeout: float) -> Batch | None:
         """The next batch, or None after `timeout` seconds or a `wake`."""
@@ -142,6 +168,7 @@ class Handover:
         with self._lock:
             self._size -= self._sizes.popleft()
             self._moves = True
+            self._moved.set()
             if self._size <= self._little:
                 self._drained.set()
 
@@ -149,11 +176,40 @@ class Handover:
         """Have `take` return at once; safe in a signal handler."""
         self._queue.put(None)
 
-    def wait_until_drained(self, timeout: float) -> bool:
-        return self._drained.wait(timeout)
+    @property
+    def drained(self) -> bool:
+        """Whether little is left of what waited for the writer."""
+        return self._drained.is_set()
+
+    def has_room(self, size: int) -> bool:
+        """Whether a reader could hold so many bytes."""
+        return self._all + size <= self._room
+
+    @property
+    def _all(self) -> int:
+        return self._size + sum(self._held.values())
+
+    def _hold_if_there_is_room(self, reader: object, size: int) -> bool:
+        with self._lock:
+            more = size - self._held.get(reader, 0)
+            if more > 0 and not self.has_room(more):
+                self._moved.clear()
+                return False
+            self._hold(reader, size)
+            return True
+
+    def _hold(self, reader: object, size: int) -> None:
+        if size < self._held.get(reader, 0):
+            self._moved.set()
+        self._held[reader] = size
+        if not size:
+            del self._held[reader]
 
 
 def _size_of(batch: Batch) -> int:
+    size = BATCH_OVERHEAD
     if isinstance(batch.content, list):
-        return sum(map(len, batch.content)) + TEXT_OVERHEAD * len(batch.content)
-    return TEXT_OVERHEAD
+        size += sum(map(len, batch.content)) + TEXT_OVERHEAD * len(batch.content)
+    elif isinstance(batch.content, Malformed):
+        size += len(batch.content.raw)
+    return size

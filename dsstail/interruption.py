@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
-STOP_LIMIT = 1.7
+STOP_LIMIT = 1.5
 """Seconds after a signal when the process ends, whatever blocks it."""
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @contextlib.contextmanager
@@ -24,34 +27,60 @@ def interruptible(
     If the block has not ended STOP_LIMIT seconds later, another thread calls `leave`, to end the
     process from there. A second signal ends it at once, after a call of `abandon`.
     """
-    alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
-    finished = threading.Event()
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    # Those that are ignored stay so: with nohup, or in a shell's background job.
+    wanted = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     interrupted = False
-
-    def guard() -> None:
-        alarm.get()
-        if not finished.wait(STOP_LIMIT):
-            leave()
 
     def interrupt(number: int, frame: object) -> None:
         nonlocal interrupted
-        if interrupted:
-            abandon()
-            os._exit(130)
-        interrupted = True
-        alarm.put(None)
-        end()
+        if not interrupted:
+            interrupted = True
+            end()
 
-    threading.Thread(target=guard, name="guard", daemon=True).start()
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
+    # Python's handlers wait for the main thread, which may be stuck; the guard does not.
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    guard = threading.Thread(
+        target=_guard, args=[ours, wanted, leave, abandon], name="guard", daemon=True
+    )
+    guard.start()
+    woken = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     try:
-        for number, handler in before.items():
-            if handler is not signal.SIG_IGN:  # nohup, or a shell's background job
-                signal.signal(number, interrupt)
+        for number in wanted:
+            signal.signal(number, interrupt)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        finished.set()
+        for number in wanted:
+            signal.signal(number, before[number])
+        signal.set_wakeup_fd(woken)
+        theirs.close()
+        guard.join()
+
+
+def _guard(
+    wakeups: socket.socket,
+    wanted: list[int],
+    leave: Callable[[], None],
+    abandon: Callable[[], None],
+) -> None:
+    """Take the numbers of the signals that came, until there is to be no more of them."""
+    came = 0
+    until = None
+    with wakeups:
+        while True:
+            if until is not None:
+                wakeups.settimeout(max(until - time.monotonic(), 0.001))
+            try:
+                numbers = wakeups.recv(64)
+            except TimeoutError:
+                return leave()
+            if not numbers:
+                return None
+            came += sum(number in wanted for number in numbers)
+            if came > 1:
+                abandon()
+                os._exit(130)
+            if came and until is None:
+                until = time.monotonic() + STOP_LIMIT

@@ -9,12 +9,14 @@ around an event that does parse is reported and costs nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from typing import Any
 
 from dsstail import json_text
+from dsstail.json_pieces import PIECE, decodes, skip_blank, value_end
 
 HEARTBEAT = b"1|Z"
 """Sent by the service every 30 s on every connection; it closes those that do not answer."""
@@ -76,6 +78,8 @@ class Event:
     @property
     def seq(self) -> int | None:
         """The number of this event in its subscription, from 0 or 1 on; None when it has none."""
+        if self._data is None and len(self.text) > PIECE:
+            return seq_of(json_text.leading_seq(self.text) or self.data)
         return seq_of(self.data)
 
     @property
@@ -177,35 +181,30 @@ def encode(payload: bytes) -> bytes:
 
 def parse(message: bytes) -> list[Message]:
     """Everything that one text message says, in order. Never raises, never drops a byte."""
-    found: list[Message] = []
-    position = 0
-    while position < len(message) and len(found) < LARGEST_BATCH:
-        position = _parse_unit(message, position, found)
-    if position < len(message):
-        found.append(Malformed(message[position:], "too many units"))
-    if not message:
-        found.append(Malformed(message, "empty message"))
-    return found
+    return list(chain.from_iterable(parse_in_turns(message)))
 
 
-def parse_payload(payload: bytes) -> list[Message] | None:
-    """What the payload of one unit says, or None where it is nothing known."""
-    if payload == b"Z":
-        return [Heartbeat()]
-    if payload == b"X":
-        return [KeepAlive()]
-    opening = payload.lstrip(b" \t\r\n")[:1]
-    if opening not in (b"{", b"[") or not json_text.is_json(payload):
-        return None
-    if opening == b"{":
-        return [Event(payload)]
-    texts = list(islice(json_text.elements(payload), LARGEST_BATCH + 1))
-    if len(texts) > LARGEST_BATCH:
-        return None
-    return [
-        Event(text) if text[:1] == b"{" else Malformed(text, "not an object in an array")
-        for text in texts
-    ]
+def parse_in_turns(message: bytes) -> Iterator[list[Message]]:
+    """`parse` part by part; some are empty, and to find the next takes a few milliseconds.
+
+    Of a large message the first LENGTH is cut off, so that what is left is the text of its event,
+    and no copy of it: nobody else should keep the message meanwhile.
+    """
+    start = skip_blank(message, 0)
+    if start == len(message):
+        yield [Malformed(message, "empty message")]
+        return
+    head = _head(message, start)
+    at = start + len(head) if head else 0
+    if len(message) > PIECE:
+        message, at = message[at:], 0
+    for _ in range(LARGEST_BATCH):
+        at = yield from _parse_unit(message, head, at)
+        if at == len(message):
+            return
+        head = _head(message, at)
+        at += len(head)
+    yield [Malformed(head + message[at:], "too many units")]
 
 
 def seq_of(data: dict[str, Any]) -> int | None:
@@ -226,63 +225,117 @@ def _string(member: Any) -> str:
     return member if isinstance(member, str) else ""
 
 
-_UNIT = re.compile(rb"([0-9]{1,18})\|")
-_BLANK = re.compile(rb"[ \t\r\n]*")
+_HEAD = re.compile(rb"[0-9]{1,18}\|")
+_NEXT = re.compile(rb"[ \t\r\n]*+(?:[0-9]{1,18}\||\Z)")
+_SIGNS: dict[bytes, Message] = {b"Z": Heartbeat(), b"X": KeepAlive()}
+_CONTINUING = bytes(range(0x80, 0xC0))  # the bytes of UTF-8 that begin no character
+_SPANS_A_TURN = 512
 
 
-def _parse_unit(message: bytes, start: int, found: list[Message]) -> int:
-    """Append what the unit at `start` says to `found`; return where the next one starts."""
-    head = _UNIT.match(message, start)
-    if head is None:
-        found.append(Malformed(message[start:], "no LENGTH| at its start"))
-        return len(message)
-    declared = int(head[1])
-    tried = set()
-    for end in _ends(message, head):
-        if end in tried:
-            continue
-        tried.add(end)
-        payload = message[head.end() : end]
-        read = parse_payload(payload)
-        if read is not None:
-            fits = declared in (len(payload), _characters(payload))
-            if not fits:
-                found.append(WrongLength(declared, len(payload)))
-            found.extend(read)
-            return _skip_blank(message, end)
-    found.append(Malformed(message[start:], "neither an event nor a heartbeat"))
-    return len(message)
+def _head(message: bytes, at: int) -> bytes:
+    """`LENGTH|` at this place, or nothing."""
+    found = _HEAD.match(message, at)
+    return b"" if found is None else found[0]
 
 
-def _ends(message: bytes, head: re.Match[bytes]) -> Iterator[int]:
-    """Where the payload behind `head` may end.
+def _parse_unit(message: bytes, head: bytes, begin: int) -> Generator[list[Message], None, int]:
+    """Tell what the unit says whose payload begins here; return where the next unit starts.
 
     Whether LENGTH counts bytes or characters is not documented, and it may lie: an event ends
-    where its JSON does, and anything else where LENGTH or the message ends it. Of several units,
-    none is looked at beyond its own JSON, or many lies would take time with their square.
+    where its JSON does.
     """
-    start, declared = head.end(), int(head[1])
-    if head.start() == 0 and start + declared == len(message):
-        yield len(message)
-    opening = _skip_blank(message, start)
-    if message[opening : opening + 1] in (b"{", b"["):
-        closed = json_text.value_end(message, opening)
-        if closed is not None:
-            counts_blanks = closed < start + declared <= _skip_blank(message, closed)
-            yield start + declared if counts_blanks else closed
-    if start + declared <= len(message):
-        yield start + declared
-    widest = message[start : start + 4 * declared]
-    if not widest.isascii():
-        characters = widest.decode(errors="surrogateescape")[:declared]
-        yield start + len(characters.encode(errors="surrogateescape"))
-    yield len(message)
+    if not head:
+        yield [Malformed(message[begin:], "no LENGTH| at its start")]
+        return len(message)
+    declared = int(head[:-1])
+    sign = _SIGNS.get(message[begin : begin + 1])
+    if sign is not None and (declared == 1 or _NEXT.match(message, begin + 1)):
+        yield [sign] if declared == 1 else [WrongLength(declared, 1), sign]
+        return skip_blank(message, begin + 1)
+    first = begin <= len(head)  # or this would take time with the square of many lies
+    for end in (begin + declared, len(message)) if first else (begin + declared,):
+        if _is_small_event(message, begin, end):
+            fits = _fits(message, begin, end, declared)
+            event = Event(message[begin:end])
+            yield [event] if fits else [WrongLength(declared, end - begin), event]
+            return skip_blank(message, end)
+    following = yield from _parse_container(message, begin, declared)
+    if following is None:
+        yield [Malformed(head + message[begin:], "neither an event nor a heartbeat")]
+        return len(message)
+    return following
 
 
-def _skip_blank(message: bytes, at: int) -> int:
-    blank = _BLANK.match(message, at)
-    return at if blank is None else blank.end()
+def _is_small_event(message: bytes, begin: int, end: int) -> bool:
+    """Whether there is an event from `begin` to `end`, and a small one."""
+    if end > len(message) or end - begin > PIECE:
+        return False
+    text = message[begin:end]
+    return text[:1] == b"{" and text[-1:] == b"}" and bool(decodes(text))
 
 
-def _characters(payload: bytes) -> int:
-    return len(payload.decode(errors="replace"))
+def _parse_container(
+    message: bytes, begin: int, declared: int
+) -> Generator[list[Message], None, int | None]:
+    """`_parse_unit` for an event or an array of them, wherever they end; None where neither is."""
+    opening = skip_blank(message, begin)
+    kind, spans = message[opening : opening + 1], array("q")
+    closed = None
+    if kind == b"{":
+        closed = yield from _value_end(message, opening)
+    elif kind == b"[":
+        closed = yield from _array_end(message, opening, spans)
+    if closed is None:
+        return None
+    counts_blanks = closed < begin + declared <= skip_blank(message, closed)
+    end = begin + declared if counts_blanks else closed
+    if not _fits(message, begin, end, declared):
+        yield [WrongLength(declared, end - begin)]
+    if kind == b"{":
+        yield [Event(message[begin:end])]
+    for at in range(0, len(spans), _SPANS_A_TURN):
+        some = iter(spans[at : at + _SPANS_A_TURN])
+        yield [_element(message[first:last]) for first, last in zip(some, some, strict=True)]
+    return skip_blank(message, end)
+
+
+def _value_end(message: bytes, start: int) -> Generator[list[Message], None, int | None]:
+    """Find where the JSON value at `start` ends; return None where there is none."""
+    for end in value_end(message, start):
+        if end is None:
+            yield []
+    return None if end == -1 else end
+
+
+def _array_end(
+    message: bytes, opening: int, spans: array[int]
+) -> Generator[list[Message], None, int | None]:
+    """Find where the array at `opening` ends, and append where each element starts and ends."""
+    at = skip_blank(message, opening + 1)
+    if message[at : at + 1] == b"]":
+        return at + 1
+    while len(spans) < 2 * LARGEST_BATCH:
+        end = yield from _value_end(message, at)
+        if end is None:
+            return None
+        spans.extend((at, end))
+        at = skip_blank(message, end)
+        if message[at : at + 1] == b"]":
+            return at + 1
+        if message[at : at + 1] != b",":
+            return None
+        at = skip_blank(message, at + 1)
+        yield []
+    return None
+
+
+def _element(text: bytes) -> Message:
+    return Event(text) if text[:1] == b"{" else Malformed(text, "not an object in an array")
+
+
+def _fits(message: bytes, begin: int, end: int, declared: int) -> bool:
+    """Whether a length is the number of bytes, or of characters, from `begin` to `end`."""
+    return declared == end - begin or declared == sum(
+        len(message[at : min(at + PIECE, end)].translate(None, _CONTINUING))
+        for at in range(begin, end, PIECE)
+    )

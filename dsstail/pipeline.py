@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dsstail.watching.streams import Streams
     from dsstail.watching.watch import Watch
 
-FLUSH_LIMIT = 1.2
+FLUSH_LIMIT = 1.0
 """Seconds after a signal in which what the readers still have is written."""
 
 TICK = 0.5
@@ -450,9 +450,11 @@ class Flow:
         self._stopped = False
         self._signalled = False
         self._met = False  # the expectation
+        self._reached = False  # the count, the end of the time, or what was expected
         self._shown = 0
         self._received = 0
-        self._failure: BaseException | None = None
+        self._failure: BaseException | None = None  # the first
+        self._told = False  # whether that was told already
 
     def run(self) -> int:
         """Start the streams, and write until the end; the exit code, or a DsstailError."""
@@ -474,10 +476,13 @@ class Flow:
             connected = any(stream.connections for stream in self._streams)
             if not closed and (self._failure is None or connected):
                 self._summarize()
-        failure = self._unmet() if closed else self._failure or self._unmet()
-        if failure is not None and not self._signalled:
-            raise failure
-        return 0
+        reached = closed or self._reached
+        failure = self._unmet() if reached else self._failure or self._unmet()
+        if failure is None or self._signalled:
+            return 0
+        if failure is self._failure and self._told:
+            return getattr(failure, "exit_code", 1)
+        raise failure
 
     def _unmet(self) -> ExpectationTimeout | None:
         """The failure that it is not to have seen what was expected."""
@@ -507,6 +512,7 @@ class Flow:
         while self._running:
             now = time.monotonic()
             if (self._signalled or now >= self._end_at) and not self._stopped:
+                self._reached = True
                 self._stop_streams()
                 self._end_at = now + FLUSH_LIMIT
             elif now >= self._end_at:
@@ -520,6 +526,7 @@ class Flow:
                 self._writer.idle()
             elif isinstance(batch.content, list):
                 if self._write(batch, batch.content):
+                    self._reached = True
                     return
                 self._handover.done()
             else:
@@ -552,9 +559,13 @@ class Flow:
         self._writer.idle()
         if isinstance(content, Ended):
             self._running -= 1
-            self._failure = self._failure or content.error
-            if self._running == 0 or content.error is None:
-                return  # the last one's error is raised, and told by who catches it
+            if content.error is None:
+                return
+            if self._failure is None:
+                self._failure = content.error
+                if self._running == 0:
+                    return  # it is raised, and told by who catches it
+            self._told = True
         if isinstance(content, Malformed) and self._malformed is not None:
             self._malformed.write(content.raw)
         self._reporter.tell(batch)

@@ -32,7 +32,7 @@ BURST = 5
 
 BURST_SECONDS = 10.0
 
-SAMPLE = 4096
+SAMPLE = 512
 """Bytes of a malformed message that are looked at for its report."""
 
 

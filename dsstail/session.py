@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -33,11 +34,11 @@ OUTAGE_LIMIT = 10.0
 ASK_AFTER = 0.3
 """Seconds in which missing events may come by themselves before they are asked for."""
 
-LARGE = 1 << 20
-"""Bytes of texts that are decoded at once without a look at what decoding them would cost."""
-
 DISORDER = 5
-"""A live connection may mix up neighbours; a number this far back belongs where it came."""
+"""A live connection may mix up neighbours: a number less far back than that may be a late one."""
+
+MOST_LOST = 1000
+"""Gaps that are still known as such when an event comes late."""
 
 HOLES_AFTER = 3
 """Gaps in a row that were asked for in vain: then the numbers are taken to have holes."""
@@ -134,13 +135,15 @@ class Session:
         self._replaying: Gap | None = None
         self._answers_request = False  # the next event is the first of what was asked for
         self._spared = False  # whether 0 was missing, and not counted
+        self._lost: list[Gap] = []  # the latest ones, of which late events may still come
+        self._before: _Numbering | None = None  # what the last reset put an end to
         self._holes = _HoleRule()
         self._out: list[Delivery] = []
 
     @property
     def last(self) -> int | None:
         """The number of the last event delivered, None before the first."""
-        return self._last
+        return None if self._last == -1 else self._last
 
     @property
     def resume_from(self) -> int | None:
@@ -153,6 +156,11 @@ class Session:
     def holding(self) -> bool:
         """Whether events wait for missing ones: then `tick` wants to be called often."""
         return bool(self._early)
+
+    @property
+    def held(self) -> int:
+        """Bytes of the events that wait."""
+        return self._early_bytes
 
     def wanted(self, now: float) -> Gap | None:
         """The range to ask a second connection for, until `replay_started` says that it is."""
@@ -186,10 +194,16 @@ class Session:
         self._deadline = now + HOLD_LIMIT
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
-        """Take the payloads of units in the order of their arrival; return what to hand over."""
+        """Take what should be events, in the order of their arrival; return what to hand over."""
         if not self._take_in_order(texts):
             for text in texts:
                 self._take_carefully(text, now)
+        return self._delivered()
+
+    def take_events(self, events: Sequence[Event], now: float) -> list[Delivery]:
+        """`take` for what is known to be events."""
+        for event in events:
+            self._take_event(event.text, event.seq, now)
         return self._delivered()
 
     def take_malformed(self, message: Malformed) -> list[Delivery]:
@@ -198,12 +212,14 @@ class Session:
         return [message]
 
     def take_replayed(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
-        """Take what a second connection gives; only the range that it was asked for counts."""
+        """Take events that a second connection gives, of the range that it was asked for."""
         asked = self._replaying
         for text in texts:
-            seq = seq_of(json_text.decode_object(text)) if json_text.is_json(text) else None
+            seq = Event(text).seq
             if asked and seq is not None and asked.first <= seq <= asked.last:
                 self._place(seq, text, now)
+        if texts and self._early:
+            self._deadline = now + HOLD_LIMIT
         return self._delivered()
 
     def replay_ended(self, now: float, *, asked: bool) -> list[Delivery]:
@@ -218,7 +234,15 @@ class Session:
         elif replaying is not None:
             self._asked_to = min(self._asked_to, replaying.first - 1)
             self._release()
+            self._ask_again(replaying)
         return self._delivered()
+
+    def _ask_again(self, missing: Gap) -> None:
+        """Have the next connection asked for what was given up while a second one was asked."""
+        lost = [gap for gap in self._lost if missing.first <= gap.first <= missing.last]
+        if lost and self.fill_gaps:
+            unasked = self._unasked
+            self._unasked = lost[0].first if unasked is None else min(unasked, lost[0].first)
 
     def tick(self, now: float) -> list[Delivery]:
         """Give up waiting for missing events where it has been long enough."""
@@ -253,8 +277,6 @@ class Session:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
         if self._last is None or self._early or self._answers_request or not texts:
             return False
-        if sum(map(len, texts)) > LARGE:
-            return False
         first = self._last + 1
         try:
             seqs = [orjson.loads(text)["seq"] for text in texts]
@@ -276,6 +298,13 @@ class Session:
             self._out.append(texts)
 
     def _take_carefully(self, text: bytes, now: float) -> None:
+        try:
+            data = orjson.loads(text)
+        except ValueError:
+            data = None
+        if isinstance(data, dict):
+            self._take_event(text, seq_of(data), now)
+            return
         for message in parse(encode(text)):
             if isinstance(message, Event):
                 self._take_event(message.text, message.seq, now)
@@ -310,15 +339,23 @@ class Session:
             self.counts.duplicates += 1
             if seq == self._last + 1:
                 self._last = seq
+                self._awaited = None
         elif seq == self._last + 1:
             self._append(seq, text)
         elif seq > self._last and seq not in self._early:
-            self._wait(seq, text, now)
+            if self._before is not None and seq == self._before.last + 1:
+                self._go_back(self._before)
+                self._append(seq, text)
+            else:
+                self._wait(seq, text, now)
             return
         elif not seen and max(self._start, self._seen.forgotten_to) <= seq <= self._last:
             self._take_late(seq, text)
+        elif not seen and max(2, self._start - DISORDER) <= seq < self._start:
+            self._seen.add(seq, [text])
+            self._deliver([text])
         else:
-            self._reset(seq, text)
+            self._reset(seq, text, now)
         if self._early:
             self._advance(now)
 
@@ -326,6 +363,14 @@ class Session:
         """A number that was given up as missing comes after all."""
         if seq > 0 or not self._spared:
             self.counts.missing -= 1
+        at = bisect_left(self._lost, seq, key=lambda gap: gap.last)
+        if at < len(self._lost) and self._lost[at].first <= seq:
+            gap = self._lost[at]
+            parts = [
+                part for part in (Gap(gap.first, seq - 1), Gap(seq + 1, gap.last)) if part.count
+            ]
+            self.counts.gaps += len(parts) - 1
+            self._lost[at : at + 1] = parts
         self._seen.add(seq, [text])
         match self._out:
             case [*_, list(), Filled(first, last, late=True)] if last == seq - 1:
@@ -344,17 +389,49 @@ class Session:
             self._awaited = None
             self._holes.disprove()
 
-    def _reset(self, seq: int, text: bytes) -> None:
+    def _reset(self, seq: int, text: bytes, now: float) -> None:
+        """An old number with another text: a new numbering has begun, at 0 or 1.
+
+        What of it is missing before this event is awaited, unless the old numbering goes on.
+        """
         self._release()
         assert self._last is not None
         self.counts.resets += 1
         self._out.append(Reset(self._last, seq))
-        self._start = seq
+        self._before = _Numbering(
+            self._start, self._last, self._seen.forgotten_to, self.counts.gaps, self.counts.missing
+        )
+        self._begin(0, -1)
+        if seq > 1:
+            self._deadline = now + HOLD_LIMIT
+            self._wait(seq, text, now)
+        else:
+            self._append(seq, text)
+
+    def _go_back(self, before: _Numbering) -> None:
+        """The old numbering goes on: what came since it ended was no other, and lacks nothing."""
+        came = self._last
+        while self._early:
+            came = heapq.heappop(self._early_order)
+            self._deliver([self._early.pop(came)])
+        self._early_bytes = 0
+        self._deadline = self._wanted = self._awaited = None
+        self.counts.gaps, self.counts.missing = before.gaps, before.missing
+        self.counts.resets += 1
+        assert came is not None
+        self._out.append(Reset(came, before.last + 1))
+        self._begin(before.start, before.last)
+        self._seen.forgotten_to = before.forgotten_to
+        self._before = None
+
+    def _begin(self, start: int, last: int) -> None:
+        """Go on after `last` in a numbering that began with `start`; nothing was asked for yet."""
+        self._start, self._last = start, last
         self._asked_to = -1
         self._unasked = None
-        self._spared = False
+        self._answers_request = self._spared = False
+        self._lost = []
         self._seen.forgotten_to = 0
-        self._append(seq, text)
 
     def _wait(self, seq: int, text: bytes, now: float) -> None:
         """Keep an event as long as the missing ones before it may still come."""
@@ -399,6 +476,8 @@ class Session:
             self._ask_at = now + ASK_AFTER
             self._deadline = now + HOLD_LIMIT
             may_come = True
+        elif self._before is not None and missing.first == 0 and len(self._early) == 1:
+            may_come = self._deadline is not None  # the next event shows which numbering it is
         else:
             may_come = self._wanted is not None
         if may_come and self._awaited is None:
@@ -417,12 +496,22 @@ class Session:
 
     def _lose(self, missing: Gap) -> None:
         self._awaited = None
-        self.counts.gaps += 1
-        self.counts.missing += missing.count
-        self._seen.forget(missing.first, missing.last)
         asked = missing.last <= self._asked_to
         if not asked and self._unasked is None and self.fill_gaps:
             self._unasked = missing.first
+        self._seen.forget(missing.first, missing.last)
+        if self._before is None:
+            pass
+        elif missing.first == 0:  # the new numbering may have begun at 1
+            self._spared = True
+            missing = Gap(1, missing.last)
+        else:
+            self._before = None
+        self.counts.gaps += 1
+        self.counts.missing += missing.count
+        self._lost.append(missing)
+        if len(self._lost) > 2 * MOST_LOST:
+            del self._lost[:MOST_LOST]
         if not self._holes.explain(missing):
             self._out.append(missing)
         if not self._answers_request and self._holes.learn(missing, asked=asked):
@@ -432,6 +521,17 @@ class Session:
 def _recorded(text: bytes) -> bytes:
     """An event's text as an earlier run knows it from a recording."""
     return json_text.on_one_line(text).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbering:
+    """How it stood when a numbering ended."""
+
+    start: int
+    last: int
+    forgotten_to: int
+    gaps: int
+    missing: int
 
 
 class _HoleRule:

@@ -6,8 +6,6 @@ writer's pace never holds it up, so heartbeats are answered at once whatever hap
 
 from __future__ import annotations
 
-import itertools
-import queue
 import random
 import ssl
 import threading
@@ -18,15 +16,16 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from dsstail import dialing
-from dsstail.connection import Connection, Received, open_connection
+from dsstail.connection import LINGER, Connection, open_connection
 from dsstail.errors import (
     Closed,
     ConfigurationError,
     ConnectionFailed,
-    DsstailError,
+    Crowded,
     Rejected,
     Unreadable,
 )
+from dsstail.filling import Filling
 from dsstail.handover import (
     Backlogged,
     Batch,
@@ -38,15 +37,32 @@ from dsstail.handover import (
     NotReplaying,
     Status,
 )
+from dsstail.inbox import Inbox
 from dsstail.keys import StreamKey, masked
-from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat, Malformed, WrongLength, parse
-from dsstail.session import HOLD_BYTES, Counts, Delivery, Gap, Session
+from dsstail.messages import (
+    HEARTBEAT_ANSWER,
+    Event,
+    Heartbeat,
+    Malformed,
+    Message,
+    WrongLength,
+)
+from dsstail.session import Counts, Delivery, Session
 
 POLL = 0.5
 """Seconds after which a silent read looks up: for a stop, and for time that has run out."""
 
 BRISK_POLL = 0.05
 """The same while events wait for missing ones."""
+
+TURN = 0.005
+"""Seconds of work on what was received, after which the socket gets its turn."""
+
+READ_ON = 8 << 20
+"""Bytes of small messages that wait to be parsed, while heartbeats behind them are answered."""
+
+ROOM_PATIENCE = 1.0
+"""Seconds that a large message may wait for others to make room; heartbeats behind it wait too."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds: the pause before retry n is random, up to the first doubled n - 1 times."""
@@ -60,19 +76,10 @@ LATE_REJECTIONS = 5
 LIVELY = 64 << 10
 """Bytes of an unfinished message within the idle timeout that count as a sign of life."""
 
-REPLAY_SILENCE = 1.5
-"""Seconds without an event after which a second connection has given all it has."""
-
-REPLAY_LIMIT = 10.0
-"""Seconds that a second connection may take in all."""
-
 LONGEST_RETRY_AFTER = 300.0
 """Seconds of a `Retry-After` that are waited at most."""
 
-REPLAY_TRIES = 2
-"""How often a range is asked for when the second connection is cut before it has answered."""
-
-BLAME = 0.5
+BLAME = 1.0
 """A live connection that is closed within so many seconds of a second one is closed because of it.
 
 So short, and only with a close frame: a network that breaks is not a service that objects.
@@ -123,8 +130,9 @@ class Stream:
         self._handover = handover
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
-        self._replay: _Replay | None = None
-        self._replayed_at = float("-inf")  # when the last second connection was opened
+        self._inbox = Inbox()
+        self._filling: Filling | None = None
+        self._filled_at = float("-inf")  # when the last second connection was opened
         self._stumbled_at: int | None = None  # where a message ended the connection
         self._retries = _Retries(settings)
         self._wrong_length_told = False
@@ -150,6 +158,7 @@ class Stream:
             error = failure
         last = self._settings.to_seq if self._complete else None
         self._put_all(self.session.flush(to=last))
+        self._hold(0)
         self._put(Ended(error))
 
     def _keep_alive(self) -> None:
@@ -159,12 +168,15 @@ class Stream:
             ask = True
             try:
                 with self._open(resume_from) as connection:
-                    self._read(connection)
+                    try:
+                        self._read(connection)
+                    finally:
+                        self._inbox = Inbox()
+                        self._hold(0)
                 return
-            except _Backlog:
+            except (_Backlog, Crowded):
                 self._put(Backlogged(self.session.last))
-                while not self._handover.wait_until_drained(POLL) and not self._stopping.is_set():
-                    pass
+                self._wait_for_room()
             except ConnectionFailed as failure:
                 if isinstance(failure, Unreadable):
                     self._stumble(resume_from)
@@ -175,6 +187,14 @@ class Stream:
                     self._put(NotReplaying(str(failure)))
                     failure = ConnectionFailed(str(failure))
                 self._pause(failure)
+
+    def _wait_for_room(self) -> None:
+        """Wait until the writer has caught up, and a while until the largest message has room."""
+        until = time.monotonic() + LONGEST_PAUSE
+        while not self._stopping.wait(POLL):
+            has_room = self._handover.has_room(self._settings.max_message_size)
+            if self._handover.drained and (has_room or time.monotonic() > until):
+                break
 
     @property
     def _over(self) -> bool:
@@ -193,7 +213,8 @@ class Stream:
         self._stumbled_at = place
 
     def _open(self, resume_from: int | None) -> Connection:
-        connection = self._dialer.open(resume_from, self._settings.to_seq, self._retries.time_left)
+        to_seq, time_left = self._settings.to_seq, self._retries.time_left
+        connection = self._dialer.open(resume_from, to_seq, time_left, self._admit)
         self.connections += 1
         self._retries.opened()
         self.session.connected(asked=resume_from is not None, now=time.monotonic())
@@ -204,8 +225,8 @@ class Stream:
         """Wait before the next attempt. Raises the failure where there is to be none."""
         now = time.monotonic()
         self.session.disconnected(now)
-        replayed_at = self._replay.opened_at if self._replay else self._replayed_at
-        if isinstance(failure, Closed) and now - replayed_at < BLAME:
+        filled_at = self._filling.opened_at if self._filling else self._filled_at
+        if isinstance(failure, Closed) and now - filled_at < BLAME:
             self._stop_filling("the live connection ended when a second one was opened")
         pause = self._retries.pause_after(failure)
         self._put(Disconnected(str(failure), self._retries.attempt, pause, self.session.last))
@@ -218,79 +239,136 @@ class Stream:
         idle_timeout = self._settings.idle_timeout
         heard_at, bytes_then = time.monotonic(), 0
         while not self._over:
+            self._hold(connection.admitted)
             if self._handover.full:
+                connection.close(linger=LINGER)  # or what is unread would reset the goodbye away
                 raise _Backlog
-            received = connection.receive(BRISK_POLL if self._awaits_events else POLL)
-            now = time.monotonic()
-            if received:
-                size, bytes_then = connection.bytes_received - bytes_then, connection.bytes_received
-                heard_at = now
-                self._take(received, connection, now)
-                self._handover.pace(size)
-            elif now - heard_at >= idle_timeout:
-                if connection.bytes_received - bytes_then < LIVELY or not connection.mid_message:
-                    raise ConnectionFailed(f"no data for {idle_timeout:g} s")
-                heard_at, bytes_then = now, connection.bytes_received
+            if self._inbox.small <= READ_ON:
+                if self._receive(connection):
+                    heard_at, bytes_then = time.monotonic(), connection.bytes_received
+                elif (now := time.monotonic()) - heard_at >= idle_timeout:
+                    if (
+                        connection.bytes_received - bytes_then < LIVELY
+                        or not connection.mid_message
+                    ):
+                        raise ConnectionFailed(f"no data for {idle_timeout:g} s")
+                    heard_at, bytes_then = now, connection.bytes_received
+            self._work(connection)
             if self._awaits_events:
                 self._look_after_gaps()
 
+    def _receive(self, connection: Connection) -> bool:
+        """Take in what comes next, if anything does; heartbeats are answered.
+
+        Where nothing comes any more, what came before is worked off before that is raised.
+        """
+        poll = BRISK_POLL if self._awaits_events else POLL
+        try:
+            received = connection.receive(0.0 if self._inbox else poll)
+        except ConnectionFailed:
+            while self._inbox and not self._over and not self._handover.full:
+                self._work(connection)
+            raise
+        self._answer(self._inbox.add(received), connection)
+        if received:
+            self._retries.proved_healthy(new_events=False)
+        return bool(received)
+
+    def _hold(self, growing: int) -> None:
+        """Tell how much memory the stream holds, with a message that is `growing`."""
+        self._handover.hold(self, self._inbox.size + self.session.held + growing)
+
+    def _admit(self, growing: int) -> bool:
+        """Whether there is room for a message to grow to so many bytes."""
+        size = self._inbox.size + self.session.held + growing
+        # Where all wait for one another, one has to be the first who does not.
+        return self._handover.admit(self, size, ROOM_PATIENCE * random.uniform(0.5, 1.0))
+
     @property
     def _awaits_events(self) -> bool:
-        return self.session.holding or self._replay is not None
+        return self.session.holding or self._filling is not None
 
-    def _take(self, received: list[Received], connection: Connection, now: float) -> None:
-        texts: list[bytes] = []
-        for item in received:
-            if isinstance(item, list):
-                texts = texts + item if texts else item
-                continue
-            for message in parse(item.payload):
-                if isinstance(message, Event):
-                    texts.append(message.text)
-                elif isinstance(message, Heartbeat):
-                    connection.send(HEARTBEAT_ANSWER)
-                    self.heartbeats += 1
-                    self._put(message)
-                elif isinstance(message, Malformed):
-                    self._put_all(self.session.take(texts, now))
-                    texts = []
-                    self._put_all(self.session.take_malformed(message))
-                elif isinstance(message, WrongLength) and not self._wrong_length_told:
-                    self._wrong_length_told = True
-                    self._put(message)
-        if self._settings.to_seq is not None:
-            texts = self._within_window(texts)
+    def _work(self, connection: Connection) -> None:
+        """Look into what was received, for some milliseconds."""
+        if not self._inbox:
+            return
+        now = time.monotonic()
         events = self.session.counts.events
-        self._put_all(self.session.take(texts, now))
-        self._retries.proved_healthy(now, new_events=self.session.counts.events > events)
+        heartbeats = 0
+        found: list[Delivery | Status] = []
+        while self._inbox and time.monotonic() < now + TURN and not self._complete:
+            for content in self._take(*self._inbox.take(), now):
+                if isinstance(content, Heartbeat):
+                    heartbeats += 1
+                elif isinstance(content, list) and found and isinstance(found[-1], list):
+                    found[-1] += content
+                else:
+                    found.append(content)
+        self._answer(heartbeats, connection)
+        for content in found:
+            self._put(content)
+        if self.session.counts.events > events:
+            self._retries.proved_healthy(new_events=True)
+        self._handover.pace()
 
-    def _within_window(self, texts: list[bytes]) -> list[bytes]:
-        """The texts of the window that was asked for; one beyond it means that it is over."""
-        first, last = self._settings.from_seq or 0, self._settings.to_seq or 0
-        within = []
-        for event in map(Event, texts):
-            if event.seq is None or first <= event.seq <= last:
-                within.append(event.text)
-            elif event.seq > last:
-                self._beyond_window = True
-        return within
+    def _answer(self, heartbeats: int, connection: Connection) -> None:
+        if heartbeats:
+            connection.send(HEARTBEAT_ANSWER, times=heartbeats)
+            self.heartbeats += heartbeats
+            self._put(Heartbeat())
+
+    def _take(
+        self, texts: list[bytes], messages: list[Message], now: float
+    ) -> Iterator[Delivery | Status]:
+        """What a part of the inbox comes to; heartbeats are still to be answered."""
+        if self._settings.to_seq is not None:
+            texts = [text for text in texts if self._is_wanted(Event(text))]
+        yield from self.session.take(texts, now)
+        events: list[Event] = []
+        for message in messages:
+            if isinstance(message, Event):
+                events.append(message)
+            elif isinstance(message, Heartbeat):
+                yield message
+            elif isinstance(message, Malformed):
+                yield from self._take_events(events, now)
+                events = []
+                yield from self.session.take_malformed(message)
+            elif isinstance(message, WrongLength) and not self._wrong_length_told:
+                self._wrong_length_told = True
+                yield message
+        yield from self._take_events(events, now)
+
+    def _take_events(self, events: list[Event], now: float) -> list[Delivery]:
+        return self.session.take_events([event for event in events if self._is_wanted(event)], now)
+
+    def _is_wanted(self, event: Event) -> bool:
+        """Whether an event is not outside of the window; one beyond it means that it is over."""
+        first, last = self._settings.from_seq or 0, self._settings.to_seq
+        if last is None or event.seq is None or first <= event.seq <= last:
+            return True
+        self._beyond_window = self._beyond_window or event.seq > last
+        return False
 
     def _look_after_gaps(self) -> None:
-        """Have missing events replayed by a second connection, one range after the other."""
+        """Have missing events fetched by a second connection, one range after the other."""
         now = time.monotonic()
-        if self._replay is not None:
-            self._put_all(self.session.take_replayed(self._replay.texts(), now))
-            if self._replay.ended:
-                replay, self._replay = self._replay, None
-                self._replayed_at = replay.opened_at
-                self._put_all(self.session.take_replayed(replay.texts(), now))
-                if replay.refused:
-                    self._stop_filling(replay.refused)
-                self._put_all(self.session.replay_ended(now, asked=replay.answered))
+        if self._filling is not None:
+            ended = self._filling.ended  # asked before the last events are taken
+            self._put_all(self.session.take_replayed(self._filling.texts(), now))
+            if ended:
+                self._end_filling(self._filling, now)
         elif (wanted := self.session.wanted(now)) is not None:
-            self._replay = _Replay(self._dialer, wanted, self._stopping)
+            self._filling = Filling(self._dialer.open, wanted, self._handover, self._stopping)
             self.session.replay_started(now)
         self._put_all(self.session.tick(now))
+
+    def _end_filling(self, filling: Filling, now: float) -> None:
+        self._filling = None
+        self._filled_at = filling.opened_at
+        if filling.refused:
+            self._stop_filling(filling.refused)
+        self._put_all(self.session.replay_ended(now, asked=filling.answered))
 
     def _stop_filling(self, reason: str) -> None:
         if self.session.fill_gaps:
@@ -334,11 +412,12 @@ class Dialer:
         seq_start: int | None,
         seq_end: int | None,
         timeout: float,
+        admit: Callable[[int], bool] = lambda size: True,
         observe: dialing.Observer = dialing.unobserved,
     ) -> Connection:
         """A connection that asks for `seq_start` to `seq_end`, both inclusive (protocol.md).
 
-        `observe` is told how far the way to the service has come.
+        `admit` and `observe` are those of `open_connection`.
         """
         query = {"stream_key": self._key.key}
         if seq_start is not None:
@@ -351,6 +430,7 @@ class Dialer:
                 context=self._context,
                 timeout=min(timeout, self._settings.connect_timeout),
                 max_message_size=self._settings.max_message_size,
+                admit=admit,
                 proxies=self._settings.proxies,
                 observe=observe,
             )
@@ -386,9 +466,9 @@ class _Retries:
     def opened(self) -> None:
         self._opened_at = time.monotonic()
 
-    def proved_healthy(self, now: float, *, new_events: bool) -> None:
+    def proved_healthy(self, *, new_events: bool) -> None:
         """Data came; that makes a connection healthy if it is new, or if it has lasted."""
-        if new_events or (self._opened_at is not None and now - self._opened_at >= HEALTHY_AFTER):
+        if new_events or time.monotonic() - (self._opened_at or 0.0) >= HEALTHY_AFTER:
             self.attempt = self._rejections = 0
             self._trouble_since = None
 
@@ -412,79 +492,6 @@ class _Retries:
         if retry_for is not None:
             pause = min(pause, max(0.0, since + retry_for - now))
         return pause
-
-
-class _Replay:
-    """A short second connection for a range of missing events, in a thread of its own."""
-
-    def __init__(self, dialer: Dialer, gap: Gap, stopping: threading.Event) -> None:
-        self.opened = False
-        self.opened_at = float("-inf")
-        self.answered = False
-        self.refused = ""
-        self.ended = False
-        self._dialer = dialer
-        self._gap = gap
-        self._next = gap.first
-        self._size = 0
-        self._stopping = stopping
-        self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="replay", daemon=True).start()
-
-    def texts(self) -> list[bytes]:
-        """The events that came since the last call."""
-        return [self._texts.get_nowait() for _ in range(self._texts.qsize())]
-
-    def _run(self) -> None:
-        try:
-            for _ in range(REPLAY_TRIES):
-                with self._dialer.open(self._next, self._gap.last, REPLAY_LIMIT) as connection:
-                    self.opened, self.opened_at = True, time.monotonic()
-                    self.answered = self._read(connection)
-                if self.answered or self._stopping.is_set():
-                    break
-        except DsstailError as failure:
-            if not self.opened:
-                self.refused = f"no second connection to ask for missing events ({failure})"
-        finally:
-            self.ended = True
-
-    def _read(self, connection: Connection) -> bool:
-        """Read until the last missing event came, or silence, or too much of something else.
-
-        False when the connection was cut before: what came counts, the rest is asked again.
-        """
-        limit = time.monotonic() + REPLAY_LIMIT
-        silent_at = time.monotonic() + REPLAY_SILENCE
-        while time.monotonic() < min(silent_at, limit) and not self._stopping.is_set():
-            try:
-                received = connection.receive(BRISK_POLL)
-            except ConnectionFailed as failure:
-                return isinstance(failure, Closed)
-            for message in itertools.chain.from_iterable(map(_events_of, received)):
-                silent_at = time.monotonic() + REPLAY_SILENCE
-                if isinstance(message, Heartbeat):
-                    connection.send(HEARTBEAT_ANSWER)
-                elif self._keep(message):
-                    return True
-        return True
-
-    def _keep(self, event: Event) -> bool:
-        """Keep an event for the stream; True when there is no more to come."""
-        self._texts.put(event.text)
-        self._size += len(event.text)
-        if event.seq == self._next:
-            self._next += 1
-        return self._size > HOLD_BYTES or (event.seq is not None and event.seq >= self._gap.last)
-
-
-def _events_of(item: Received) -> Iterator[Event | Heartbeat]:
-    if isinstance(item, list):
-        yield from map(Event, item)
-    else:
-        for message in parse(item.payload):
-            if isinstance(message, Event | Heartbeat):
-                yield message
 
 
 def _refuses_replay(rejection: ConnectionFailed, resume_from: int | None) -> bool:

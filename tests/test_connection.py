@@ -268,20 +268,38 @@ def test_events_before_one_that_is_not_utf8_are_received(line: Line) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "size", "accepted"), [(1000, 1000, True), (1000, 1001, False), (70_000, 70_000, True)]
+    ("limit", "message", "accepted"),
+    [
+        (1000, b"x" * 1000, True),
+        (1000, b"x" * 1001, False),
+        (70_000, b"x" * 70_000, True),
+        (4, b"1|Z", True),
+        (2, b"1|Z", False),
+        (474, unit(event(0)), True),
+        (473, unit(event(0)), False),
+    ],
 )
-def test_the_limit_is_exact(limit: int, size: int, accepted: bool) -> None:
+def test_the_limit_is_exact(limit: int, message: bytes, accepted: bool) -> None:
     with connected(max_message_size=limit) as line:
+        line.visit.send_raw(frame(b"", PONG) + frame(message))
         if accepted:
-            line.visit.send_raw(frame(b"x" * size))
             received: list[bytes] = []
             while not received:
                 received = plain(line.client.receive(PATIENCE))
-            assert received == [b"x" * size]
+            assert received == [message]
         else:
-            line.visit.send_raw(frame(b"", length=size))
             with pytest.raises(Unreadable, match="above the limit"):
                 line.client.receive(PATIENCE)
+
+
+def test_a_swarm_of_fragments_has_a_limit(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOST_FRAGMENTS", 1000)
+    swarm = frame(b"", CONTINUATION, fin=False) * 998
+    assert line.receive(frame(b"1", fin=False) + swarm + frame(b"|Z", CONTINUATION)) == [b"1|Z"]
+    line.visit.send_raw(frame(b"1", fin=False) + swarm * 2)
+    _, failure = line.end()
+    assert str(failure) == "a message of more than 1000 fragments"
+    assert line.close_code == 1009
 
 
 def test_fragments_are_held_to_the_limit_before_they_come() -> None:
@@ -359,6 +377,48 @@ def test_what_follows_the_handshake_at_once_is_not_lost(serve: Serve) -> None:
         while len(received) < 2:
             received += plain(client.receive(PATIENCE))
     assert received == [message, unit(event(0))]
+
+
+ODD_HEADS = {
+    "a header that is no header": ["nonsense"],
+    "a header on two lines": ["X: a", " b"],
+    "a header that is not UTF-8": ["X: \udcff"],
+    "a cookie": ["Set-Cookie: a=b"],
+    "another key in another case": ["x-sec-websocket-accept: c"],
+}
+
+
+@pytest.mark.parametrize("name", ODD_HEADS)
+def test_what_else_the_head_says_does_not_matter(name: str, serve: Serve) -> None:
+    def odd(visit: Visit) -> None:
+        visit.read_request()
+        more = "".join(f"\r\n{header}" for header in ODD_HEADS[name])
+        head = visit.handshake().replace(
+            b"\r\n", more.encode(errors="surrogateescape") + b"\r\n", 1
+        )
+        visit.send_raw(head + frame(b"1|Z"))
+        visit.stay()
+
+    with open_connection(serve(odd).url()) as client:
+        assert client.receive(PATIENCE) == [TextMessage(b"1|Z")]
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "103 Early Hints\r\nLink: </a>"])
+def test_interim_answers_are_passed_over(interim: str, serve: Serve) -> None:
+    def patient(visit: Visit) -> None:
+        visit.read_request()
+        for part in (f"HTTP/1.1 {interim}\r\n\r\n".encode() * 2, visit.handshake(), frame(b"1|Z")):
+            visit.send_raw(part)
+        visit.stay()
+
+    with open_connection(serve(patient).url()) as client:
+        assert client.receive(PATIENCE) == [TextMessage(b"1|Z")]
+
+
+def test_interim_answers_have_an_end(serve: Serve) -> None:
+    endless = steps(Visit.read_request, send(b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000), Visit.wait)
+    with pytest.raises(ConnectionFailed, match="sent an endless response header"):
+        open_connection(serve(endless).url())
 
 
 @pytest.mark.parametrize(
@@ -505,6 +565,7 @@ def test_both_paths_make_the_same_of_any_bytes_cut_anywhere(
         quick = outcome(chunks)
         whole = outcome([stream] if stream else [])
         patch.setattr(connection, "_USUAL", {})
+        patch.setattr(connection, "_SMALL", set())
         careful = outcome(chunks)
     assert quick == careful == whole
 

@@ -120,11 +120,28 @@ def test_some_hosts_are_reached_directly(name: str, no_proxy: str, direct: bool)
     [
         ("::1", "[::1]", True),
         ("::1", "::1", True),
+        ("::1", "0:0::0:1", True),
+        ("::1", "[::1]:443", True),
+        ("::1", "[::1]:80", False),
+        ("::443", "::443", True),
+        ("fd00::7", "fd00::/8", True),
+        ("fe80::7", "fd00::/8", False),
+        ("::1", "10.0.0.0/8", False),
         ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "127.0.0.1:443", True),
+        ("127.0.0.1", "127.0.0.1:80", False),
+        ("10.1.2.3", "10.0.0.0/8", True),
+        ("10.1.2.3", "10.1.2.0/24, ::1", True),
+        ("10.1.2.3", "10.1.2.9/24", True),
+        ("11.1.2.3", "10.0.0.0/8", False),
+        ("10.1.2.3", "10.0.0.0/99", False),
+        ("110.1.2.3", "10.1.2.3", False),
         ("badexample.com", ".example.com", False),
     ],
 )
-def test_a_dot_separates_names(host: str, no_proxy: str, direct: bool) -> None:
+def test_hosts_are_matched_by_whole_names_and_by_networks(
+    host: str, no_proxy: str, direct: bool
+) -> None:
     environment = {"https_proxy": "http://p:3128", "no_proxy": no_proxy}
     assert (proxy_for(Endpoint(host, 443, secure=True), environment) is None) == direct
 

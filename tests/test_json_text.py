@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dsstail import json_text
+from dsstail import json_pieces, json_text
 
 IS_JSON = [
     b"{}",
@@ -80,10 +80,25 @@ IS_NOT = [
     b"[" * 2000 + b"1,," + b"]" * 2000,
     b"[" * 2000 + b'"\xff"' + b"]" * 2000,
     b'[1e400,"\xff"]',
+    b"[[1,2,3].5,4]",
+    b'{"a":{"b":1}2}',
+    b'["a" "b" "c" "d" "e"]',
 ]
 
 
-@pytest.fixture(params=[json_text.is_json, json_text.is_large_json], ids=["usual", "large"])
+def is_json_piece_by_piece(text: bytes) -> bool:
+    """`is_large_json` with pieces so small that there are many of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_pieces, "_SMALL", 0)
+        patch.setattr(json_pieces, "_SMALLEST", 8)
+        patch.setattr(json_pieces, "PIECE", 8)
+        return json_text.is_large_json(text)
+
+
+WAYS = [json_text.is_json, json_text.is_large_json, is_json_piece_by_piece]
+
+
+@pytest.fixture(params=WAYS, ids=["usual", "large", "in small pieces"])
 def check(request: pytest.FixtureRequest) -> Callable[[bytes], bool]:
     found: Callable[[bytes], bool] = request.param
     return found
@@ -136,10 +151,8 @@ _SCRAPS = st.lists(
 )
 @example(b'{"a":[1,2,{"b":[],"c":{}}],"d":"x"}')
 @example(b'[1,"a",[2,[]],{"a":1,"b":[{}]}]')
-def test_both_ways_agree_with_pythons_own_parser(text: bytes) -> None:
-    expected = _by_the_book(text)
-    assert json_text.is_json(text) == expected
-    assert json_text.is_large_json(text) == expected
+def test_all_ways_agree_with_pythons_own_parser(text: bytes) -> None:
+    assert {is_json(text) for is_json in WAYS} == {_by_the_book(text)}
 
 
 _VALUES = st.recursive(
@@ -161,40 +174,28 @@ def test_a_value_is_json_and_without_a_byte_it_may_not_be(
     value: object, ascii: bool, indent: int | str | None, data: st.DataObject
 ) -> None:
     text = json.dumps(value, ensure_ascii=ascii, indent=indent).encode(errors="replace")
-    assert json_text.is_json(text)
-    assert json_text.is_large_json(text)
+    assert all(is_json(text) for is_json in WAYS)
     at = data.draw(st.integers(0, len(text) - 1))
     cut = text[:at] + text[at + 1 :]
-    assert json_text.is_large_json(cut) == json_text.is_json(cut) == _by_the_book(cut)
-
-
-@given(st.lists(_VALUES, max_size=6), _LAYOUTS)
-def test_the_elements_of_an_array(values: list[object], indent: int | str | None) -> None:
-    array = json.dumps(values, indent=indent).encode()
-    found = list(json_text.elements(array))
-    assert [json.loads(text) for text in found] == values
-    assert all(text == text.strip() and text in array for text in found)
+    assert {is_json(cut) for is_json in WAYS} == {_by_the_book(cut)}
 
 
 @given(
-    st.lists(_VALUES, max_size=3) | st.dictionaries(st.text(max_size=3), _VALUES, max_size=3),
-    st.binary(max_size=5),
-    st.binary(max_size=5),
-    _LAYOUTS,
+    _VALUES, st.binary(max_size=5), st.sampled_from([b"", b" ", b"]", b"}", b'"', b"|{"]), _LAYOUTS
 )
 def test_where_a_value_ends(
     value: object, before: bytes, after: bytes, indent: int | str | None
 ) -> None:
     text = json.dumps(value, indent=indent).encode()
-    end = json_text.value_end(before + text + after, len(before))
+    *_, end = json_pieces.value_end(before + text + after, len(before))
     assert end == len(before + text)
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b"[1,2", b'{"a":"}', b'["\\"]', b"}", b"]", b"1", b'"a"']
+    "text", [b"", b"{", b"[1,2", b'{"a":"}', b'["\\"]', b"}", b"]", b"-", b'"a', b"nul", b"[}]"]
 )
 def test_a_value_that_does_not_end(text: bytes) -> None:
-    assert json_text.value_end(text, 0) is None
+    assert list(json_pieces.value_end(text, 0))[-1] == -1
 
 
 def test_a_value_is_decoded() -> None:

@@ -44,6 +44,7 @@ HEADLESS = "no LENGTH| at its start"
         (b"1|Z1|Z", [Heartbeat(), Heartbeat()]),
         (b"2|{}1|X2|{}", [Event(b"{}"), KeepAlive(), Event(b"{}")]),
         (b"2|{}\r\n1|Z\n", [Event(b"{}"), Heartbeat()]),
+        (b" \n1|Z", [Heartbeat()]),
         # An array of events, untouched but for the blanks around each.
         (b"2|[]", []),
         (b'12|[{"a":1},{}]', [Event(b'{"a":1}'), Event(b"{}")]),
@@ -69,9 +70,11 @@ HEADLESS = "no LENGTH| at its start"
         (b"4|{}  1|Z", [Event(b"{}  "), Heartbeat()]),
         # What is nothing known.
         (b"", [Malformed(b"", "empty message")]),
+        (b" \n", [Malformed(b" \n", "empty message")]),
         (b"Z", [Malformed(b"Z", HEADLESS)]),
         (b"{}", [Malformed(b"{}", HEADLESS)]),
         (b"|Z", [Malformed(b"|Z", HEADLESS)]),
+        (b" Z ", [Malformed(b" Z ", HEADLESS)]),
         (b"-1|Z", [Malformed(b"-1|Z", HEADLESS)]),
         (b"1|Y", [Malformed(b"1|Y", ENDLESS)]),
         (b"5|", [Malformed(b"5|", ENDLESS)]),

@@ -224,6 +224,62 @@ def test_a_rejection_of_a_key_that_worked_is_retried(dsstail: Starter, serve: Se
     assert len(disconnections(done.err)) == 3
 
 
+def refusing_one(visit: Visit) -> None:
+    """Serve every key but `refused`."""
+    visit.read_request()
+    if visit.query["stream_key"] == "refused":
+        visit.send_raw(b"HTTP/1.1 401 Unauthorized\r\n\r\n")
+        return
+    wait_until(lambda: any(v.left or "refused" in v.request for v in visit.server.visits))
+    visit.send_raw(visit.handshake())
+    visit.send_events(range(3))
+    visit.stay()
+
+
+TWO_KEYS = ("--key", "in=served-key-0", "--key", "out=refused")
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [
+        (["--count", "3"], 0),
+        (["--duration", "2s"], 0),
+        (["--expect", "seq=2"], 0),
+        (["--expect", "seq=9", "--timeout", "2s"], 124),
+    ],
+    ids=["count", "duration", "expectation", "timeout"],
+)
+def test_a_refused_key_changes_nothing_about_what_was_reached(
+    stop: list[str], code: int, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(refusing_one)
+    done = dsstail("--url", server.url(), *TWO_KEYS, *stop, key=None).finish()
+    assert (done.code, done.out.count(b"\n")) == (code, 3)
+    assert "out: 127.0.0.1 rejected key … (HTTP 401)." in done.err
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (refusing_one, "in: no data for 0.3 s"),
+        (answer("403 Forbidden"), "in: 127.0.0.1 rejected key … (HTTP 403)."),
+        (answer("503 No"), "in: 127.0.0.1"),
+    ],
+    ids=["another end", "refused too", "unavailable"],
+)
+def test_each_stream_that_fails_is_told_once(
+    script: Script, reason: str, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(script)
+    options = ("--no-reconnect", "--idle-timeout", "300ms")
+    done = dsstail("--url", server.url(), *TWO_KEYS, *options, key=None).finish()
+    assert done.code == (3 if "503" in done.err else 4)
+    errors = [line for line in done.lines if line.startswith("error: ")]
+    assert len(errors) == 2
+    assert {error.split()[1] for error in errors} == {"in:", "out:"}
+    assert any(f"error: {reason}" in error for error in errors)
+
+
 def test_retry_after_is_heeded(dsstail: Starter, serve: Serve) -> None:
     server = serve(answer("503 Service Unavailable", "Retry-After: 1"), honest)
     done = dsstail("--url", server.url(), "-c", "6").finish()
@@ -419,6 +475,60 @@ def test_a_replay_that_is_cut_is_asked_for_the_rest(dsstail: Starter, serve: Ser
     assert "9 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
     windows = [(visit.query["seq_start"], visit.query["seq_end"]) for visit in server.visits[1:]]
     assert windows == [("3", "6"), ("5", "6")]
+
+
+def test_a_large_gap_is_filled(dsstail: Starter, serve: Serve) -> None:
+    """More than what events that wait for it may take of memory."""
+    last = 40_000
+    server = serve(opened(tell(0, 1, last), Visit.stay), honest, newest=last)
+    done = dsstail("--url", server.url(), "-c", str(last + 1)).finish()
+    assert done.code == 0
+    assert done.out == lines(range(last + 1))
+    assert f"seq 2–{last - 1} (39998 events) came back into its place" in done.err
+    assert [visit.seq_start for visit in server.visits] == [None, 2]
+
+
+SECONDS: dict[str, Script] = {
+    "from the start": forgetful,
+    "slowly": opened(
+        *(steps(tell(seq), lambda visit: time.sleep(0.8)) for seq in (3, 4, 5)), Visit.stay
+    ),
+    "among others": opened(say(b"1|X", unit(b"{}")), tell(2, 1, 3), tell(4, 5, 9), Visit.stay),
+    "in one message": opened(
+        say(unit(b"[%b]" % b",".join(map(event, (3, 4, 5))))), Visit.send_close, Visit.stay
+    ),
+    "with heartbeats": opened(
+        *(steps(Visit.send_heartbeat, Visit.hear_answer, tell(seq)) for seq in (3, 4, 5)),
+        Visit.stay,
+    ),
+}
+"""How a second connection can give what it was asked for."""
+
+
+@pytest.mark.parametrize("name", SECONDS)
+def test_a_gap_is_filled_however_it_comes(name: str, dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), SECONDS[name])
+    done = dsstail("--url", server.url(), "-c", "8").finish()
+    assert (done.code, done.out) == (0, lines(range(8)))
+    assert "seq 3–5 (3 events) came back into its place" in done.err
+    assert "8 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+    assert len(server.visits) == 2
+
+
+def test_a_second_connection_that_only_beats_gives_nothing(dsstail: Starter, serve: Serve) -> None:
+    def beating(visit: Visit) -> None:
+        opened()(visit)
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                visit.send_heartbeat()
+                visit.hear_answer()
+                time.sleep(100 * MS)
+
+    server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), steps(beating))
+    done = dsstail("--url", server.url(), "-c", "5").finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 2, 6, 7]))
+    assert "gap: seq 3–5 (3 events) did not come back" in done.err
+    assert set(server.visits[1].heard) == {b"Z"}
 
 
 SECOND_REFUSALS = {

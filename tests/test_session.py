@@ -115,6 +115,15 @@ def test_a_number_before_the_first_is_a_reset() -> None:
     assert session.take(texts(0), 0.0) == [Reset(6, 0), texts(0)]
 
 
+def test_a_neighbour_of_the_first_event_may_come_late() -> None:
+    """The numbering did not begin with the first event that was seen of it."""
+    session = live(1000)
+    assert session.take(texts(999, 1001), 0.0) == [texts(999, 1001)]
+    assert session.take(texts(999), 0.0) == []
+    assert session.counts.missing == 0
+    assert session.take([text(999, 9)], 0.0) == [Reset(1001, 999)]
+
+
 def test_events_without_a_number_pass() -> None:
     session = live(0, 1)
     odd = [
@@ -195,6 +204,23 @@ def test_a_gap_that_could_not_be_asked_for_is_asked_of_the_next_connection() -> 
     assert session.counts.missing == 0
 
 
+def test_a_gap_of_which_a_part_was_given_is_asked_of_the_next_connection() -> None:
+    """The second connection was slow, and events waited no longer."""
+    session = live(0, 1)
+    session.take(texts(6), 0.0)
+    assert ask(session, 0.0) == Gap(2, 5)
+    assert events_in(session.take_replayed(texts(2), 2.0)) == texts(2)
+    assert session.tick(2.0 + HOLD_LIMIT) == [Gap(3, 5), texts(6)]
+    late = session.take_replayed(texts(3), 9.0)
+    assert late == [texts(3), Filled(3, 3, late=True)]
+    assert session.replay_ended(9.0, asked=False) == []
+    assert session.resume_from == 4
+    session.connected(asked=True, now=10.0)
+    late = session.take(texts(4, 5, 6, 7), 10.0)
+    assert late == [texts(4, 5), Filled(4, 5, late=True), texts(7)]
+    assert (session.counts.gaps, session.counts.missing) == (0, 0)
+
+
 def test_second_replay_gives_only_what_it_was_asked_for() -> None:
     session = live(0, 1)
     session.take(texts(4), 0.0)
@@ -265,6 +291,10 @@ def test_a_number_that_comes_after_it_was_given_up_is_late() -> None:
     assert (session.counts.gaps, session.counts.missing) == (1, 1)
 
 
+def test_nothing_was_delivered_before_the_first_event() -> None:
+    assert Session(resume_after=-1).last is None
+
+
 def test_zero_is_no_loss_where_numbers_start_at_one() -> None:
     session = Session(resume_after=-1)
     session.connected(asked=True, now=0.0)
@@ -328,7 +358,72 @@ def test_what_an_earlier_run_has_is_known() -> None:
 def test_an_earlier_run_tells_a_reset() -> None:
     session = Session(resume_after=7, known=texts(5, 6, 7))
     session.connected(asked=True, now=0.0)
-    assert session.take([text(6, 9)], 0.0) == [Reset(7, 6), [text(6, 9)]]
+    assert session.take([text(1, 9)], 0.0) == [Reset(7, 1), [text(1, 9)]]
+
+
+def test_what_a_new_numbering_began_with_is_asked_for() -> None:
+    session = live(0, 1, 2, 3, 4)
+    assert session.take([text(3, 9), text(4, 9)], 0.0) == [Reset(4, 3)]
+    assert (session.last, session.resume_from) == (None, 0)
+    assert ask(session, 0.0) == Gap(0, 2)
+    given = session.take_replayed([text(seq, 9) for seq in (0, 1, 2)], 0.5)
+    assert merged(given) == [
+        [text(0, 9), text(1, 9), text(2, 9)],
+        Filled(0, 2),
+        [text(3, 9), text(4, 9)],
+    ]
+    assert (session.counts.resets, session.counts.gaps) == (1, 0)
+
+
+def test_what_a_new_numbering_began_with_can_be_lost() -> None:
+    """It may have begun at 0 or at 1: what nobody saw of it is not counted as more than it was."""
+    session = live(0, 1, 2, 3, 4)
+    session.take([text(3, 9)], 0.0)
+    assert ask(session, 0.0) == Gap(0, 2)
+    assert session.replay_ended(0.5, asked=True) == [Gap(1, 2), [text(3, 9)]]
+    assert (session.counts.gaps, session.counts.missing) == (1, 2)
+    assert session.take([text(0, 9)], 1.0) == [[text(0, 9)], Filled(0, 0, late=True)]
+    assert (session.counts.gaps, session.counts.missing) == (1, 2)
+
+
+def test_without_filling_the_beginning_of_a_new_numbering_is_reported() -> None:
+    session = live(0, 1, 2, 3, 4, fill_gaps=False)
+    assert session.take([text(3, 9)], 0.0) == [Reset(4, 3)]
+    assert session.take([text(4, 9)], 1.0) == [Gap(1, 2), [text(3, 9), text(4, 9)]]
+    assert session.resume_from == 5
+
+
+def test_an_old_number_with_another_text_is_no_reset_where_the_old_numbering_goes_on() -> None:
+    session = live(0, 1, 2, 3, 4, fill_gaps=False)
+    assert session.take([text(2, 9)], 0.0) == [Reset(4, 2)]
+    assert merged(session.take(texts(5, 6), 0.0)) == [[text(2, 9)], Reset(2, 5), texts(5, 6)]
+    assert (session.counts.gaps, session.counts.missing) == (0, 0)
+    assert session.resume_from == 7
+    assert session.take(texts(3), 0.0) == []
+
+
+def test_an_old_numbering_that_goes_on_late_lacks_nothing() -> None:
+    session = live(0, 1, 2, 3, 4, fill_gaps=False)
+    session.take([text(2, 9)], 0.0)
+    assert session.tick(HOLD_LIMIT) == [Gap(1, 1), [text(2, 9)]]
+    assert session.take(texts(5), 9.0) == [Reset(2, 5), texts(5)]
+    assert (session.counts.gaps, session.counts.missing) == (0, 0)
+
+
+def test_a_replay_that_shows_the_old_numbering_fills_the_beginning_of_no_new_one() -> None:
+    session = live(0, 1, 2, 3, 4)
+    session.take([text(3, 9)], 0.0)
+    assert ask(session, 0.0) == Gap(0, 2)
+    assert session.take_replayed(texts(0, 1, 2), 0.5) == [[text(3, 9)]]
+    assert session.counts.gaps == 0
+
+
+def test_a_gap_is_no_gap_any_more_once_all_of_it_came_late() -> None:
+    session = live(0, fill_gaps=False)
+    session.take(texts(5), 0.0)
+    for seq, gaps, missing in ((2, 2, 3), (3, 2, 2), (4, 1, 1), (1, 0, 0)):
+        session.take(texts(seq), 0.0)
+        assert (session.counts.gaps, session.counts.missing) == (gaps, missing)
 
 
 def test_after_a_reset_the_old_numbering_is_no_measure() -> None:
@@ -344,8 +439,8 @@ def test_after_a_reset_nothing_older_is_asked_for() -> None:
     assert ask(session, 0.0) == Gap(2, 3)
     session.replay_ended(0.4, asked=False)
     assert session.resume_from == 2
-    session.take([text(4, 9)], 1.0)
-    assert session.resume_from == 5
+    session.take([text(1, 9)], 1.0)
+    assert session.resume_from == 2
 
 
 def test_a_gap_that_is_filled_shows_that_there_are_no_holes() -> None:

@@ -26,6 +26,7 @@ from scenarios import (
     working,
 )
 
+from dsstail import stream
 from dsstail.errors import ConfigurationError, ConnectionFailed, Rejected
 from dsstail.handover import Batch, Connected, Disconnected, NotReplaying
 from dsstail.messages import Event
@@ -126,6 +127,17 @@ def test_a_connection_that_opens_and_ends_is_not_healthy(
     )
     assert len(read(server, 6)) == 6
     assert longest_pauses == [1, 2, 4, 8]
+
+
+def test_a_connection_that_lasts_is_healthy(
+    longest_pauses: list[float], monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    """Though it brings nothing but heartbeats."""
+    monkeypatch.setattr(stream, "HEALTHY_AFTER", 0.0)
+    beating = opened(Visit.send_heartbeat, Visit.hear_answer, Visit.end)
+    server = serve(*[beating] * 3, honest)
+    assert len(read(server, 6)) == 6
+    assert longest_pauses == [1, 1, 1]
 
 
 def test_a_connection_that_repeats_itself_is_not_healthy(

@@ -109,7 +109,7 @@ class Check:
 
     def _open(self, key: StreamKey | None, walk: Walk) -> None:
         if key is not None:
-            connection = self._dialers[key].open(None, None, self._patience, walk.note)
+            connection = self._dialers[key].open(None, None, self._patience, observe=walk.note)
             self._visits.append(Visit(key.name, connection, self._listener.tell))
             walk.arrive()
             return

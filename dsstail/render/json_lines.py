@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Iterator
+
 from dsstail.annotation import annotated
 from dsstail.escaping import visible_json
 from dsstail.json_text import as_lines
 from dsstail.render import Renderer, Style
+
+_BYTES_AT_ONCE = 1 << 16
+
+
+def visible_parts(lines: bytes, *, unicode: bool) -> Iterator[bytes]:
+    """Lines of JSON as a terminal may see them; in parts, or text would take memory many times."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for at in range(0, len(lines), _BYTES_AT_ONCE):
+        part = decoder.decode(lines[at : at + _BYTES_AT_ONCE])
+        yield visible_json(part, unicode=unicode).encode()
 
 
 class JsonLines(Renderer):
@@ -18,8 +31,7 @@ class JsonLines(Renderer):
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         lines = as_lines(self._annotation.add(texts, stream, received_at))
         if self._style.terminal and (not lines.isascii() or b"\x7f" in lines):
-            seen = visible_json(lines.decode(errors="replace"), unicode=self._style.unicode)
-            return seen.encode()
+            return b"".join(visible_parts(lines, unicode=self._style.unicode))
         return lines
 
 

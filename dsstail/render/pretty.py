@@ -5,7 +5,6 @@ A large event is shown as it is, on one line.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 
@@ -14,12 +13,10 @@ from dsstail.json_text import as_lines
 from dsstail.layout import LARGE
 from dsstail.render import Renderer, Style
 from dsstail.render.ink import ink
-from dsstail.render.json_lines import Annotation
+from dsstail.render.json_lines import Annotation, visible_parts
 
 DEEPEST_INDENT = 64
 """Levels beyond are not indented further: a line's blanks would outgrow the event."""
-
-_BYTES_AT_ONCE = 1 << 18
 
 _PARTS_AT_ONCE = 4096  # as strings they take several times the memory of their text
 
@@ -54,19 +51,12 @@ class Pretty(Renderer):
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         texts = self._annotation.add(texts, stream, received_at)
-        return b"".join(
-            chunk
-            for text in texts
-            for chunk in (self._on_one_line(text) if len(text) > LARGE else self._indented(text))
-        )
+        return b"".join(chunk for text in texts for chunk in self._shown(text))
 
-    def _on_one_line(self, text: bytes) -> Iterator[bytes]:
-        """A large event, which costs too much to indent, and is of no use to the eye either."""
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        line = as_lines([text])
-        for at in range(0, len(line), _BYTES_AT_ONCE):
-            seen = decoder.decode(line[at : at + _BYTES_AT_ONCE])
-            yield visible_json(seen, unicode=self._unicode).encode()
+    def _shown(self, text: bytes) -> Iterator[bytes]:
+        if len(text) > LARGE:  # it costs too much to indent, and is of no use to the eye either
+            return visible_parts(as_lines([text]), unicode=self._unicode)
+        return self._indented(text)
 
     def _indented(self, text: bytes) -> Iterator[bytes]:
         """The tokens of `text` as they are, and between them white space as people like it."""

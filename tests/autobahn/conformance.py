@@ -139,8 +139,8 @@ def _answer(connection: Connection, item: Received) -> None:
         for text in item:  # cut out of its frame by the quick path, without its `LENGTH|`
             connection.send(encode(text).decode())
     elif item.binary:
-        # A connection of dsstail sends no binary messages; its library does.
-        connection._ws.send(item.payload, ABNF.OPCODE_BINARY)
+        # Nobody but this suite sends binary messages.
+        connection._send([item.payload], ABNF.OPCODE_BINARY)
     else:
         connection.send(item.payload.decode())
 
