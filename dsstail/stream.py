@@ -175,6 +175,7 @@ class Stream:
                         self._hold(0)
                 return
             except (_Backlog, Crowded):
+                self.session.disconnected(time.monotonic())
                 self._put(Backlogged(self.session.last))
                 self._wait_for_room()
             except ConnectionFailed as failure:
@@ -243,15 +244,13 @@ class Stream:
             if self._handover.full:
                 raise _Backlog
             if self._inbox.small <= READ_ON:
-                if self._receive(connection):
-                    heard_at, bytes_then = time.monotonic(), connection.bytes_received
-                elif (now := time.monotonic()) - heard_at >= idle_timeout:
-                    if (
-                        connection.bytes_received - bytes_then < LIVELY
-                        or not connection.mid_message
-                    ):
-                        raise ConnectionFailed(f"no data for {idle_timeout:g} s")
+                received = self._receive(connection)
+                now = time.monotonic()
+                grows = connection.bytes_received - bytes_then >= LIVELY and connection.mid_message
+                if received or grows:
                     heard_at, bytes_then = now, connection.bytes_received
+                elif now - heard_at >= idle_timeout:
+                    raise ConnectionFailed(f"no data for {idle_timeout:g} s")
             self._work(connection)
             if self._awaits_events:
                 self._look_after_gaps()
