@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from dsstail.connection import Connection
 from dsstail.errors import Closed, ConnectionFailed, DsstailError
-from dsstail.handover import Handover
+from dsstail.handover import Handover, Room
 from dsstail.inbox import Inbox
 from dsstail.json_text import is_json
 from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat
@@ -26,9 +26,6 @@ TRIES = 3
 
 POLL = 0.05
 """Seconds after which a silent read looks up."""
-
-ROOM_PATIENCE = 1.0
-"""Seconds that a large event may wait for others to make room."""
 
 Opener = Callable[[int, int, float, Callable[[int], bool]], Connection]
 """Opens a connection that asks for a range, within so many seconds, and with what it admits."""
@@ -51,7 +48,7 @@ class Filling:
         self._first = self._next = missing.first
         self._last = missing.last
         self._kept = self._taken = 0  # bytes of events, in all
-        self._handover = handover
+        self._room = Room(handover)
         self._stopping = stopping
         self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="filling", daemon=True).start()
@@ -65,7 +62,7 @@ class Filling:
     def _run(self) -> None:
         try:
             for _ in range(TRIES):
-                with self._opener(self._next, self._last, LIMIT, self._admit) as connection:
+                with self._opener(self._next, self._last, LIMIT, self._room.admit) as connection:
                     self.opened, self.opened_at = True, time.monotonic()
                     self.answered = self._read(connection)
                 if self.answered or self._stopping.is_set():
@@ -74,11 +71,8 @@ class Filling:
             if not self.opened:
                 self.refused = f"no second connection to ask for missing events ({failure})"
         finally:
-            self._handover.hold(self, 0)
+            self._room.hold(0)
             self.ended = True
-
-    def _admit(self, growing: int) -> bool:
-        return self._handover.admit(self, growing, ROOM_PATIENCE)
 
     def _read(self, connection: Connection) -> bool:
         """Read until the last missing event came, or silence.
@@ -114,7 +108,7 @@ class Filling:
     def _is_ahead(self, held: int) -> bool:
         """Whether the stream has to take events before more are read; count what waits for it."""
         waiting = self._kept - self._taken
-        self._handover.hold(self, waiting + held)
+        self._room.hold(waiting + held)
         return waiting > HOLD_BYTES
 
     def _take(self, inbox: Inbox, connection: Connection) -> bool:

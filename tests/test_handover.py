@@ -7,7 +7,9 @@ import threading
 import pytest
 from command import PATIENCE, wait_until
 
-from dsstail.handover import Batch, Handover
+from dsstail import handover
+from dsstail.errors import Crowded
+from dsstail.handover import Batch, Handover, Room
 from dsstail.messages import Heartbeat, Malformed
 from dsstail.session import Delivery
 
@@ -22,67 +24,78 @@ def batch(content: Delivery | Heartbeat) -> Batch:
     "content", [[b"x" * SIZE], [b"{}"] * (SIZE // 50), Malformed(b"x" * SIZE, "")]
 )
 def test_all_that_waits_counts(content: Delivery) -> None:
-    handover = Handover(2 * SIZE)
-    handover.put(batch(content))
-    assert not handover.full
-    assert not handover.drained
-    handover.put(batch(content))
-    assert handover.full
+    queue = Handover(2 * SIZE)
+    queue.put(batch(content))
+    assert not queue.full
+    assert not queue.drained
+    queue.put(batch(content))
+    assert queue.full
     for _ in range(2):
-        assert handover.take(0.0) == batch(content)
-        handover.done()
-    assert handover.drained
-    assert not handover.full
+        assert queue.take(0.0) == batch(content)
+        queue.done()
+    assert queue.drained
+    assert not queue.full
 
 
 def test_notices_have_a_size_too() -> None:
-    handover = Handover(SIZE)
+    queue = Handover(SIZE)
     for _ in range(SIZE // 200):
-        handover.put(batch(Heartbeat()))
-    assert handover.full
+        queue.put(batch(Heartbeat()))
+    assert queue.full
 
 
 def test_a_large_message_is_admitted_where_there_is_room() -> None:
-    handover = Handover(4 * SIZE)
-    assert handover.admit("a", 3 * SIZE, 0.0)
-    assert not handover.admit("b", 3 * SIZE, 0.0)
-    assert handover.admit("b", SIZE, 0.0)
-    assert handover.admit("a", 2 * SIZE, 0.0), "less is always fine"
-    assert handover.admit("b", 3 * SIZE, 0.0)
+    queue = Handover(4 * SIZE)
+    one, other = Room(queue), Room(queue)
+    assert one.admit(3 * SIZE)
+    assert not other.admit(3 * SIZE)
+    assert other.admit(SIZE)
+    assert one.admit(2 * SIZE), "less is always fine"
+    assert other.admit(3 * SIZE)
+
+
+def test_a_reader_gives_up_after_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(Handover(SIZE))
+    assert not room.admit(2 * SIZE)
+    assert room.admit(SIZE)
+    monkeypatch.setattr(handover, "ROOM_PATIENCE", 0.0)
+    with pytest.raises(Crowded, match=f"no room for a message of {2 * SIZE} bytes"):
+        room.admit(2 * SIZE)
 
 
 def test_what_is_held_leaves_room_for_small_messages() -> None:
-    handover = Handover(4 * SIZE)
-    assert handover.admit("a", 5 * SIZE, 0.0)
-    assert not handover.full
-    handover.hold("b", 2 * SIZE)
-    assert handover.full
-    handover.hold("b", 0)
-    assert not handover.full
+    queue = Handover(4 * SIZE)
+    one, other = Room(queue), Room(queue)
+    assert one.admit(5 * SIZE)
+    assert not queue.full
+    other.hold(2 * SIZE)
+    assert queue.full
+    other.hold(0)
+    assert not queue.full
 
 
-@pytest.mark.parametrize("other", ["a reader", "the writer"])
-def test_a_message_waits_for_room(other: str) -> None:
-    handover = Handover(4 * SIZE)
-    if other == "a reader":
-        handover.hold("a", 4 * SIZE)
+@pytest.mark.parametrize("taken_by", ["a reader", "the writer"])
+def test_a_message_waits_for_room(taken_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "ROOM_POLL", PATIENCE)
+    queue = Handover(4 * SIZE)
+    one, other = Room(queue), Room(queue)
+    if taken_by == "a reader":
+        one.hold(4 * SIZE)
     else:
-        handover.put(batch([b"x" * 4 * SIZE]))
+        queue.put(batch([b"x" * 4 * SIZE]))
     admitted: list[bool] = []
-    waiting = threading.Thread(
-        target=lambda: admitted.append(handover.admit("b", 3 * SIZE, PATIENCE))
-    )
+    waiting = threading.Thread(target=lambda: admitted.append(other.admit(3 * SIZE)))
     waiting.start()
-    if other == "a reader":
-        handover.hold("a", 0)
+    if taken_by == "a reader":
+        one.hold(0)
     else:
-        handover.take(0.0)
-        handover.done()
+        queue.take(0.0)
+        queue.done()
     wait_until(lambda: admitted)
     assert admitted == [True]
 
 
 def test_a_wake_is_no_batch() -> None:
-    handover = Handover()
-    handover.wake()
-    assert handover.take(PATIENCE) is None
+    queue = Handover()
+    queue.wake()
+    assert queue.take(PATIENCE) is None
