@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from dsstail import dialing
-from dsstail.connection import Connection, open_connection
+from dsstail.connection import LINGER, Connection, open_connection
 from dsstail.errors import (
     Closed,
     ConfigurationError,
@@ -169,6 +169,9 @@ class Stream:
                 with self._open(resume_from) as connection:
                     try:
                         self._read(connection)
+                    except (_Backlog, Crowded):
+                        connection.close(linger=LINGER)
+                        raise
                     finally:
                         self._inbox = Inbox()
                         self._hold(0)
