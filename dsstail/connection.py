@@ -192,7 +192,6 @@ class Connection:
             if first not in _SMALL or size > 125 or end > last + 1:
                 break
             payload = data[at + 2 : end]
-            at = self._wire.at = end
             opcode = first & 0x0F
             if opcode < ABNF.OPCODE_CLOSE:
                 self._frames.begin_part(opcode, size)
@@ -200,6 +199,7 @@ class Connection:
                 self._end_part(first >= 0x80, received)
             elif opcode == ABNF.OPCODE_PING:
                 self._pings.append(payload)
+            at = self._wire.at = end
 
     def _take_frame(self, received: list[Received]) -> None:
         """The careful path: one frame through the library, whatever it is."""
