@@ -18,6 +18,9 @@ from dsstail.session import HOLD_BYTES, Gap
 SILENCE = 1.5
 """Seconds without an event after which the second connection has given all it has."""
 
+GRACE = 0.3
+"""Seconds in which others of the missing events may still come after the last of them."""
+
 LIMIT = 10.0
 """Seconds that one may take."""
 
@@ -84,6 +87,7 @@ class Filling:
         bytes_then = 0
         limit = time.monotonic() + LIMIT
         silent_at = time.monotonic() + SILENCE
+        self._over_at = float("inf")
         while (now := time.monotonic()) < limit and not self._stopping.is_set():
             if self._is_ahead(inbox.size + connection.admitted):
                 silent_at = now + SILENCE
@@ -99,9 +103,9 @@ class Filling:
             grows = connection.mid_message and connection.bytes_received > bytes_then
             if grows or inbox:
                 silent_at, bytes_then = now + SILENCE, connection.bytes_received
-            elif now >= silent_at:
+            if self._take(inbox, connection) or now >= self._over_at:
                 return True
-            if self._take(inbox, connection):
+            if not inbox and now >= silent_at:
                 return True
         return False
 
@@ -123,7 +127,7 @@ class Filling:
             connection.send(HEARTBEAT_ANSWER, times=heartbeats)
 
     def _keep(self, event: Event) -> bool:
-        """Keep an event if it is one of those missing; True where that was the last."""
+        """Keep an event if it is one of those missing; True where that was all."""
         seq = event.seq
         if seq is None or seq < self._first:
             return False
@@ -131,4 +135,6 @@ class Filling:
             self._kept += len(event.text)
             self._texts.put(event.text)
             self._next += seq == self._next
-        return seq >= self._last
+        if seq >= self._last:
+            self._over_at = min(self._over_at, time.monotonic() + GRACE)
+        return self._next > self._last

@@ -520,6 +520,8 @@ SECONDS: dict[str, Script] = {
         *(steps(tell(seq), lambda visit: time.sleep(0.8)) for seq in (3, 4, 5)), Visit.stay
     ),
     "among others": opened(say(b"1|X", unit(b"{}")), tell(2, 1, 3), tell(4, 5, 9), Visit.stay),
+    "the last one first": opened(tell(5), lambda visit: time.sleep(0.1), tell(3, 4), Visit.stay),
+    "after a live one": opened(tell(8), lambda visit: time.sleep(0.1), tell(3, 4, 5), Visit.stay),
     "in one message": opened(
         say(unit(b"[%b]" % b",".join(map(event, (3, 4, 5))))), Visit.send_close, Visit.stay
     ),
