@@ -51,6 +51,7 @@ class Filling:
         self._first = self._next = missing.first
         self._last = missing.last
         self._kept = self._taken = 0  # bytes of events, in all
+        self._over_at = float("inf")  # when it is over, because the last event came
         self._room = Room(handover)
         self._stopping = stopping
         self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
