@@ -31,10 +31,13 @@ import websocket
 from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
-from dsstail.errors import Closed, ConnectionFailed, Crowded, Rejected, Unreadable
+from dsstail.errors import Closed, ConnectionFailed, Rejected, Unreadable
 
 READ_AHEAD = 128 << 10
 """Bytes that one read from the socket asks for."""
+
+LARGE_READ = 1 << 20
+"""The same within a large message: each read is a chance for other threads to be in the way."""
 
 SEND_TIMEOUT = 10.0
 """Seconds that an answer may take to leave; a peer that reads nothing is dropped."""
@@ -98,7 +101,7 @@ class Connection:
 
         Empty when nothing arrived, or nothing whole. Pings are answered here. Raises
         ConnectionFailed when the connection ended, after all that came before was returned;
-        Unreadable when a message ended it, Crowded when there was no room for one.
+        Unreadable when a message ended it.
         """
         received: list[Received] = []
         if self._failure is None:
@@ -189,7 +192,6 @@ class Connection:
             if first not in _SMALL or size > 125 or end > last + 1:
                 break
             payload = data[at + 2 : end]
-            at = self._wire.at = end
             opcode = first & 0x0F
             if opcode < ABNF.OPCODE_CLOSE:
                 self._frames.begin_part(opcode, size)
@@ -197,6 +199,7 @@ class Connection:
                 self._end_part(first >= 0x80, received)
             elif opcode == ABNF.OPCODE_PING:
                 self._pings.append(payload)
+            at = self._wire.at = end
 
     def _take_frame(self, received: list[Received]) -> None:
         """The careful path: one frame through the library, whatever it is."""
@@ -245,8 +248,8 @@ def open_connection(
 
     `context` says whom to trust (`dialing.trust()` by default); `proxies` heeds the usual
     variables. `admit` is asked whether there is room for so many bytes of a large message, before
-    they are read; if not, `receive` raises Crowded. `observe` is told how far it has come. Raises
-    Rejected for an HTTP answer that is not 101, ConnectionFailed for all else.
+    they are read, and asked again by each `receive` until there is. `observe` is told how far it
+    has come. Raises Rejected for an HTTP answer that is not 101, ConnectionFailed for all else.
     """
     deadline = time.monotonic() + timeout
     endpoint = dialing.Endpoint.of(url)
@@ -307,12 +310,6 @@ class _BadMessage(_Failure):
     kind = Unreadable
 
 
-class _Excess(_Failure):
-    """The reason is a lack of memory."""
-
-    kind = Crowded
-
-
 class _Goodbye(_Failure):
     """The reason is a close frame."""
 
@@ -355,10 +352,15 @@ class _Frames(websocket.frame_buffer):
             self.recv_length()
         if opcode >= ABNF.OPCODE_CLOSE:
             return super().recv_frame()
+        if self._missing is None:
+            assert self.length is not None
+            self.begin_part(opcode, self.length)
+            self._missing = self.length
         while self._missing:
             part = self.recv(self._missing)
             self._missing -= len(part)
             self.add_part(part)
+        self._missing = None
         self.clear()
         return ABNF(fin=fin, opcode=opcode)
 
@@ -375,29 +377,28 @@ class _Frames(websocket.frame_buffer):
             raise failure(PROTOCOL_ERROR, "protocol violation: unknown opcode or reserved bits")
         if control and (not fin or self.length > 125):
             raise failure(PROTOCOL_ERROR, "protocol violation: control frame fragmented or long")
-        if not control:
-            self.begin_part(opcode, self.length)
-            self._missing = self.length
 
     def begin_part(self, opcode: int, size: int) -> None:
-        """A data frame with so many bytes of payload begins, if it may."""
+        """A data frame with so many bytes of payload begins, if it may.
+
+        Raises TimeoutError where there is no room for it yet: then nothing has happened.
+        """
         if (opcode == ABNF.OPCODE_CONT) != (self.message is not None):
             raise _Failure(PROTOCOL_ERROR, "a fragment out of order")
-        if self.message is None:
-            self.message = io.BytesIO()
-            self._binary = opcode == ABNF.OPCODE_BINARY
-            self._fragments = 0
-        size += self.message.tell()
-        self._fragments += 1
+        size += self.message.tell() if self.message else 0
         limit = self._max_message_size
         if size > limit:
             raise _BadMessage(TOO_BIG, f"a message of {size} bytes is above the limit of {limit}")
-        if self._fragments > MOST_FRAGMENTS:
+        if self._fragments == MOST_FRAGMENTS:
             raise _BadMessage(TOO_BIG, f"a message of more than {MOST_FRAGMENTS} fragments")
         if size > self.admitted + UNASKED:
             if not self._admit(size):
-                raise _Excess(NORMAL, f"there is no room for a message of {size} bytes")
+                raise TimeoutError
             self.admitted = size
+        self._fragments += 1
+        if self.message is None:
+            self.message = io.BytesIO()
+            self._binary = opcode == ABNF.OPCODE_BINARY
 
     def add_part(self, part: bytes) -> None:
         assert self.message is not None
@@ -408,7 +409,7 @@ class _Frames(websocket.frame_buffer):
         assert self.message is not None
         payload = self.message.getvalue()
         self.message = None
-        self.admitted = 0
+        self.admitted = self._fragments = 0
         return self._binary, payload
 
 
@@ -435,6 +436,8 @@ class _Wire:
         self.closed = False
         self._timeout = 0.0
         self._set_timeout = -1.0
+        # TLS gives one record at a time, of 16 KiB at most.
+        self._largest_read = READ_AHEAD if isinstance(sock, ssl.SSLSocket) else LARGE_READ
 
     @property
     def _closed(self) -> bool:
@@ -457,7 +460,7 @@ class _Wire:
             if self.handshake_deadline is not None:
                 self._read_head()
             else:
-                self._read_on()
+                self._read_on(size)
         data = self.data[self.at : self.at + size]
         self.at += len(data)
         return data
@@ -488,13 +491,13 @@ class _Wire:
         with contextlib.suppress(OSError):
             self.sock.close()
 
-    def _read_on(self) -> None:
+    def _read_on(self, wanted: int) -> None:
         if self.reads_left == 0:
             raise TimeoutError
         self.reads_left -= 1
         self._set(self._timeout)
         # Nothing is left of the old data: the library holds the frame that is half there.
-        self.data, self.at = self.sock.recv(READ_AHEAD), 0
+        self.data, self.at = self.sock.recv(max(READ_AHEAD, min(wanted, self._largest_read))), 0
         if not self.data:
             raise websocket.WebSocketConnectionClosedException("end of stream")
         self.bytes_received += len(self.data)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from dsstail.connection import Connection
 from dsstail.errors import Closed, ConnectionFailed, DsstailError
-from dsstail.handover import Handover
+from dsstail.handover import Handover, Room
 from dsstail.inbox import Inbox
 from dsstail.json_text import is_json
 from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat
@@ -17,6 +17,9 @@ from dsstail.session import HOLD_BYTES, Gap
 
 SILENCE = 1.5
 """Seconds without an event after which the second connection has given all it has."""
+
+GRACE = 0.3
+"""Seconds in which others of the missing events may still come after the last of them."""
 
 LIMIT = 10.0
 """Seconds that one may take."""
@@ -26,9 +29,6 @@ TRIES = 3
 
 POLL = 0.05
 """Seconds after which a silent read looks up."""
-
-ROOM_PATIENCE = 1.0
-"""Seconds that a large event may wait for others to make room."""
 
 Opener = Callable[[int, int, float, Callable[[int], bool]], Connection]
 """Opens a connection that asks for a range, within so many seconds, and with what it admits."""
@@ -52,7 +52,8 @@ class Filling:
         self._first = self._next = missing.first
         self._last = missing.last
         self._kept = self._taken = 0  # bytes of events, in all
-        self._handover = handover
+        self._over_at = float("inf")  # when it is over, because the last event came
+        self._room = Room(handover)
         self._stopping = stopping
         self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="filling", daemon=True).start()
@@ -66,7 +67,7 @@ class Filling:
     def _run(self) -> None:
         try:
             for _ in range(TRIES):
-                with self._opener(self._next, self._last, LIMIT, self._admit) as connection:
+                with self._opener(self._next, self._last, LIMIT, self._room.admit) as connection:
                     self.opened, self.opened_at = True, time.monotonic()
                     self.answered = self._read(connection)
                 if self.answered or self._stopping.is_set():
@@ -76,11 +77,8 @@ class Filling:
                 self.opened_at = float("-inf")
                 self.refused = f"no second connection to ask for missing events ({failure})"
         finally:
-            self._handover.hold(self, 0)
+            self._room.hold(0)
             self.ended = True
-
-    def _admit(self, growing: int) -> bool:
-        return self._handover.admit(self, growing, ROOM_PATIENCE)
 
     def _read(self, connection: Connection) -> bool:
         """Read until the last missing event came, or silence.
@@ -92,6 +90,7 @@ class Filling:
         bytes_then = 0
         limit = time.monotonic() + LIMIT
         silent_at = time.monotonic() + SILENCE
+        self._over_at = float("inf")
         while (now := time.monotonic()) < limit and not self._stopping.is_set():
             if self._is_ahead(inbox.size + connection.admitted):
                 silent_at = now + SILENCE
@@ -107,16 +106,16 @@ class Filling:
             grows = connection.mid_message and connection.bytes_received > bytes_then
             if grows or inbox:
                 silent_at, bytes_then = now + SILENCE, connection.bytes_received
-            elif now >= silent_at:
+            if self._take(inbox, connection) or now >= self._over_at:
                 return True
-            if self._take(inbox, connection):
+            if not inbox and now >= silent_at:
                 return True
         return False
 
     def _is_ahead(self, held: int) -> bool:
         """Whether the stream has to take events before more are read; count what waits for it."""
         waiting = self._kept - self._taken
-        self._handover.hold(self, waiting + held)
+        self._room.hold(waiting + held)
         return waiting > HOLD_BYTES
 
     def _take(self, inbox: Inbox, connection: Connection) -> bool:
@@ -131,7 +130,7 @@ class Filling:
             connection.send(HEARTBEAT_ANSWER, times=heartbeats)
 
     def _keep(self, event: Event) -> bool:
-        """Keep an event if it is one of those missing; True where that was the last."""
+        """Keep an event if it is one of those missing; True where that was all."""
         seq = event.seq
         if seq is None or seq < self._first:
             return False
@@ -139,4 +138,6 @@ class Filling:
             self._kept += len(event.text)
             self._texts.put(event.text)
             self._next += seq == self._next
-        return seq >= self._last
+        if seq >= self._last:
+            self._over_at = min(self._over_at, time.monotonic() + GRACE)
+        return self._next > self._last

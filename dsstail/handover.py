@@ -6,11 +6,13 @@ What crosses is in the order in which it happened: batches of events, and notice
 from __future__ import annotations
 
 import queue
+import random
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
 
+from dsstail.errors import Crowded
 from dsstail.memory import give_back_large_blocks
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery
@@ -27,6 +29,12 @@ BATCH_OVERHEAD = 256
 PACE = 0.008
 """Seconds that a reader waits for a writer that is behind: long enough to slow the service down,
 and too short for a heartbeat that comes meanwhile to notice."""
+
+ROOM_POLL = 0.02
+"""Seconds that a reader waits for room before it does something else."""
+
+ROOM_PATIENCE = 1.0
+"""Seconds that a large message waits for room, and with it the heartbeats behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +124,7 @@ class Handover:
         self._sizes: deque[int] = deque()  # of the batches that are not done, in their order
         self._lock = threading.Lock()
         self._size = 0
-        self._held: dict[object, int] = {}  # bytes, by reader
+        self._held: dict[Room, int] = {}  # bytes, by reader
         self._little = capacity // 8
         self._drained = threading.Event()  # little is left
         self._drained.set()
@@ -137,12 +145,12 @@ class Handover:
                 self._drained.clear()
             self._queue.put(batch)
 
-    def hold(self, reader: object, size: int) -> None:
+    def hold(self, reader: Room, size: int) -> None:
         """Count so many bytes as what a reader holds now."""
         with self._lock:
             self._hold(reader, size)
 
-    def admit(self, reader: object, size: int, patience: float) -> bool:
+    def admit(self, reader: Room, size: int, patience: float) -> bool:
         """Have a reader hold so many bytes if there is room for them, within `patience` seconds."""
         give_back_large_blocks()
         until = time.monotonic() + patience
@@ -189,7 +197,7 @@ class Handover:
     def _all(self) -> int:
         return self._size + sum(self._held.values())
 
-    def _hold_if_there_is_room(self, reader: object, size: int) -> bool:
+    def _hold_if_there_is_room(self, reader: Room, size: int) -> bool:
         with self._lock:
             more = size - self._held.get(reader, 0)
             if more > 0 and not self.has_room(more):
@@ -198,12 +206,40 @@ class Handover:
             self._hold(reader, size)
             return True
 
-    def _hold(self, reader: object, size: int) -> None:
+    def _hold(self, reader: Room, size: int) -> None:
         if size < self._held.get(reader, 0):
             self._moved.set()
         self._held[reader] = size
         if not size:
             del self._held[reader]
+
+
+class Room:
+    """What one reader holds, which is not complete or not parsed yet."""
+
+    def __init__(self, handover: Handover) -> None:
+        self._handover = handover
+        self._gives_up_at: float | None = None
+
+    def hold(self, size: int) -> None:
+        """Count so many bytes as what the reader holds now."""
+        self._handover.hold(self, size)
+
+    def admit(self, size: int) -> bool:
+        """Whether the reader may hold so many bytes: there is room, or there may be soon.
+
+        Raises Crowded after some time of asking.
+        """
+        if self._handover.admit(self, size, ROOM_POLL):
+            self._gives_up_at = None
+            return True
+        now = time.monotonic()
+        if self._gives_up_at is None:
+            # Where all wait for one another, one has to be the first who does not.
+            self._gives_up_at = now + ROOM_PATIENCE * random.uniform(0.5, 1.0)
+        if now >= self._gives_up_at:
+            raise Crowded(f"there is no room for a message of {size} bytes")
+        return False
 
 
 def _size_of(batch: Batch) -> int:

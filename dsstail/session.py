@@ -343,7 +343,7 @@ class Session:
         elif seq == self._last + 1:
             self._append(seq, text)
         elif seq > self._last and seq not in self._early:
-            if self._before is not None and seq == self._before.last + 1:
+            if self._before is not None and self._is_old(seq, self._before):
                 self._go_back(self._before)
                 self._append(seq, text)
             else:
@@ -358,6 +358,10 @@ class Session:
             self._reset(seq, text, now)
         if self._early:
             self._advance(now)
+
+    def _is_old(self, seq: int, before: _Numbering) -> bool:
+        """Whether the old numbering goes on with this number, as the new one does not."""
+        return seq == before.last + 1 and not (len(self._early) > 1 and seq - 1 in self._early)
 
     def _take_late(self, seq: int, text: bytes) -> None:
         """A number that was given up as missing comes after all."""

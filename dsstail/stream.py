@@ -35,6 +35,7 @@ from dsstail.handover import (
     Handover,
     NotFilling,
     NotReplaying,
+    Room,
     Status,
 )
 from dsstail.inbox import Inbox
@@ -60,9 +61,6 @@ TURN = 0.005
 
 READ_ON = 8 << 20
 """Bytes of small messages that wait to be parsed, while heartbeats behind them are answered."""
-
-ROOM_PATIENCE = 1.0
-"""Seconds that a large message may wait for others to make room; heartbeats behind it wait too."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds: the pause before retry n is random, up to the first doubled n - 1 times."""
@@ -131,6 +129,7 @@ class Stream:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
         self._inbox = Inbox()
+        self._room = Room(handover)
         self._filling: Filling | None = None
         self._filled_at = float("-inf")  # when the last second connection was opened
         self._stumbled_at: int | None = None  # where a message ended the connection
@@ -170,11 +169,15 @@ class Stream:
                 with self._open(resume_from) as connection:
                     try:
                         self._read(connection)
+                    except (_Backlog, Crowded):
+                        connection.close(linger=LINGER)
+                        raise
                     finally:
                         self._inbox = Inbox()
                         self._hold(0)
                 return
             except (_Backlog, Crowded):
+                self.session.disconnected(time.monotonic())
                 self._put(Backlogged(self.session.last))
                 self._wait_for_room()
             except ConnectionFailed as failure:
@@ -244,21 +247,30 @@ class Stream:
                 connection.close(linger=LINGER)  # or what is unread would reset the goodbye away
                 raise _Backlog
             if self._inbox.small <= READ_ON:
-                if self._receive(connection):
-                    heard_at, bytes_then = time.monotonic(), connection.bytes_received
-                elif (now := time.monotonic()) - heard_at >= idle_timeout:
-                    if (
-                        connection.bytes_received - bytes_then < LIVELY
-                        or not connection.mid_message
-                    ):
-                        raise ConnectionFailed(f"no data for {idle_timeout:g} s")
+                received = self._receive(connection)
+                now = time.monotonic()
+                grows = connection.bytes_received - bytes_then >= LIVELY and connection.mid_message
+                if received or grows:
                     heard_at, bytes_then = now, connection.bytes_received
+                elif now - heard_at >= idle_timeout:
+                    raise ConnectionFailed(f"no data for {idle_timeout:g} s")
             self._work(connection)
             if self._awaits_events:
                 self._look_after_gaps()
 
     def _receive(self, connection: Connection) -> bool:
-        """Take in what comes next, if anything does; heartbeats are answered.
+        """Take in what comes next, if anything does; where there is work, all that is there."""
+        until = time.monotonic() + TURN
+        is_busy, heard = bool(self._inbox), False
+        while True:
+            before = connection.bytes_received
+            heard = self._receive_once(connection) or heard
+            came = connection.bytes_received > before
+            if not (is_busy and came and time.monotonic() < until and self._inbox.small <= READ_ON):
+                return heard
+
+    def _receive_once(self, connection: Connection) -> bool:
+        """Take in what one read gives; heartbeats are answered.
 
         Where nothing comes any more, what came before is worked off before that is raised.
         """
@@ -276,13 +288,11 @@ class Stream:
 
     def _hold(self, growing: int) -> None:
         """Tell how much memory the stream holds, with a message that is `growing`."""
-        self._handover.hold(self, self._inbox.size + self.session.held + growing)
+        self._room.hold(self._inbox.size + self.session.held + growing)
 
     def _admit(self, growing: int) -> bool:
-        """Whether there is room for a message to grow to so many bytes."""
-        size = self._inbox.size + self.session.held + growing
-        # Where all wait for one another, one has to be the first who does not.
-        return self._handover.admit(self, size, ROOM_PATIENCE * random.uniform(0.5, 1.0))
+        """Whether a message may grow to so many bytes."""
+        return self._room.admit(self._inbox.size + self.session.held + growing)
 
     @property
     def _awaits_events(self) -> bool:

@@ -292,6 +292,43 @@ def test_the_limit_is_exact(limit: int, message: bytes, accepted: bool) -> None:
                 line.client.receive(PATIENCE)
 
 
+LARGE = unit(event(0, b"x" * (1 << 20)))
+
+FORMS = {
+    "one frame": frame(LARGE),
+    "fragments": frame(LARGE[:70_000], fin=False)
+    + frame(LARGE[70_000:140_000], CONTINUATION, fin=False)
+    + frame(LARGE[140_000:], CONTINUATION),
+    "small fragments": frame(b"", fin=False)
+    + b"".join(
+        frame(LARGE[at : at + 100], CONTINUATION, fin=False) for at in range(0, len(LARGE), 100)
+    )
+    + frame(b"", CONTINUATION),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_large_message_waits_for_room_and_what_came_before_does_not(name: str) -> None:
+    asked: list[int] = []
+
+    def admit(size: int) -> bool:
+        asked.append(size)
+        return len(asked) % 3 == 0
+
+    with connected(admit=admit) as line:
+        data = frame(b"1|Z") + FORMS[name] + frame(b"1|X")
+        sender = threading.Thread(target=line.visit.send_raw, args=[data])
+        sender.start()
+        received: list[bytes] = []
+        while len(received) < 3:
+            received += plain(line.client.receive(PATIENCE))
+        sender.join()
+    assert received == [b"1|Z", LARGE, b"1|X"]
+    assert asked == sorted(asked)
+    assert len(asked) >= 3
+    assert asked[-1] >= len(LARGE) - connection.UNASKED
+
+
 def test_a_swarm_of_fragments_has_a_limit(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MOST_FRAGMENTS", 1000)
     swarm = frame(b"", CONTINUATION, fin=False) * 998

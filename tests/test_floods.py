@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -92,6 +93,30 @@ def test_a_heartbeat_behind_it_is_answered(name: str, dsstail: Starter, serve: S
     assert delays(server.visits[0], sent)[0] < SOON
     command.wait_for_events(events)
     assert command.memory() < MEMORY
+    assert f"{events} event" in command.stop().err
+
+
+def test_a_heartbeat_behind_it_is_answered_over_tls(
+    dsstail: Starter, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
+) -> None:
+    make, events = FLOODS["pairs in pairs"]
+    flood = make()
+    waited: list[float] = []
+
+    def flooding(visit: Visit) -> None:
+        opened()(visit)
+        visit.send_raw(flood)
+        sent = time.monotonic()
+        visit.send_heartbeat()
+        visit.hear_answer()
+        waited.append(time.monotonic() - sent)
+        visit.stay()
+
+    server = serve(flooding, tls=server_tls)
+    command = dsstail("--url", server.url(), "--ca-file", ca_file)
+    command.wait_for_events(events)
+    wait_until(lambda: waited)
+    assert waited[0] < SOON
     assert f"{events} event" in command.stop().err
 
 

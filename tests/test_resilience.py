@@ -16,7 +16,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -431,6 +431,32 @@ def test_a_lower_number_with_other_text_is_a_reset(dsstail: Starter, serve: Serv
     assert "6 events, 2 reconnects, 0 gaps, 1 reset, 0 malformed" in done.err
 
 
+def test_what_a_new_numbering_began_with_is_asked_for(dsstail: Starter, serve: Serve) -> None:
+    def anew(numbers: Iterable[int]) -> list[bytes]:
+        return [unit(event(seq, b"anew")) for seq in numbers]
+
+    server = serve(
+        opened(tell(50, 51, 52), say(*anew((37, 38))), Visit.stay),
+        opened(lambda visit: say(*anew(visit.asked))(visit), Visit.stay),
+        newest=36,
+    )
+    done = dsstail("--url", server.url(), "-c", "42").finish()
+    new = b"".join(event(seq, b"anew") + b"\n" for seq in range(39))
+    assert (done.code, done.out) == (0, lines([50, 51, 52]) + new)
+    assert "reset: after seq 52 the numbers go on from 37" in done.err
+    assert server.visits[1].query["seq_start"] == "0"
+    assert server.visits[1].query["seq_end"] == "36"
+    assert "42 events, 0 reconnects, 0 gaps, 1 reset, 0 malformed" in done.err
+
+
+def test_one_odd_event_makes_no_gap(dsstail: Starter, serve: Serve) -> None:
+    odd = unit(event(3, b"odd"))
+    server = serve(opened(tell(*range(6)), say(odd), tell(6, 7), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "9", "--no-fill-gaps").finish()
+    assert done.out == lines(range(6)) + event(3, b"odd") + b"\n" + lines([6, 7])
+    assert "9 events, 0 reconnects, 0 gaps, 2 resets, 0 malformed" in done.err
+
+
 @pytest.mark.parametrize("status", ["400 Bad Request", "416 Range Not Satisfiable", "410 Gone"])
 def test_a_refused_seq_start_is_survived(status: str, dsstail: Starter, serve: Serve) -> None:
     def live_only(visit: Visit) -> None:
@@ -494,6 +520,8 @@ SECONDS: dict[str, Script] = {
         *(steps(tell(seq), lambda visit: time.sleep(0.8)) for seq in (3, 4, 5)), Visit.stay
     ),
     "among others": opened(say(b"1|X", unit(b"{}")), tell(2, 1, 3), tell(4, 5, 9), Visit.stay),
+    "the last one first": opened(tell(5), lambda visit: time.sleep(0.1), tell(3, 4), Visit.stay),
+    "after a live one": opened(tell(8), lambda visit: time.sleep(0.1), tell(3, 4, 5), Visit.stay),
     "in one message": opened(
         say(unit(b"[%b]" % b",".join(map(event, (3, 4, 5))))), Visit.send_close, Visit.stay
     ),

@@ -682,6 +682,37 @@ def test_a_batch_means_the_same_as_its_events_one_by_one(batches: list[list[byte
     assert together.counts == singly.counts
 
 
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(st.integers(2, 20), st.integers(0, 20), st.integers(1, 7)), min_size=1, max_size=5
+    )
+)
+def test_no_new_numbering_loses_its_beginning(histories: list[tuple[int, int, int]]) -> None:
+    """Each numbering is first seen somewhere, and the service still has what came before."""
+    session = Session()
+    session.connected(asked=False, now=0.0)
+    out: list[Delivery] = []
+    expected: list[bytes] = []
+    highest, now = -1, 0.0
+    for numbering, (count, seen_from, size) in enumerate(histories):
+        events = [text(seq, numbering) for seq in range(highest + 2 + count)]
+        first = seen_from % (highest + 1) if numbering else 0
+        first = 0 if first in (1, highest) else first  # the beginning, or one odd event
+        for read in reads(events[first:], [size]):
+            now += 1.0
+            out += session.take(read, now)
+            if (missing := ask(session, now)) is not None:
+                given = events[missing.first : missing.last + 1]
+                out += session.take_replayed(given, now + 0.5)
+                out += session.replay_ended(now + 0.5, asked=True)
+        expected += events
+        highest = len(events) - 1
+    assert events_in(out + session.flush()) == expected
+    assert session.counts.resets == len(histories) - 1
+    assert (session.counts.gaps, session.counts.missing) == (0, 0)
+
+
 @pytest.mark.parametrize("distance", [1, 4096, 100_000])
 def test_duplicates_are_known_far_back(distance: int) -> None:
     session = live(*range(distance + 1))

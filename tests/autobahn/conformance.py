@@ -177,8 +177,8 @@ def _document(results: Results, reports: Path, suite_version: str) -> str:
         + ", ".join(f"{cases} ({what})" for cases, what in EXCLUDED.items())
         + ", because dsstail never offers compression. Text is checked for UTF-8 once a "
         "message is whole, not fragment by fragment, which the cases 6.4.* call non-strict. No "
-        "case looks like an event of the service: all of them take the careful path of "
-        "`dsstail.connection`, and none the quick one for whole events.",
+        "case looks like an event of the service, so none takes the quick path for whole events: "
+        "small frames take the one for floods, and all others the careful path.",
         "## Cases that did more or less than pass",
         _table(("case", "message", "close", "what the suite did"), _remarks(results, reports)),
     )
