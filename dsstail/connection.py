@@ -39,6 +39,9 @@ READ_AHEAD = 128 << 10
 LARGE_READ = 1 << 20
 """The same within a large message: each read is a chance for other threads to be in the way."""
 
+LONG_RECORD = 4 << 10
+"""Bytes of a TLS record behind which there are likely to be others."""
+
 SEND_TIMEOUT = 10.0
 """Seconds that an answer may take to leave; a peer that reads nothing is dropped."""
 
@@ -108,9 +111,7 @@ class Connection:
             self._wire.reads_left = 0 if self._wire.ahead else 1
             self._wire.settimeout(timeout if self._unsent is None else 0.0)
             try:
-                while True:
-                    self._take_whole_frames(received)
-                    self._take_frame(received)
+                self._receive(received)
             except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
                 self._failure = self._unsent
             except (OSError, ValueError, websocket.WebSocketException, _Failure) as failure:
@@ -146,6 +147,15 @@ class Connection:
             except OSError as error:
                 self._unsent = error
 
+    def _receive(self, received: list[Received]) -> None:
+        """Take all that one read gives. Raises TimeoutError where it ends within a frame."""
+        if self._frames.at_boundary and not self._wire.ahead:
+            self._wire.read_on()
+        while not self._frames.at_boundary or self._wire.ahead:
+            self._take_whole_frames(received)
+            if self._wire.ahead or not self._frames.at_boundary:
+                self._take_frame(received)
+
     def _take_whole_frames(self, received: list[Received]) -> None:
         """The quick paths: take the usual and the small frames that are ahead as a whole."""
         wire = self._wire
@@ -178,7 +188,7 @@ class Connection:
             return
         for number, text in enumerate(run):
             if not _is_utf8(text):
-                received.append(run[:number])
+                received += [run[:number]] if number else []
                 raise _BadMessage(BAD_TEXT, "a message was not UTF-8")
         received.append(run)
 
@@ -436,8 +446,7 @@ class _Wire:
         self.closed = False
         self._timeout = 0.0
         self._set_timeout = -1.0
-        # TLS gives one record at a time, of 16 KiB at most.
-        self._largest_read = READ_AHEAD if isinstance(sock, ssl.SSLSocket) else LARGE_READ
+        self._is_tls = isinstance(sock, ssl.SSLSocket)
 
     @property
     def _closed(self) -> bool:
@@ -460,7 +469,7 @@ class _Wire:
             if self.handshake_deadline is not None:
                 self._read_head()
             else:
-                self._read_on(size)
+                self.read_on(size)
         data = self.data[self.at : self.at + size]
         self.at += len(data)
         return data
@@ -479,7 +488,7 @@ class _Wire:
         """Read until the peer ends the connection, for so long at most."""
         deadline = time.monotonic() + seconds
         with contextlib.suppress(OSError):
-            if not isinstance(self.sock, ssl.SSLSocket):
+            if not self._is_tls:
                 self.sock.shutdown(socket.SHUT_WR)
             while (left := deadline - time.monotonic()) > 0:
                 self._set(left)
@@ -491,16 +500,32 @@ class _Wire:
         with contextlib.suppress(OSError):
             self.sock.close()
 
-    def _read_on(self, wanted: int) -> None:
+    def read_on(self, wanted: int = READ_AHEAD) -> None:
+        """Read from the socket, once all that was ahead is taken. Raises TimeoutError."""
         if self.reads_left == 0:
             raise TimeoutError
         self.reads_left -= 1
         self._set(self._timeout)
         # Nothing is left of the old data: the library holds the frame that is half there.
-        self.data, self.at = self.sock.recv(max(READ_AHEAD, min(wanted, self._largest_read))), 0
+        if self._is_tls:
+            self.data, self.at = self._read_records(), 0
+        else:
+            self.data, self.at = self.sock.recv(max(READ_AHEAD, min(wanted, LARGE_READ))), 0
         if not self.data:
             raise websocket.WebSocketConnectionClosedException("end of stream")
         self.bytes_received += len(self.data)
+
+    def _read_records(self) -> bytes:
+        """TLS gives one record at a time, of 16 KiB at most: as many as are there at once."""
+        records = [self.sock.recv(READ_AHEAD)]
+        size = len(records[0])
+        if size >= LONG_RECORD:
+            self._set(0.0)
+            with contextlib.suppress(OSError):  # what failed will fail again, in its turn
+                while len(records[-1]) >= LONG_RECORD and size < READ_AHEAD:
+                    records.append(self.sock.recv(READ_AHEAD))
+                    size += len(records[-1])
+        return b"".join(records)
 
     def _set(self, timeout: float) -> None:
         """Set the socket's timeout where it differs: each setting is a system call."""

@@ -170,6 +170,7 @@ class Stream:
                     try:
                         self._read(connection)
                     except (_Backlog, Crowded):
+                        # What is not read would reset the connection, and the goodbye with it.
                         connection.close(linger=LINGER)
                         raise
                     finally:
@@ -244,7 +245,6 @@ class Stream:
         while not self._over:
             self._hold(connection.admitted)
             if self._handover.full:
-                connection.close(linger=LINGER)  # or what is unread would reset the goodbye away
                 raise _Backlog
             if self._inbox.small <= READ_ON:
                 received = self._receive(connection)
