@@ -81,7 +81,10 @@ class Holes:
     """The service's numbers are not complete; from here on missing ones are only counted."""
 
 
-Delivery = list[bytes] | Gap | Filled | Reset | Holes | Malformed
+Notice = Gap | Filled | Reset | Holes | Malformed
+"""What is to be known at some place among the events."""
+
+Delivery = list[bytes] | Notice
 """A run of event texts to hand over, or what is to be known at this place among them."""
 
 

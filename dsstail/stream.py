@@ -39,6 +39,7 @@ from dsstail.handover import (
     Status,
 )
 from dsstail.inbox import Inbox
+from dsstail.json_text import Run
 from dsstail.keys import StreamKey, masked
 from dsstail.messages import (
     HEARTBEAT_ANSWER,
@@ -390,7 +391,8 @@ class Stream:
             self._put(delivery)
 
     def _put(self, content: Delivery | Status) -> None:
-        self._handover.put(Batch(self.name, time.time(), content))
+        crossing = Run(content) if isinstance(content, list) else content
+        self._handover.put(Batch(self.name, time.time(), crossing))
 
 
 class _Backlog(Exception):
@@ -539,7 +541,7 @@ def open_stream(
             batch = handover.take(timeout=60.0)
             if batch is None:
                 continue
-            if isinstance(batch.content, list):
+            if isinstance(batch.content, Run):
                 yield from map(Event, batch.content)
             elif isinstance(batch.content, Ended):
                 if batch.content.error is not None:
