@@ -157,10 +157,15 @@ LARGE: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-@pytest.mark.parametrize("streams", [4, 8])
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize(
+    ("name", "streams", "words"),
+    [
+        *((name, streams, []) for name in LARGE for streams in (4, 8)),
+        ("text", 8, ["record", "{stream}.jsonl"]),
+    ],
+)
 def test_large_messages_in_all_streams_fit_in_memory(
-    name: str, streams: int, dsstail: Starter, serve: Serve
+    name: str, streams: int, words: list[str], dsstail: Starter, serve: Serve
 ) -> None:
     """Where there is no room for all at once, some are asked for again."""
     large = LARGE[name]()
@@ -175,14 +180,8 @@ def test_large_messages_in_all_streams_fit_in_memory(
         visit.stay()
 
     server = serve(flooding)
-    command = dsstail(
-        "--url",
-        server.url(),
-        "-q",
-        *keys(streams),
-        key=None,
-        stdout=subprocess.DEVNULL,
-    )
+    options = ("--url", server.url(), "-q", *keys(streams))
+    command = dsstail(*words, *options, key=None, stdout=subprocess.DEVNULL)
     wait_until(lambda: len(answered) == streams, "an answer in every stream")
     assert command.memory() < MEMORY
     command.stop()

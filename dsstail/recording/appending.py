@@ -66,9 +66,10 @@ class Patience:
 class LiveFile:
     """A file that is open for appending, and nobody else's until it is closed.
 
-    `last_line` is the last one of the recording so far, wherever that is; `modified_at` is when
-    the file was last written before (seconds since the epoch). Every method raises OutputError
-    where the file cannot be written, and tells where the recording ends then.
+    `last_line` is the last one of the recording so far, wherever that is, and of a long one its two
+    ends; `modified_at` is when the file was last written before (seconds since the epoch). Every
+    method raises OutputError where the file cannot be written, and tells where the recording ends
+    then.
     """
 
     def __init__(self, name: Path, fsync: str, patience: Patience, last_line: bytes = b"") -> None:
@@ -272,7 +273,7 @@ class LiveFile:
     def _grow(self, lines: bytes) -> None:
         if lines:
             self.size += len(lines)
-            self.last_line = lines[lines.rfind(b"\n", 0, -1) + 1 : -1]
+            self.last_line = _without_middle(lines, lines.rfind(b"\n", 0, -1) + 1, len(lines) - 1)
             if self._unsynced_since is None:
                 self._unsynced_since = time.monotonic()
 
@@ -294,6 +295,13 @@ class LiveFile:
         if not self.last_line:
             return f"no event was written to {self.name}"
         return f"{self.name} ends cleanly at {last}"
+
+
+def _without_middle(lines: bytes, start: int, end: int) -> bytes:
+    """A line, and of a long one only what tells its number and its stream."""
+    if end - start <= 2 * BLOCK:
+        return lines[start:end]
+    return lines[start : start + BLOCK] + lines[end - BLOCK : end]
 
 
 # A string may lack its end, where the text does.
