@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -121,6 +121,7 @@ class Stream:
             known=settings.known,
             fill_gaps=settings.fill_gaps,
         )
+        settings = replace(settings, known=())  # which may be large, and the session knows it now
         self.connections = 0
         self.heartbeats = 0
         self._dialer = _Dialer(url, key, settings)

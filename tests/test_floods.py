@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from command import Command, wait_until
@@ -185,6 +186,31 @@ def test_large_messages_in_all_streams_fit_in_memory(
     wait_until(lambda: len(answered) == streams, "an answer in every stream")
     assert command.memory() < MEMORY
     command.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_recordings_of_large_events_go_on_in_little_memory(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    def one_more(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.send_text(unit(event(visit.seq_start or 0, b"x" * (LARGEST - 500))))
+        visit.stay()
+
+    def record(lines: int) -> None:
+        command = dsstail("--url", server.url(), "record", "{stream}.jsonl", *keys(6), key=None)
+        wait_until(
+            lambda: (
+                sum(path.stat().st_size for path in tmp_path.glob("*.jsonl"))
+                >= lines * (LARGEST - 500)
+            )
+        )
+        assert command.memory() < MEMORY
+        command.stop()
+
+    server = serve(one_more)
+    record(lines=6)
+    record(lines=12)
 
 
 def unread(dsstail: Starter, *words: str) -> tuple[Command, int]:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dsstail import json_text
-from dsstail.annotation import unannotated
+from dsstail.annotation import brief, unannotated
 from dsstail.errors import OutputError
 from dsstail.messages import Event
 from dsstail.recording.locking import holder, lock
@@ -273,7 +273,7 @@ class LiveFile:
     def _grow(self, lines: bytes) -> None:
         if lines:
             self.size += len(lines)
-            self.last_line = _without_middle(lines, lines.rfind(b"\n", 0, -1) + 1, len(lines) - 1)
+            self.last_line = brief(lines, lines.rfind(b"\n", 0, -1) + 1, len(lines) - 1)
             if self._unsynced_since is None:
                 self._unsynced_since = time.monotonic()
 
@@ -295,13 +295,6 @@ class LiveFile:
         if not self.last_line:
             return f"no event was written to {self.name}"
         return f"{self.name} ends cleanly at {last}"
-
-
-def _without_middle(lines: bytes, start: int, end: int) -> bytes:
-    """A line, and of a long one only what tells its number and its stream."""
-    if end - start <= 2 * BLOCK:
-        return lines[start:end]
-    return lines[start : start + BLOCK] + lines[end - BLOCK : end]
 
 
 # A string may lack its end, where the text does.
