@@ -473,7 +473,8 @@ class _Retries:
 
     def proved_healthy(self, *, new_events: bool) -> None:
         """Data came; that makes a connection healthy if it is new, or if it has lasted."""
-        if new_events or time.monotonic() - (self._opened_at or 0.0) >= HEALTHY_AFTER:
+        opened_at = self._opened_at
+        if new_events or (opened_at and time.monotonic() - opened_at >= HEALTHY_AFTER):
             self.attempt = self._rejections = 0
             self._trouble_since = None
 
