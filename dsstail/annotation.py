@@ -60,6 +60,13 @@ def told_apart(line: bytes) -> tuple[bytes, str | None, float | None]:
     return text, _name(member[1]), received_at
 
 
+def brief(lines: bytes, start: int, end: int) -> bytes:
+    """A line, and of a long one the two ends, which tell the event's number and its stream."""
+    if end - start <= 2 * _LONG:
+        return lines[start:end]
+    return lines[start : start + _LONG] + lines[end - _LONG : end]
+
+
 def instant(seconds: float) -> str:
     """A time in seconds since the epoch as RFC 3339, in UTC, to the microsecond."""
     moment = datetime.fromtimestamp(seconds, UTC)

@@ -32,7 +32,8 @@ from dsstail.wording import counted, spoken, spoken_size
 
 if TYPE_CHECKING:
     from dsstail.fields import Expectation
-    from dsstail.recording.recorder import RecordingSettings
+    from dsstail.keys import StreamKey
+    from dsstail.recording.recorder import Recorder, RecordingSettings
     from dsstail.replay import Replaying
     from dsstail.watching.streams import Streams
     from dsstail.watching.watch import Watch
@@ -135,13 +136,7 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     keys = settings.connecting.keys
     names = tuple(key.name for key in keys)
     recorder = Recorder(recording, names, reporter.warn)
-    streams = []
-    for key in keys:
-        of_one = stream_settings(settings.connecting)
-        of_one = replace(of_one, known=recorder.known(key.name))
-        if of_one.from_seq is None and (last := recorder.last(key.name)) is not None:
-            of_one = replace(of_one, from_seq=last + 1)
-        streams.append(Stream(settings.connecting.url, key, handover, of_one))
+    streams = [_resuming(settings.connecting, key, handover, recorder) for key in keys]
     printer = Printer(settings.showing, names, reporter.warn) if tee else None
     writer = Tee(recorder, printer) if printer else recorder
     events_on_terminal = tee and sys.stdout is not None and sys.stdout.isatty()
@@ -151,6 +146,16 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
         ending = f", ends with {end}" if end else ""
         reporter.line(INFO, visible(f"{name}: {spoken_size(size)}{ending}"))
     return code
+
+
+def _resuming(
+    connecting: Connecting, key: StreamKey, handover: Handover, recorder: Recorder
+) -> Stream:
+    """The stream of a key from where its recording ends."""
+    settings = replace(stream_settings(connecting), known=recorder.known(key.name))
+    if settings.from_seq is None and (last := recorder.last(key.name)) is not None:
+        settings = replace(settings, from_seq=last + 1)
+    return Stream(connecting.url, key, handover, settings)
 
 
 def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: bool) -> int:

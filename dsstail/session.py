@@ -406,7 +406,13 @@ class Session:
         self.counts.resets += 1
         self._out.append(Reset(self._last, seq))
         self._before = _Numbering(
-            self._start, self._last, self._seen.forgotten_to, self.counts.gaps, self.counts.missing
+            self._start,
+            self._last,
+            self._seen.forgotten_to,
+            self._spared,
+            self._lost,
+            self.counts.gaps,
+            self.counts.missing,
         )
         self._begin(0, -1)
         if seq > 1:
@@ -429,6 +435,7 @@ class Session:
         self._out.append(Reset(came, before.last + 1))
         self._begin(before.start, before.last)
         self._seen.forgotten_to = before.forgotten_to
+        self._spared, self._lost = before.spared, before.lost
         self._before = None
 
     def _begin(self, start: int, last: int) -> None:
@@ -537,6 +544,8 @@ class _Numbering:
     start: int
     last: int
     forgotten_to: int
+    spared: bool
+    lost: list[Gap]
     gaps: int
     missing: int
 

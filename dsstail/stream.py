@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -122,6 +122,7 @@ class Stream:
             known=settings.known,
             fill_gaps=settings.fill_gaps,
         )
+        settings = replace(settings, known=())  # which may be large, and the session knows it now
         self.connections = 0
         self.heartbeats = 0
         self._dialer = Dialer(url, key, settings)
@@ -480,7 +481,8 @@ class _Retries:
 
     def proved_healthy(self, *, new_events: bool) -> None:
         """Data came; that makes a connection healthy if it is new, or if it has lasted."""
-        if new_events or time.monotonic() - (self._opened_at or 0.0) >= HEALTHY_AFTER:
+        opened_at = self._opened_at
+        if new_events or (opened_at and time.monotonic() - opened_at >= HEALTHY_AFTER):
             self.attempt = self._rejections = 0
             self._trouble_since = None
 

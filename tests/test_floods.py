@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from command import Command, wait_until
@@ -157,10 +158,15 @@ LARGE: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-@pytest.mark.parametrize("streams", [4, 8])
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize(
+    ("name", "streams", "words"),
+    [
+        *((name, streams, []) for name in LARGE for streams in (4, 8)),
+        ("text", 8, ["record", "{stream}.jsonl"]),
+    ],
+)
 def test_large_messages_in_all_streams_fit_in_memory(
-    name: str, streams: int, dsstail: Starter, serve: Serve
+    name: str, streams: int, words: list[str], dsstail: Starter, serve: Serve
 ) -> None:
     """Where there is no room for all at once, some are asked for again."""
     large = LARGE[name]()
@@ -175,17 +181,36 @@ def test_large_messages_in_all_streams_fit_in_memory(
         visit.stay()
 
     server = serve(flooding)
-    command = dsstail(
-        "--url",
-        server.url(),
-        "-q",
-        *keys(streams),
-        key=None,
-        stdout=subprocess.DEVNULL,
-    )
+    options = ("--url", server.url(), "-q", *keys(streams))
+    command = dsstail(*words, *options, key=None, stdout=subprocess.DEVNULL)
     wait_until(lambda: len(answered) == streams, "an answer in every stream")
     assert command.memory() < MEMORY
     command.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_recordings_of_large_events_go_on_in_little_memory(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    def one_more(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.send_text(unit(event(visit.seq_start or 0, b"x" * (LARGEST - 500))))
+        visit.stay()
+
+    def record(lines: int) -> None:
+        command = dsstail("--url", server.url(), "record", "{stream}.jsonl", *keys(6), key=None)
+        wait_until(
+            lambda: (
+                sum(path.stat().st_size for path in tmp_path.glob("*.jsonl"))
+                >= lines * (LARGEST - 500)
+            )
+        )
+        assert command.memory() < MEMORY
+        command.stop()
+
+    server = serve(one_more)
+    record(lines=6)
+    record(lines=12)
 
 
 def unread(dsstail: Starter, *words: str) -> tuple[Command, int]:

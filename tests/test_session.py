@@ -402,6 +402,16 @@ def test_an_old_number_with_another_text_is_no_reset_where_the_old_numbering_goe
     assert session.take(texts(3), 0.0) == []
 
 
+def test_an_old_numbering_that_goes_on_remembers_what_it_lacked() -> None:
+    session = Session(resume_after=-1, fill_gaps=False)
+    session.connected(asked=False, now=0.0)
+    session.take(texts(1, 2, 5), 0.0)
+    session.take([text(2, 9), *texts(6)], 0.0)
+    assert (session.counts.gaps, session.counts.missing) == (1, 2)
+    session.take(texts(3, 4, 0), 1.0)
+    assert (session.counts.gaps, session.counts.missing) == (0, 0)
+
+
 def test_an_old_numbering_that_goes_on_late_lacks_nothing() -> None:
     session = live(0, 1, 2, 3, 4, fill_gaps=False)
     session.take([text(2, 9)], 0.0)

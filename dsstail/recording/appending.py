@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dsstail import json_text
-from dsstail.annotation import unannotated
+from dsstail.annotation import brief, unannotated
 from dsstail.errors import OutputError
 from dsstail.messages import Event
 from dsstail.recording.locking import holder, lock
@@ -67,9 +67,10 @@ class Patience:
 class LiveFile:
     """A file that is open for appending, and nobody else's until it is closed.
 
-    `last_line` is the last one of the recording so far, wherever that is; `modified_at` is when
-    the file was last written before (seconds since the epoch). Every method raises OutputError
-    where the file cannot be written, and tells where the recording ends then.
+    `last_line` is the last one of the recording so far, wherever that is, and of a long one its two
+    ends; `modified_at` is when the file was last written before (seconds since the epoch). Every
+    method raises OutputError where the file cannot be written, and tells where the recording ends
+    then.
     """
 
     def __init__(self, name: Path, fsync: str, patience: Patience, last_line: bytes = b"") -> None:
@@ -273,7 +274,7 @@ class LiveFile:
     def _grow(self, lines: bytes) -> None:
         if lines:
             self.size += len(lines)
-            self.last_line = lines[lines.rfind(b"\n", 0, -1) + 1 : -1]
+            self.last_line = brief(lines, lines.rfind(b"\n", 0, -1) + 1, len(lines) - 1)
             if self._unsynced_since is None:
                 self._unsynced_since = time.monotonic()
 

@@ -90,8 +90,11 @@ class Recorder:
         return self._tracks[stream].past.last.get(stream)
 
     def known(self, stream: str) -> tuple[bytes, ...]:
-        """The texts of the last events that there are of a stream, the oldest first."""
-        return self._tracks[stream].past.known.get(stream, ())
+        """The texts of the last events that there are of a stream, the oldest first.
+
+        They are told once, and not kept: they may be large.
+        """
+        return self._tracks[stream].past.known.pop(stream, ())
 
     @property
     def size(self) -> int:

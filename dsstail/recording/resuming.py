@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsstail import json_text
-from dsstail.annotation import unannotated
+from dsstail.annotation import brief, unannotated
 from dsstail.errors import OutputError
+from dsstail.memory import give_back_large_blocks
 from dsstail.messages import seq_of
 from dsstail.recording import compression
 from dsstail.recording.scanning import LONGEST_LINE
@@ -37,7 +38,7 @@ class Past:
     annotated: bool
     """Whether events say which stream they are from."""
     last_line: bytes
-    """The last event of all, as it was written."""
+    """The last event of all as it was written, and of a long one the two ends."""
 
 
 NO_PAST = Past({}, {}, annotated=False, last_line=b"")
@@ -49,6 +50,7 @@ def look_back(files: Iterable[Path], streams: Sequence[str]) -> Past:
     An event that names no stream is of the only one. What is damaged is passed over. Raises
     OutputError for a file that cannot be read.
     """
+    give_back_large_blocks()
     search = _Search(streams)
     for path in files:
         try:
@@ -96,7 +98,7 @@ class _Search:
         if seq is not None and stream is not None:
             self._last.setdefault(stream, seq)
             self._known[stream].append(text.strip())
-            self._last_line = self._last_line or line
+            self._last_line = self._last_line or brief(line, 0, len(line))
 
     def pass_over(self, line: bytes) -> str | None:
         """Have a look at a line of no window: its stream, where that is still to be found."""
