@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -25,7 +24,7 @@ _SHORT = 100
 """Bytes of a name that is remembered."""
 
 
-def annotated(texts: Sequence[bytes], stream: str, received_at: float | None) -> list[bytes]:
+def annotated(texts: list[bytes], stream: str, received_at: float | None) -> list[bytes]:
     """Events' texts with the member added: the stream's name, and the time unless it is None."""
     about = {"stream": stream}
     if received_at is not None:
@@ -40,7 +39,7 @@ def annotated(texts: Sequence[bytes], stream: str, received_at: float | None) ->
     ]
 
 
-def may_be_annotated(lines: Sequence[bytes]) -> bool:
+def may_be_annotated(lines: list[bytes]) -> bool:
     """Whether any of these lines, stripped of blanks, may have the member."""
     return _NAME in b"".join([line for line in lines if line.endswith(b'"}}')])
 

@@ -10,7 +10,7 @@ import fnmatch
 import re
 import shlex
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -253,7 +253,7 @@ class Expectation:
     def __str__(self) -> str:
         return " ".join(map(str, self._conditions))
 
-    def first(self, texts: Sequence[bytes], stream: str, received_at: float) -> int | None:
+    def first(self, texts: list[bytes], stream: str, received_at: float) -> int | None:
         """The place of the first event that it was waited for, if there is one."""
         for place, text in enumerate(texts):
             occurrence = Occurrence(Event(text), stream, received_at)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsstail.errors import ConfigurationError
-from dsstail.json_text import as_lines
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import Event
+
+_SEPARATOR = b"\0"  # which no JSON text holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +30,22 @@ class Patterns:
             return False
         return self.wanted is None or any(map(self.wanted.match, values))
 
-    def narrow(self, texts: Sequence[bytes]) -> Sequence[bytes]:
+    def narrow(self, texts: list[bytes]) -> list[bytes]:
         """Leave out, without decoding, texts that cannot hold a wanted value.
 
         One search through all texts is much faster than one through each.
         """
         if self.literals is None:
             return texts
-        lines = as_lines(texts)
-        found: dict[int, bytes] = {}  # by their places in the lines
+        joined = _SEPARATOR.join([*texts, b""])
+        found: dict[int, bytes] = {}  # by their places in what was joined
         for literal in (*self.literals, b"\\"):
-            at = lines.find(literal)
+            at = joined.find(literal)
             while at >= 0:
-                start = lines.rfind(b"\n", 0, at) + 1
-                end = lines.find(b"\n", at)
-                found[start] = lines[start:end]
-                at = lines.find(literal, end)
+                start = joined.rfind(_SEPARATOR, 0, at) + 1
+                end = joined.find(_SEPARATOR, at)
+                found[start] = joined[start:end]
+                at = joined.find(literal, end)
         return [found[start] for start in sorted(found)]
 
 
@@ -74,7 +75,7 @@ class Filter:
             and (self.oem_models is None or self.oem_models.match([event.oem_model]))
         )
 
-    def select(self, texts: Sequence[bytes]) -> Sequence[bytes]:
+    def select(self, texts: list[bytes]) -> list[bytes]:
         """Those of the events' JSON texts that match, in their order."""
         if self.everything:
             return texts
@@ -123,17 +124,12 @@ def _patterns(option: str, globs: Sequence[str], *, quoted: bool = True) -> Patt
     return Patterns(
         wanted=_any_of(wanted),
         unwanted=_any_of(unwanted),
-        literals=tuple(literals) if literals and all(map(_is_searched, literals)) else None,
+        literals=tuple(literals) if literals and all(literals) else None,
     )
 
 
 def _any_of(globs: list[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(map(fnmatch.translate, globs))) if globs else None
-
-
-def _is_searched(literal: bytes) -> bool:
-    """Whether to look for it in lines: it is something, and within one."""
-    return literal != b"" and b"\n" not in literal
 
 
 _SPECIAL = re.compile(r"\[!?\]?[^\]]*\]|[*?\[]")

@@ -13,10 +13,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from dsstail.errors import Crowded
-from dsstail.json_text import Run
 from dsstail.memory import give_back_large_blocks
 from dsstail.messages import Heartbeat, Malformed, WrongLength
-from dsstail.session import Notice
+from dsstail.session import Delivery
 
 CAPACITY = 64 << 20
 """Bytes of events that may wait for the writer, over all streams."""
@@ -99,14 +98,14 @@ Status = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one read gave: events, or one thing to know.
+    """What one read gave: event texts, or one thing to know.
 
     `received_at` is in seconds since the epoch, 0 where it is not known.
     """
 
     stream: str
     received_at: float
-    content: Run | Notice | Status
+    content: Delivery | Status
 
 
 class Handover:
@@ -245,8 +244,8 @@ class Room:
 
 def _size_of(batch: Batch) -> int:
     size = BATCH_OVERHEAD
-    if isinstance(batch.content, Run):
-        size += batch.content.size
+    if isinstance(batch.content, list):
+        size += sum(map(len, batch.content)) + TEXT_OVERHEAD * len(batch.content)
     elif isinstance(batch.content, Malformed):
         size += len(batch.content.raw)
     return size

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any
 
 from dsstail.json_pieces import PIECE, decode, decodes, skip_blank, value_end
 
@@ -42,62 +41,12 @@ def leading_seq(text: bytes) -> dict[str, Any]:
     return {"seq": seq[1].decode()} if seq else {}
 
 
-class Run(Sequence[bytes]):
-    """Texts in a row, held as the lines that they will most likely be written as.
-
-    One large object goes from thread to thread, and from cache to cache, with less work than many
-    small ones.
-    """
-
-    __slots__ = ("_count", "_lines", "_texts")
-
-    def __init__(self, texts: Sequence[bytes]) -> None:
-        self._count = len(texts)
-        self._texts: Sequence[bytes] | None = None
-        self._lines: bytes | None = b"\n".join((*texts, b""))
-        if self._lines.count(b"\n") != self._count or b"\r" in self._lines:
-            self._texts, self._lines = texts, None
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Run) and self.texts == other.texts
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, at: int) -> bytes: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, at: int | slice) -> bytes | Sequence[bytes]:
-        return self.texts[at]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.texts)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all texts, about."""
-        return sum(map(len, self._texts or ())) if self._lines is None else len(self._lines)
-
-    @property
-    def texts(self) -> Sequence[bytes]:
-        """The texts as they are."""
-        if self._texts is None:
-            assert self._lines is not None
-            self._texts = self._lines[:-1].split(b"\n")
-        return self._texts
-
-    @property
-    def lines(self) -> bytes:
-        """The texts, one on a line."""
-        if self._lines is None:
-            return b"\n".join((*map(on_one_line, self.texts), b""))
-        return self._lines
-
-
-def as_lines(texts: Sequence[bytes]) -> bytes:
+def as_lines(texts: list[bytes]) -> bytes:
     """The texts, one on a line."""
-    return (texts if isinstance(texts, Run) else Run(texts)).lines
+    joined = b"".join(texts)  # looking for a byte is much faster than counting it
+    if b"\n" in joined or b"\r" in joined:
+        texts = list(map(on_one_line, texts))
+    return b"\n".join([*texts, b""])
 
 
 def on_one_line(text: bytes) -> bytes:

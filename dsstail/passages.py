@@ -30,7 +30,7 @@ class Passage:
     `received_at` is in seconds since the epoch, 0 where it is not known.
     """
 
-    texts: Sequence[bytes]
+    texts: list[bytes]
     stream: str = ""
     received_at: float = 0.0
 
@@ -155,7 +155,7 @@ def gathered(items: Iterable[Item]) -> Iterator[Item]:
             yield Passage(texts, stream, received_at)
             texts = []
         if isinstance(item, Passage):
-            texts, stream, received_at = [*item.texts], item.stream, item.received_at
+            texts, stream, received_at = item.texts[:], item.stream, item.received_at
         else:
             yield item
     if texts:

@@ -23,7 +23,6 @@ from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, Strict
 from dsstail.escaping import visible
 from dsstail.handover import Batch, Ended, Handover
 from dsstail.interruption import interruptible
-from dsstail.json_text import Run
 from dsstail.messages import Malformed
 from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
 from dsstail.session import Counts, Gap, Reset
@@ -51,7 +50,7 @@ DAMAGE_TOLD = 100
 class Writer(Protocol):
     """Where events go."""
 
-    def write(self, texts: Sequence[bytes], stream: str, received_at: float) -> None:
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Write these events, all of them. Raises OutputError, or OutputClosed to end silently."""
 
     def idle(self) -> None:
@@ -344,7 +343,7 @@ class Printer:
         self._renderer = render.renderer(showing.output, style=style)
         self._header = self._renderer.header()
 
-    def write(self, texts: Sequence[bytes], stream: str, received_at: float) -> None:
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         if sys.stdout is None:
             raise OutputClosed
         if self._terminal and (columns := shutil.get_terminal_size().columns) != self._width:
@@ -378,7 +377,7 @@ class RecordingPrinter(Printer):
         self._warn = warn
         self._names: tuple[str, ...] = ()
 
-    def write(self, texts: Sequence[bytes], stream: str, received_at: float) -> None:
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         known = stream in self._names or len(self._names) >= self.MOST_STREAMS
         if stream and not known and self._showing.output == "text":
             self._names += (stream,)
@@ -394,7 +393,7 @@ class Tee:
         self._recorder = recorder
         self._printer: Writer | None = printer
 
-    def write(self, texts: Sequence[bytes], stream: str, received_at: float) -> None:
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         self._recorder.write(texts, stream, received_at)
         if self._printer is not None:
             try:
@@ -530,7 +529,7 @@ class Flow:
                 self._progress.note(batch)
             if batch is None:
                 self._writer.idle()
-            elif isinstance(batch.content, Run):
+            elif isinstance(batch.content, list):
                 if self._write(batch, batch.content):
                     self._reached = True
                     return
@@ -539,11 +538,11 @@ class Flow:
                 self._note(batch)
                 self._handover.done()
 
-    def _write(self, batch: Batch, texts: Sequence[bytes]) -> bool:
+    def _write(self, batch: Batch, texts: list[bytes]) -> bool:
         """Write those events that are wanted; True when that was the last one wanted."""
         wanted = texts if self._selection.everything else self._selection.select(texts)
         enough = wanted
-        if self._stopping.count is not None and self._shown + len(wanted) > self._stopping.count:
+        if self._stopping.count is not None:
             enough = wanted[: self._stopping.count - self._shown]
         if self._expectation is not None:
             met_at = self._expectation.first(enough, batch.stream, batch.received_at)

@@ -14,7 +14,6 @@ from dsstail.annotation import may_be_annotated, told_apart
 from dsstail.escaping import visible
 from dsstail.filters import Filter
 from dsstail.handover import Batch, Ended
-from dsstail.json_text import Run
 from dsstail.messages import Event, Malformed
 from dsstail.passages import (
     BREATH,
@@ -121,7 +120,7 @@ class Replay:
         item = None if self._stopping else next(self._road, None)
         match item:
             case Passage(texts, stream, received_at):
-                return Batch(stream, received_at, Run(texts))
+                return Batch(stream, received_at, texts)
             case Trouble(reason, raw):
                 self.counts.malformed += 1
                 return Batch("", 0.0, Malformed(raw, reason))
@@ -268,7 +267,7 @@ class Replay:
             else:
                 yield BREATH
 
-    def _passages(self, texts: Sequence[bytes]) -> Iterator[Passage]:
+    def _passages(self, texts: list[bytes]) -> Iterator[Passage]:
         """The events by the streams and times that their last members tell, which are taken off."""
         if not may_be_annotated(texts):
             yield Passage(texts)

@@ -20,10 +20,9 @@ from dsstail.handover import (
     NotReplaying,
     Status,
 )
-from dsstail.json_text import Run
 from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
-from dsstail.session import Filled, Gap, Holes, Notice, Reset
+from dsstail.session import Delivery, Filled, Gap, Holes, Reset
 from dsstail.wording import counted, spoken
 
 ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
@@ -104,7 +103,7 @@ class Reporter:
 
     def tell(self, batch: Batch) -> None:
         """Report what happened to a stream, unless much of the same kind was just reported."""
-        assert not isinstance(batch.content, Run)
+        assert not isinstance(batch.content, list)
         level, text = describe(batch.content)
         if level > self._level or not text:
             return
@@ -144,7 +143,7 @@ class Reporter:
         return lines < self._burst
 
 
-def describe(content: Notice | Status) -> tuple[int, str]:
+def describe(content: Delivery | Status) -> tuple[int, str]:
     """How much something matters, and one line about it that is safe on a terminal."""
     match content:
         case Connected(host, resumed_from, again):

@@ -81,10 +81,7 @@ class Holes:
     """The service's numbers are not complete; from here on missing ones are only counted."""
 
 
-Notice = Gap | Filled | Reset | Holes | Malformed
-"""What is to be known at some place among the events."""
-
-Delivery = list[bytes] | Notice
+Delivery = list[bytes] | Gap | Filled | Reset | Holes | Malformed
 """A run of event texts to hand over, or what is to be known at this place among them."""
 
 

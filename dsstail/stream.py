@@ -39,7 +39,6 @@ from dsstail.handover import (
     Status,
 )
 from dsstail.inbox import Inbox
-from dsstail.json_text import Run
 from dsstail.keys import StreamKey, masked
 from dsstail.messages import (
     HEARTBEAT_ANSWER,
@@ -392,8 +391,7 @@ class Stream:
             self._put(delivery)
 
     def _put(self, content: Delivery | Status) -> None:
-        crossing = Run(content) if isinstance(content, list) else content
-        self._handover.put(Batch(self.name, time.time(), crossing))
+        self._handover.put(Batch(self.name, time.time(), content))
 
 
 class _Backlog(Exception):
@@ -543,7 +541,7 @@ def open_stream(
             batch = handover.take(timeout=60.0)
             if batch is None:
                 continue
-            if isinstance(batch.content, Run):
+            if isinstance(batch.content, list):
                 yield from map(Event, batch.content)
             elif isinstance(batch.content, Ended):
                 if batch.content.error is not None:

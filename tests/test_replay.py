@@ -17,7 +17,6 @@ from dsstail import filters
 from dsstail.annotation import annotated
 from dsstail.errors import ConfigurationError
 from dsstail.handover import Ended
-from dsstail.json_text import Run
 from dsstail.messages import Event, Malformed
 from dsstail.passages import (
     BREATH,
@@ -228,7 +227,7 @@ def replayed(*paths: Path, **asked: object) -> tuple[list[bytes], list[str]]:
                 return texts, reasons
             case Malformed(_, reason):
                 reasons.append(reason)
-            case Run() as found:
+            case list(found):
                 texts += found
 
 
@@ -287,8 +286,8 @@ def test_the_streams_of_a_recording_are_told_apart(tmp_path: Path) -> None:
     def batches(**asked: bool) -> list[tuple[str, float, list[bytes]]]:
         replay = Replay(Replaying((str(path),), filters.build(), **asked))  # type: ignore[arg-type]
         found = []
-        while (batch := replay.take(1.0)) and isinstance(batch.content, Run):
-            found.append((batch.stream, batch.received_at, list(batch.content)))
+        while (batch := replay.take(1.0)) and isinstance(batch.content, list):
+            found.append((batch.stream, batch.received_at, batch.content))
         return found
 
     assert batches() == [

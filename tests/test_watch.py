@@ -400,7 +400,7 @@ def test_a_crash_gives_the_terminal_back(tmp_path: Path, watch: Watch, serve: Se
     (tmp_path / "sitecustomize.py").write_text(
         "from dsstail.watching.streams import Streams\n"
         "def fail(self, batch, now):\n"
-        "    if not hasattr(batch.content, 'host'): raise RuntimeError('on purpose')\n"
+        "    if isinstance(batch.content, list): raise RuntimeError('on purpose')\n"
         "Streams.take = fail\n"
     )
     server = serve(opened(lambda visit: screen.wait_for("no event yet"), tell(0), Visit.stay))

@@ -106,7 +106,7 @@ class Recorder:
         """The names of the live files, their sizes, and what each ends with, such as `seq 431`."""
         return [(str(track.name), track.size, track.end) for track in self._distinct]
 
-    def write(self, texts: Sequence[bytes], stream: str, received_at: float) -> None:
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Record events that came at this time, in seconds since the epoch."""
         if self._annotates:
             texts = annotated(texts, stream, received_at if self._settings.annotate else None)

@@ -6,7 +6,7 @@ Each output is a module of its own, imported when it is asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Renderer:
         """What comes before the first event."""
         return b""
 
-    def render(self, texts: Sequence[bytes], stream: str, received_at: float) -> bytes:
+    def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         """The whole lines that show these events of one stream, given as their JSON texts.
 
         `received_at` is in seconds since the epoch, 0 where it is not known.

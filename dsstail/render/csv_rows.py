@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from dsstail.annotation import instant
@@ -43,7 +42,7 @@ class CsvRows(Renderer):
     def header(self) -> bytes:
         return _rows([COLUMNS])
 
-    def render(self, texts: Sequence[bytes], stream: str, received_at: float) -> bytes:
+    def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         known = received_at and (self._style.live or self._style.annotate)
         arrived = instant(received_at) if known else ""
         return _rows([(arrived, cell(stream), *_cells(text)) for text in texts])

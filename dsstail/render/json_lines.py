@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from dsstail.annotation import annotated
 from dsstail.escaping import visible_json
@@ -28,7 +28,7 @@ class JsonLines(Renderer):
         self._annotation = Annotation(style)
         self._style = style
 
-    def render(self, texts: Sequence[bytes], stream: str, received_at: float) -> bytes:
+    def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         lines = as_lines(self._annotation.add(texts, stream, received_at))
         if self._style.terminal and (not lines.isascii() or b"\x7f" in lines):
             return b"".join(visible_parts(lines, unicode=self._style.unicode))
@@ -42,7 +42,7 @@ class Annotation:
         self._wanted = style.annotate or len(style.streams) > 1
         self._with_time = style.annotate
 
-    def add(self, texts: Sequence[bytes], stream: str, received_at: float) -> Sequence[bytes]:
+    def add(self, texts: list[bytes], stream: str, received_at: float) -> list[bytes]:
         if not self._wanted:
             return texts
         return annotated(texts, stream, received_at if self._with_time else None)

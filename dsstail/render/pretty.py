@@ -6,7 +6,7 @@ A large event is shown as it is, on one line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from dsstail.escaping import visible_json
 from dsstail.json_text import as_lines
@@ -49,7 +49,7 @@ class Pretty(Renderer):
             "literal": f"{colors.literal}%s{colors.reset}",
         }
 
-    def render(self, texts: Sequence[bytes], stream: str, received_at: float) -> bytes:
+    def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         texts = self._annotation.add(texts, stream, received_at)
         return b"".join(chunk for text in texts for chunk in self._shown(text))
 

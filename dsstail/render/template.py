@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dsstail.fields import Occurrence, Part, Reader, Template, fill
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import Event
@@ -23,7 +21,7 @@ class TemplateLines(Renderer):
         self._highlight = Highlight.of(style)
         self._folding = Folding() if style.fold else None
 
-    def render(self, texts: Sequence[bytes], stream: str, received_at: float) -> bytes:
+    def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         lines = "".join([self._line(text, stream, received_at) for text in texts])
         return lines.encode(errors="surrogateescape") + self.rest(received_at)
 

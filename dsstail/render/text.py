@@ -8,7 +8,6 @@ it has built before. Whatever it remembers is bounded in number and in size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from sys import intern
 
@@ -95,7 +94,7 @@ class TextLines(Renderer):
         self._name_cells = min(max(self._room * 5 // 11, least), most)
         self._bodies.first_column = self._name_cells
 
-    def render(self, texts: Sequence[bytes], stream: str, received_at: float) -> bytes:
+    def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         sources = self._sources(stream)
         faint, reset, start_of, plain = self._faint, self._reset, self._start, self._plain
         self._bodies.notes_arrivals = received_at > 0 and len(texts) <= FEW

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
 
 from dsstail.acks import succeeded
 from dsstail.clock import Clock
@@ -116,7 +115,7 @@ class Devices(OrderedDict[str, Device]):
         self._properties = 0
         self._trim_at = 2
 
-    def take(self, texts: Sequence[bytes], stream: str, received_at: float, now: float) -> None:
+    def take(self, texts: list[bytes], stream: str, received_at: float, now: float) -> None:
         """Take events; `received_at` is in seconds since the epoch or 0, `now` of any clock."""
         for text in texts:
             large = len(text) > LARGE

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended
-from dsstail.json_text import Run
 from dsstail.messages import Event, Heartbeat, Malformed
 
 SECONDS = 60
@@ -74,7 +72,7 @@ class Streams(dict[str, StreamState]):
         if stream is None:
             return
         match batch.content:
-            case Run() as texts:
+            case list() as texts:
                 stream.events += len(texts)
                 stream.pace.add(len(texts), now)
                 stream.last = _last_seq(texts, stream.last)
@@ -95,7 +93,7 @@ class Streams(dict[str, StreamState]):
                 stream.malformed += 1
 
 
-def _last_seq(texts: Sequence[bytes], before: int | None) -> int | None:
+def _last_seq(texts: list[bytes], before: int | None) -> int | None:
     """The number of the last event that has one; a look at the very last is enough to pay for."""
     seq = Event(texts[-1]).seq
     return before if seq is None else seq

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from dsstail.escaping import visible
 from dsstail.handover import Batch
@@ -71,7 +71,7 @@ class Watch:
         self._drawn_at = 0.0
         self._ordered_at = 0.0
 
-    def write(self, texts: Sequence[bytes], stream: str, received_at: float) -> None:
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Take in events that were let through."""
         self._devices.take(texts, stream, received_at, time.monotonic())
         self._changed = True
