@@ -47,7 +47,8 @@ def watch(
         asked = replaying(files, options, filtering, showing)
         from dsstail import pipeline
 
-        return pipeline.watch_recordings(asked, showing, stopping, strict=bool(connection.strict))
+        strict = bool(connection.strict)
+        return pipeline.watch_recordings(asked, filtering, showing, stopping, strict=strict)
     _refuse(vars(recordings), "recordings: give a FILE")
     profile = choose(connection.profile, os.environ, warn)
     settings = config.TailSettings(

@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 
 from dsstail.clock import Clock
 from dsstail.escaping import cut, visible
+from dsstail.handover import TEXT_OVERHEAD
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import Event, ack_succeeded
 from dsstail.values import shown, value_text
@@ -21,18 +22,51 @@ MOST_OF_ONE = 500
 MOST_JOINED = 50
 """Devices that one event is about."""
 
-EVENTS_BYTES = 24 << 20
-"""Bytes of the latest events, of which each device has an equal share, ..."""
+EVENTS_BYTES = 40 << 20
+"""Bytes of the latest events, of which each device has an equal share."""
+
+LATEST_BYTES = 4 << 20
+"""The same for the latest events of all devices together, ..."""
 
 MOST_EVENTS = 1000
-"""... and so many at most."""
+"""... and so many at most, of one device or of all."""
 
 LONGEST = 80
 """Characters of a value or a name that are kept."""
 
+FRESH = 1.5
+"""Seconds that a change is highlighted."""
 
 Kept = tuple[bytes, str, float]
 """An event's text, its stream, and the time of its receipt in seconds since the epoch, or 0."""
+
+
+class Latest(deque[Kept]):
+    """The latest events, MOST_EVENTS at most, in so many bytes as `trim` leaves them."""
+
+    __slots__ = ("_size", "total")
+
+    def __init__(self) -> None:
+        super().__init__(maxlen=MOST_EVENTS)
+        self.total = 0
+        """Events that there were, kept or not."""
+        self._size = 0
+
+    def add(self, event: Kept) -> None:
+        if len(self) == MOST_EVENTS:
+            self._size -= _size(self[0])
+        self.append(event)
+        self._size += _size(event)
+        self.total += 1
+
+    def trim(self, size: int) -> None:
+        """Keep events of so many bytes at most."""
+        while self._size > size:
+            self._size -= _size(self.popleft())
+
+
+def _size(event: Kept) -> int:
+    return len(event[0]) + TEXT_OVERHEAD
 
 
 class Property:
@@ -54,16 +88,18 @@ class Property:
         self.acknowledged: tuple[bool, str] | None = None
         """Whether the device took what was sent last, and the status that it gave."""
 
+    def is_fresh(self, now: float) -> bool:
+        """Whether it has changed just before `now`, by the clock of `Devices.take`."""
+        return bool(self.before) and now - self.noted_at < FRESH
+
 
 class Device:
     """A device, and its latest events."""
 
     __slots__ = (
         "dsn",
-        "event_count",
         "event_type",
         "events",
-        "events_bytes",
         "failed",
         "heard_at",
         "model",
@@ -84,7 +120,6 @@ class Device:
         """When it went on- or offline, in seconds since the epoch."""
         self.registered: bool | None = None
         self.place = ""
-        self.event_count = 0
         self.event_type = ""
         """Of the last event."""
         self.heard_at: float | None = None
@@ -94,9 +129,7 @@ class Device:
         self.failed = 0
         """Acks that failed."""
         self.properties: dict[str, Property] = {}
-        self.events: deque[Kept] = deque(maxlen=MOST_EVENTS)
-        """The latest events."""
-        self.events_bytes = 0
+        self.events = Latest()
 
 
 class Devices(OrderedDict[str, Device]):
@@ -106,8 +139,10 @@ class Devices(OrderedDict[str, Device]):
         super().__init__()
         self.forgotten = 0
         """Devices that gave way to others."""
+        self.latest = Latest()
+        """The latest events of all."""
         self.now = 0.0
-        """The latest time that an event told, in seconds since the epoch."""
+        """The time of the last event, in seconds since the epoch."""
         self._clock = Clock(utc=utc)
         self._unicode = unicode
         self._turn = 0
@@ -120,11 +155,14 @@ class Devices(OrderedDict[str, Device]):
             large = len(text) > LARGE
             event = Event(text, beginning(text) if large else None)
             self._turn += 1
+            kept = text, stream, received_at
+            self.latest.add(kept)
+            self.latest.trim(LATEST_BYTES)
             for dsn in event.dsns[:MOST_JOINED]:
                 device = self._device(dsn[:LONGEST])
                 self._note(device, event, received_at)
                 self._learn(device, event, now, large=large)
-                self._keep(device, text, stream, received_at)
+                self._keep(device, kept)
             self._forget()
 
     def _device(self, dsn: str) -> Device:
@@ -138,13 +176,11 @@ class Devices(OrderedDict[str, Device]):
 
     def _note(self, device: Device, event: Event, received_at: float) -> None:
         device.turn = self._turn
-        device.event_count += 1
         device.event_type = event.event_type[:LONGEST]
         device.model = event.oem_model[:LONGEST] or device.model
         at = self._clock.seconds(event.time) or received_at or None
         if at is not None:
-            device.heard_at = at
-            self.now = max(self.now, at)
+            device.heard_at = self.now = at
 
     def _learn(self, device: Device, event: Event, now: float, *, large: bool) -> None:
         """Take in what happened."""
@@ -200,22 +236,14 @@ class Devices(OrderedDict[str, Device]):
         seen = visible(text[:LONGEST], unicode=self._unicode)
         return cut(seen, LONGEST, unicode=self._unicode)
 
-    def _keep(self, device: Device, text: bytes, stream: str, received_at: float) -> None:
+    def _keep(self, device: Device, event: Kept) -> None:
         """Keep the event, and as many before it as the device has a share for."""
-        if len(device.events) == MOST_EVENTS:
-            device.events_bytes -= len(device.events[0][0])
-        device.events.append((text, stream, received_at))
-        device.events_bytes += len(text)
-        self._trim(device)
+        device.events.add(event)
+        device.events.trim(EVENTS_BYTES // len(self))
         if len(self) >= self._trim_at:  # all shares are half of what they were
             self._trim_at *= 2
             for other in self.values():
-                self._trim(other)
-
-    def _trim(self, device: Device) -> None:
-        share = EVENTS_BYTES // len(self)
-        while device.events_bytes > share:
-            device.events_bytes -= len(device.events.popleft()[0])
+                other.events.trim(EVENTS_BYTES // len(self))
 
     def _forget(self) -> None:
         while len(self) > MOST_DEVICES or self._properties > MOST_PROPERTIES:
