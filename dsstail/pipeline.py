@@ -213,6 +213,7 @@ def watch_recordings(
 
     `filtering` is what the replay selects by.
     """
+    from dsstail.recording.reading import named
     from dsstail.replay import Replay
     from dsstail.watching.painting import Subject
     from dsstail.watching.streams import ENDED
@@ -223,7 +224,7 @@ def watch_recordings(
         for state in states.values() if replay.ended else ():
             state.become(ENDED, time.monotonic())
 
-    subject = Subject(", ".join(replaying.paths), str(filtering))
+    subject = Subject(", ".join(map(named, replaying.paths)), str(filtering))
     view = _view(showing, replay, subject, complete, (), past=not replaying.follow)
     reporter = Reporter(write=view.tell)
     return Flow(

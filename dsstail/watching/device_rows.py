@@ -9,10 +9,12 @@ from dsstail.watching.cells import Row
 from dsstail.watching.devices import Device, Devices, Property
 
 LONGEST_VALUE = 24
-"""Cells of a property's value in a device's row."""
+"""Cells of a property's name, or of its value, in a device's row."""
+
+_DSN_CELLS = 15
+"""Of a serial number at least; more where there are longer ones, and room."""
 
 _COLUMNS = (
-    ("DEVICE", "device", 16, 0),
     ("STATE", "state", 7, 0),
     ("MODEL", "model", 14, 130),
     ("LAST", "last event", 5, 50),
@@ -20,8 +22,8 @@ _COLUMNS = (
     ("EVENTS", "events", 9, 100),
     ("FAILED", "failed acks", 7, 60),
 )
-"""The columns before the properties: title, the order by which it is sorted, cells, and the
-columns of the screen from which on there is room for it."""
+"""The columns between the serial number and the properties: title, the order by which it is
+sorted, cells, and the columns of the screen from which on there is room for it."""
 
 
 class DeviceRows:
@@ -68,10 +70,14 @@ class DeviceRows:
         dash = "–" if self._unicode else "-"
         return told if len(seen) == count else f"{seen.start + 1:,}{dash}{seen.stop:,} {told}"
 
+    def _dsn_cells(self, columns: int, browser: Browser) -> int:
+        return max(min(browser.devices.widest, columns // 5), _DSN_CELLS) + 1
+
     def _titles(self, columns: int, browser: Browser) -> str:
         row = self._brush.row(columns)
         row.space(2)
-        for title, order, cells, least in _COLUMNS:
+        first = ("DEVICE", "device", self._dsn_cells(columns, browser), 0)
+        for title, order, cells, least in (first, *_COLUMNS):
             if columns >= least:
                 strong = order == browser.order.name
                 row.add(title, cells, ink=self._ink.strong if strong else self._ink.faint)
@@ -83,15 +89,15 @@ class DeviceRows:
     ) -> str:
         row = self._brush.row(columns)
         self._brush.mark(row, chosen=chosen)
+        cells = self._dsn_cells(columns, browser)
+        name = self._brush.seen(device.dsn, cells - 1) or "(none)"
+        color = self._brush.of_device(device.dsn)
+        row.add(name, cells - 1, ink=color + (self._ink.chosen if chosen else ""))
+        row.space()
         for title, _, cells, least in _COLUMNS:
             if columns < least:
                 continue
             match title:
-                case "DEVICE":
-                    name = self._brush.seen(device.dsn, cells - 1) or "(none)"
-                    color = self._brush.of_device(device.dsn)
-                    row.add(name, cells - 1, ink=color + (self._ink.chosen if chosen else ""))
-                    row.space()
                 case "STATE":
                     self._state(row, device, cells, moment)
                 case "MODEL":
@@ -120,17 +126,18 @@ class DeviceRows:
     def _properties(self, row: Row, properties: list[Property], moment: Moment) -> None:
         """Names and values, each where it was before as long as nothing to its left is wider."""
         for number, found in enumerate(properties):
+            hidden = properties[number:]
+            name = cut(found.label, LONGEST_VALUE, unicode=self._unicode)
             value = cut(found.shown, LONGEST_VALUE, unicode=self._unicode)
             found.cells = max(found.cells, width(value))
-            cells = width(found.label) + 1 + found.cells
-            last = number == len(properties) - 1
-            rest = "" if last else f"  +{len(properties) - number - 1}"
-            if number and row.left < cells + len(rest):
-                hidden = properties[number:]
+            rest = len(f"  +{len(hidden) - 1}") if len(hidden) > 1 else 0
+            room = row.left - width(name) - 1 - rest
+            if number and room < found.cells:
                 fresh = any(one.is_fresh(moment.steady) for one in hidden)
                 row.add(f"+{len(hidden)}", ink=self._ink.fresh if fresh else self._ink.faint)
                 return
-            row.add(found.label, ink=self._ink.faint)
+            cells = min(found.cells, max(room, 0))
+            row.add(name, ink=self._ink.faint)
             row.space()
-            row.add(value, ink=self._ink.fresh if found.is_fresh(moment.steady) else "")
-            row.space(found.cells - width(value) + 2)
+            row.add(value, cells, ink=self._ink.fresh if found.is_fresh(moment.steady) else "")
+            row.space(2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 
 from dsstail.clock import Clock
-from dsstail.escaping import cut, visible
+from dsstail.escaping import cut, visible, width
 from dsstail.handover import TEXT_OVERHEAD
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import Event, ack_succeeded
@@ -139,6 +139,8 @@ class Devices(OrderedDict[str, Device]):
         super().__init__()
         self.forgotten = 0
         """Devices that gave way to others."""
+        self.widest = 0
+        """Cells of the longest serial number so far."""
         self.latest = Latest()
         """The latest events of all."""
         self.now = 0.0
@@ -170,6 +172,7 @@ class Devices(OrderedDict[str, Device]):
         device = self.get(dsn)
         if device is None:
             device = self[dsn] = Device(dsn)
+            self.widest = max(self.widest, width(visible(dsn, unicode=self._unicode)))
         else:
             self.move_to_end(dsn)
         return device

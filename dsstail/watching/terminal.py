@@ -50,6 +50,8 @@ class Terminal:
             )
         self._wake = wake
         self._keys: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.stale = True
+        """Whether all is to be drawn anew, even if nothing has changed."""
         self._shown: list[str] = []
         self._unsent = b""
         self._output = _unblocked(1)
@@ -105,9 +107,15 @@ class Terminal:
             raise OutputClosed from None
         return True
 
-    def draw(self, lines: list[str]) -> None:
-        """Show these lines, of which each fits. Raises OutputClosed when the terminal is gone."""
-        shown, self._shown = self._shown, lines  # first of all: a signal may have it forgotten
+    def draw(self, paint: Callable[[int, int], list[str]]) -> None:
+        """Show what `paint` makes for so many columns and lines, all of which fits.
+
+        Raises OutputClosed when the terminal is gone.
+        """
+        stale, self.stale = self.stale, False  # first of all: a signal may set it again
+        lines = paint(*self.size)
+        shown = [] if stale else self._shown
+        self._shown = lines
         changed = [
             f"\x1b[{row};1H\x1b[2K{line}\x1b[0m"
             for row, line in enumerate(lines, start=1)
@@ -116,16 +124,12 @@ class Terminal:
         below = f"\x1b[{len(lines) + 1};1H\x1b[J" if len(lines) < len(shown) else ""
         self._send(("".join(changed) + below).encode(errors="backslashreplace"))
 
-    def forget(self) -> None:
-        """Draw everything anew next time."""
-        self._shown = []
-
     def _take_over(self) -> None:
         self._entered = True
         tty.setcbreak(self._input, termios.TCSANOW)
         self._unsent = b""
         self._send(_ENTER)
-        self.forget()
+        self.stale = True
 
     def _give_back(self) -> None:
         self._entered = False
@@ -148,7 +152,7 @@ class Terminal:
         self._wake()
 
     def _resize(self, number: int, frame: FrameType | None) -> None:
-        self.forget()  # terminals differ in what they do with what is there
+        self.stale = True  # terminals differ in what they do with what is there
         self._wake()
 
     def _read(self) -> None:

@@ -92,13 +92,15 @@ class Watch:
         for key in self._terminal.typed():
             self._browser.press(key)
             self._changed, self._due = True, 0.0
+        self._terminal.stale |= self._browser.redraw
+        self._browser.redraw = False
         if self._browser.quit:
             self.close()
             signal.raise_signal(signal.SIGINT)
             return
         now = time.monotonic()
-        due = now >= self._due and (self._changed or now >= self._drawn_at + BEAT)
-        if due and self._terminal.ready():
+        changed = self._changed or self._terminal.stale or now >= self._drawn_at + BEAT
+        if changed and now >= self._due and self._terminal.ready():
             self._draw(now)
             spent = time.monotonic() - now
             self._due = now + max(FRAME, spent / SHARE)
@@ -124,19 +126,16 @@ class Watch:
         self._terminal.abandon()
 
     def _draw(self, now: float) -> None:
-        if self._browser.redraw:
-            self._browser.redraw = False
-            self._terminal.forget()
         self._complete(self._streams)
         refresh = len(self._devices) < MANY or now >= self._ordered_at + REORDER
         self._ordered_at = now if refresh else self._ordered_at
         self._browser.sort(refresh=refresh)
-        columns, lines = self._terminal.size
         moment = Moment(now, self._devices.now if self._past else time.time())
-        screen = self._painter.screen(
-            columns, lines, self._browser, self._streams, self._log, moment
+        self._changed, self._drawn_at = False, now
+        self._terminal.draw(
+            lambda columns, rows: self._painter.screen(
+                columns, rows, self._browser, self._streams, self._log, moment
+            )
         )
-        self._terminal.draw(screen)
         if self._browser.view is View.MESSAGES:
             self._log.look()
-        self._changed, self._drawn_at = False, now
