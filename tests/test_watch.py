@@ -203,9 +203,9 @@ def test_all_streams_are_there_to_read(watch: Watch, serve: Serve) -> None:
     screen = watch("--url", server.url(), *keys)
     screen.wait_for("  7 more: 7 live")
     screen.type("\x1b[Z")
-    screen.wait_for("number-0", "live for", lambda lines: "number-11" not in "\n".join(lines))
+    screen.wait_for("● number-0", "live for", lambda lines: "● number-11" not in "\n".join(lines))
     screen.type("G")
-    screen.wait_for("number-11", lambda lines: "number-0" not in "\n".join(lines))
+    screen.wait_for("● number-11", lambda lines: "● number-0" not in "\n".join(lines))
 
 
 # The live stream

@@ -193,23 +193,41 @@ def test_properties_are_bounded() -> None:
     assert "one" not in devices
 
 
-def test_events_of_one_device_and_of_all_are_bounded() -> None:
+def kept_bytes(devices: Devices) -> int:
+    kept = [text for device in devices.values() for text, _, _ in device.events]
+    return sum(map(len, kept)) + TEXT_OVERHEAD * len(kept)
+
+
+def test_events_of_one_device_are_bounded() -> None:
     devices = Devices()
     devices.take([change("one") for _ in range(MOST_EVENTS + 1)], "in", 0.0, 0.0)
-    assert len(devices["one"].events) == MOST_EVENTS
-    for number in range(500):
-        devices.take([change(f"D{number % 50}", value="x" * 500_000)], "in", 0.0, 0.0)
-    kept = [text for device in devices.values() for text, _, _ in device.events]
-    assert EVENTS_BYTES // 2 <= sum(map(len, kept)) <= 2 * EVENTS_BYTES
+    assert len(devices["one"].events) == len(devices.latest) == MOST_EVENTS
+    assert devices["one"].events.total == MOST_EVENTS + 1
+
+
+@pytest.mark.parametrize(("count", "size"), [(3, 9_000_000), (50, 500_000), (4000, 2000)])
+def test_events_of_all_devices_are_bounded(count: int, size: int) -> None:
+    devices = Devices()
+    for number in range(10 * count):
+        devices.take([change(f"D{number % count}", value="x" * size)], "in", 0.0, 0.0)
+        if number == count - 1:
+            assert len(devices["D0"].events) == 1  # as long as there is room
+    assert EVENTS_BYTES // 4 <= kept_bytes(devices) <= 2 * EVENTS_BYTES
     assert sum(len(text) for text, _, _ in devices.latest) <= LATEST_BYTES
+
+
+def test_more_and_more_devices_are_bounded_too() -> None:
+    devices = Devices()
+    for number in range(4000):
+        devices.take([change(f"D{number}", value="x" * 5000)] * 10, "in", 0.0, 0.0)
+    assert EVENTS_BYTES // 2 <= kept_bytes(devices) <= 2 * EVENTS_BYTES
 
 
 def test_small_events_are_bounded_by_what_they_cost() -> None:
     devices = Devices()
     texts = [b'{"metadata":{"dsn":"%d"}}' % (number % 2000) for number in range(400_000)]
     devices.take(texts, "in", 0.0, 0.0)
-    kept = sum(len(device.events) for device in devices.values())
-    assert kept <= 2 * EVENTS_BYTES // (len(texts[0]) + TEXT_OVERHEAD)
+    assert EVENTS_BYTES // 2 <= kept_bytes(devices) <= 2 * EVENTS_BYTES
     assert {device.events.total for device in devices.values()} == {200}
 
 

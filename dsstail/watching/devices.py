@@ -22,8 +22,9 @@ MOST_OF_ONE = 500
 MOST_JOINED = 50
 """Devices that one event is about."""
 
-EVENTS_BYTES = 40 << 20
-"""Bytes of the latest events, of which each device has an equal share."""
+EVENTS_BYTES = 20 << 20
+"""Bytes of the latest events; beyond, a device that says more is cut down to an equal share, and
+all are at twice as many."""
 
 LATEST_BYTES = 4 << 20
 """The same for the latest events of all devices together, ..."""
@@ -44,25 +45,26 @@ Kept = tuple[bytes, str, float]
 class Latest(deque[Kept]):
     """The latest events, MOST_EVENTS at most, in so many bytes as `trim` leaves them."""
 
-    __slots__ = ("_size", "total")
+    __slots__ = ("size", "total")
 
     def __init__(self) -> None:
         super().__init__(maxlen=MOST_EVENTS)
         self.total = 0
         """Events that there were, kept or not."""
-        self._size = 0
+        self.size = 0
+        """Bytes of those that are kept."""
 
     def add(self, event: Kept) -> None:
         if len(self) == MOST_EVENTS:
-            self._size -= _size(self[0])
+            self.size -= _size(self[0])
         self.append(event)
-        self._size += _size(event)
+        self.size += _size(event)
         self.total += 1
 
     def trim(self, size: int) -> None:
         """Keep events of so many bytes at most."""
-        while self._size > size:
-            self._size -= _size(self.popleft())
+        while self.size > size:
+            self.size -= _size(self.popleft())
 
 
 def _size(event: Kept) -> int:
@@ -149,7 +151,7 @@ class Devices(OrderedDict[str, Device]):
         self._unicode = unicode
         self._turn = 0
         self._properties = 0
-        self._trim_at = 2
+        self._size = 0  # of the events that devices keep
 
     def take(self, texts: list[bytes], stream: str, received_at: float, now: float) -> None:
         """Take events; `received_at` is in seconds since the epoch or 0, `now` of any clock."""
@@ -240,16 +242,24 @@ class Devices(OrderedDict[str, Device]):
         return cut(seen, LONGEST, unicode=self._unicode)
 
     def _keep(self, device: Device, event: Kept) -> None:
-        """Keep the event, and as many before it as the device has a share for."""
+        """Keep the event, and as many before it as there is room for."""
+        self._size -= device.events.size
         device.events.add(event)
-        device.events.trim(EVENTS_BYTES // len(self))
-        if len(self) >= self._trim_at:  # all shares are half of what they were
-            self._trim_at *= 2
+        self._size += device.events.size
+        if self._size > EVENTS_BYTES:
+            self._trim(device)
+        if self._size > 2 * EVENTS_BYTES:
             for other in self.values():
-                other.events.trim(EVENTS_BYTES // len(self))
+                self._trim(other)
+
+    def _trim(self, device: Device) -> None:
+        self._size -= device.events.size
+        device.events.trim(EVENTS_BYTES // len(self))
+        self._size += device.events.size
 
     def _forget(self) -> None:
         while len(self) > MOST_DEVICES or self._properties > MOST_PROPERTIES:
             _, oldest = self.popitem(last=False)
             self._properties -= len(oldest.properties)
+            self._size -= oldest.events.size
             self.forgotten += 1
