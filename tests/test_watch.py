@@ -179,7 +179,7 @@ def test_a_change_that_has_no_room_is_highlighted_too(watch: Watch, serve: Serve
         )
     )
     screen = watch("--url", server.url())
-    wait_until(lambda: b"\x1b[30;48;5;222m+1\x1b[0m" in screen.written)
+    wait_until(lambda: b"\x1b[33m+1\x1b[0m" in screen.written)
 
 
 def test_events_of_all_devices_as_they_come(watch: Watch, serve: Serve) -> None:
@@ -504,15 +504,27 @@ def test_a_second_signal_gives_it_back_too(watch: Watch, serve: Serve) -> None:
     screen.assert_given_back()
 
 
-def test_a_crash_gives_the_terminal_back(tmp_path: Path, watch: Watch, serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("room", "method"),
+    [
+        ("streams.Streams", "take"),
+        ("devices.Devices", "take"),
+        ("painting.Painter", "screen"),
+        ("browsing.Browser", "press"),
+    ],
+)
+def test_a_crash_gives_the_terminal_back(
+    tmp_path: Path, watch: Watch, serve: Serve, room: str, method: str
+) -> None:
+    module, _, name = room.partition(".")
     (tmp_path / "sitecustomize.py").write_text(
-        "from dsstail.watching.streams import Streams\n"
-        "def fail(self, batch, now):\n"
-        "    if isinstance(batch.content, list): raise RuntimeError('on purpose')\n"
-        "Streams.take = fail\n"
+        f"from dsstail.watching.{module} import {name}\n"
+        "def fail(self, *arguments): raise RuntimeError('on purpose')\n"
+        f"{name}.{method} = fail\n"
     )
-    server = serve(opened(lambda visit: screen.wait_for("no event yet"), tell(0), Visit.stay))
+    server = serve(opened(tell(0), Visit.stay))
     screen = watch("--url", server.url(), variables={"PYTHONPATH": str(tmp_path)})
+    screen.type("x")
     assert screen.finish() == 1
     screen.assert_given_back()
     assert "RuntimeError: on purpose. This is a bug in dsstail" in " ".join(screen.lines)

@@ -27,7 +27,9 @@ def watch(
     stop: Stop,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE]...", help="recordings to watch instead of a live stream"),
+        typer.Argument(
+            metavar="[FILE]...", help="recordings to watch instead of a live stream; - is stdin"
+        ),
     ] = None,
 ) -> int:
     """

@@ -18,6 +18,7 @@ _UNCOLORED = Ink(
     bad="\x1b[1m",
     fresh="\x1b[7m",
     chosen="\x1b[7m",
+    doubt="\x1b[1m",
 )
 
 

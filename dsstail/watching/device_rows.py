@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from dsstail.escaping import cut, visible, width
 from dsstail.watching.browsing import Browser
 from dsstail.watching.brush import Brush, Moment
@@ -54,8 +56,8 @@ class DeviceRows:
 
     def _told(self, devices: Devices) -> str:
         """How many devices there are, and how they are."""
-        online = sum(device.online is True for device in devices.values())
-        offline = sum(device.online is False for device in devices.values())
+        states = Counter(device.online for device in devices.values())
+        online, offline = states[True], states[False]
         told = f"{len(devices):,} device{'' if len(devices) == 1 else 's'}"
         told += f", {online:,} online, {offline:,} offline" if online or offline else ""
         return told + (f", {devices.forgotten:,} forgotten" if devices.forgotten else "")
@@ -134,7 +136,7 @@ class DeviceRows:
             room = row.left - width(name) - 1 - rest
             if number and room < found.cells:
                 fresh = any(one.is_fresh(moment.steady) for one in hidden)
-                row.add(f"+{len(hidden)}", ink=self._ink.fresh if fresh else self._ink.faint)
+                row.add(f"+{len(hidden)}", ink=self._ink.doubt if fresh else self._ink.faint)
                 return
             cells = min(found.cells, max(room, 0))
             row.add(name, ink=self._ink.faint)

@@ -23,6 +23,8 @@ if sys.platform != "win32":
 _ENTER = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J"
 _LEAVE = b"\x1b[?2004l\x1b[?7h\x1b[0m\x1b[?25h\x1b[?1049l"
 
+_ITSELF = "/dev/tty"  # the terminal that controls this process, whoever owns it
+
 ESCAPE_PAUSE = 0.05
 """Seconds in which the rest of a sequence follows its escape character."""
 
@@ -55,7 +57,7 @@ class Terminal:
         self._shown: list[str] = []
         self._unsent = b""
         self._output = _unblocked(1)
-        self._input = 0 if os.isatty(0) else _open_terminal()
+        self._input = 0 if os.isatty(0) else _open_input()
         self._before = termios.tcgetattr(self._input)
         self._stop_reading, self._ask_to_stop = os.pipe()
         self._entered = False
@@ -190,18 +192,27 @@ def _let_go_on(terminal: int) -> None:
 
 
 def _unblocked(terminal: int) -> int:
-    """A descriptor of the same terminal that never blocks; the same one where there is none.
+    """A descriptor of the same terminal that never blocks.
 
     The one given may be shared with a shell, and has to stay as it is.
     """
     try:
-        return os.open(os.ttyname(terminal), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError:  # it may belong to another user
-        return terminal
+        path = _ITSELF if _is_controlling(terminal) else os.ttyname(terminal)
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        raise ConfigurationError("watch needs a terminal that it can open.") from None
 
 
-def _open_terminal() -> int:
+def _is_controlling(terminal: int) -> bool:
+    """Whether it is the one that `_ITSELF` names."""
     try:
-        return os.open("/dev/tty", os.O_RDONLY)
+        return os.tcgetpgrp(terminal) >= 0
+    except OSError:
+        return False
+
+
+def _open_input() -> int:
+    try:
+        return os.open(_ITSELF, os.O_RDONLY)
     except OSError:
         raise ConfigurationError("watch needs a terminal to read keys from.") from None
