@@ -287,6 +287,15 @@ def test_a_stream_in_trouble_says_which() -> None:
     assert "retrying: reset" in rows_of(streams, 4, now=14.0)[1]
 
 
+def test_a_heartbeat_that_is_overdue_stands_out() -> None:
+    streams = Streams(("in",), 0.0)
+    streams.take(Batch("in", 0.0, Connected("host", None, again=False)), 1.0)
+    streams.take(Batch("in", 0.0, Heartbeat()), 2.0)
+    rows = StreamRows(Brush(Style(color=True)))
+    assert "\x1b[33m1  40s" not in rows.panel(80, 4, streams, 42.0)[1]
+    assert "\x1b[33m1  50s" in rows.panel(80, 4, streams, 52.0)[1]
+
+
 def test_where_streams_do_not_fit_those_in_trouble_come_first() -> None:
     streams = Streams(tuple(f"stream-{number}" for number in range(40)), 0.0)
     for number in range(40):

@@ -87,8 +87,7 @@ class Painter:
                 rule = self._brush.rule(columns, left=self._event_pages.told(browser))
                 return [rule, *self._event_pages.latest(columns, room - 1, browser)]
             case View.STREAMS:
-                head = self._stream_rows.titles(columns, streams)
-                lines = self._stream_rows.page(columns, streams, moment.steady)
+                head, *lines = self._stream_rows.page(columns, streams, moment.steady)
                 return [head, *self._read(browser, lines, room - 1)]
             case View.DEVICE:
                 return self._device(columns, room, browser, moment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from dsstail.escaping import visible, width
 from dsstail.watching.brush import Brush
@@ -22,6 +23,9 @@ from dsstail.watching.streams import (
 PACE_SECONDS = 5
 """Seconds over which the events a second are taken."""
 
+OVERDUE = 45
+"""Seconds after which the next heartbeat should have come: the service sends one every 30."""
+
 SHORTEST_SPARKLINE = 4
 
 _SIGNS = {LIVE: "●", READING: "●", LOST: "○", SLOW: "◐", WAITING: "◌", ENDED: "■"}
@@ -32,13 +36,22 @@ _NUMBERS = (
     ("SEQ", 10, 64),
     ("RECONN", 7, 80),
     ("LOST", 6, 56),
-    ("BAD", 5, 100),
+    ("BAD", 5, 80),
     ("RESETS", 7, 100),
 )
 """The columns behind the sparkline: title, cells, and the columns of the screen from which on."""
 
 _BEFORE = 2 + 1 + 8 + 10 + 7 + 1
 """Cells before the sparkline, but for the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The cells of the names and of the sparkline, and the columns of numbers that fit."""
+
+    name: int
+    spark: int
+    numbers: list[tuple[str, int]]
 
 
 class StreamRows:
@@ -54,8 +67,9 @@ class StreamRows:
         if len(shown) >= room:
             shown.sort(key=lambda stream: not stream.troubled)
             shown, rest = shown[: room - 2], shown[room - 2 :]
-        lines = [self.titles(columns, streams)]
-        lines += [self._row(columns, streams, stream, now) for stream in shown]
+        shape = self._shape(columns, streams)
+        lines = [self._titles(columns, shape)]
+        lines += [self._row(columns, shape, stream, now) for stream in shown]
         if rest:
             states = Counter(stream.state for stream in rest)
             told = ", ".join(f"{count} {state}" for state, count in states.items())
@@ -63,37 +77,36 @@ class StreamRows:
         return lines
 
     def page(self, columns: int, streams: Streams, now: float) -> list[str]:
-        """All of each, on two lines."""
-        lines = []
+        """All of each, on two lines; before them the titles."""
+        shape = self._shape(columns, streams)
+        lines = [self._titles(columns, shape)]
         for stream in streams.values():
             told = f"{stream.state} for {age(now - stream.since)}"
             if stream.trouble:
                 told += f"; {age(now - stream.trouble_at)} ago: {stream.trouble}"
             told = self._brush.seen(told, columns)
             lines += [
-                self._row(columns, streams, stream, now, numbers=True),
+                self._row(columns, shape, stream, now, numbers=True),
                 self._brush.remark(columns, told),
             ]
         return lines
 
-    def titles(self, columns: int, streams: Streams) -> str:
-        name, spark, numbers = self._widths(columns, streams)
+    def _titles(self, columns: int, shape: _Shape) -> str:
         head = self._brush.row(columns)
-        head.add("  STREAM", 2 + name + 1 + 8, ink=self._ink.faint)
+        head.add("  STREAM", 2 + shape.name + 1 + 8, ink=self._ink.faint)
         head.add("EVENTS", 10, ink=self._ink.faint, right=True)
         head.add("/S", 7, ink=self._ink.faint, right=True)
-        head.space(1 + spark)
-        for title, cells in numbers:
+        head.space(1 + shape.spark)
+        for title, cells in shape.numbers:
             head.add(title, cells, ink=self._ink.faint, right=True)
         return str(head)
 
-    def _widths(self, columns: int, streams: Streams) -> tuple[int, int, list[tuple[str, int]]]:
-        """The cells of the names and of the sparkline, and the columns of numbers that fit."""
+    def _shape(self, columns: int, streams: Streams) -> _Shape:
         longest = max((width(self._name(stream)) for stream in streams.values()), default=0)
         name = max(min(longest, max(columns // 6, 10)), len("STREAM"))
         numbers = [(title, cells) for title, cells, least in _NUMBERS if columns >= least]
         spark = min(columns - _BEFORE - name - sum(cells for _, cells in numbers), SECONDS - 1)
-        return name, spark if spark >= SHORTEST_SPARKLINE else 0, numbers
+        return _Shape(name, spark if spark >= SHORTEST_SPARKLINE else 0, numbers)
 
     def _name(self, stream: StreamState) -> str:
         return visible(stream.name, unicode=self._brush.unicode) or "recording"
@@ -101,20 +114,19 @@ class StreamRows:
     def _row(
         self,
         columns: int,
-        streams: Streams,
+        shape: _Shape,
         stream: StreamState,
         now: float,
         *,
         numbers: bool = False,
     ) -> str:
         """What there is to know of a stream; of one in trouble that first, unless `numbers`."""
-        name, spark, titles = self._widths(columns, streams)
         row = self._brush.row(columns)
         signs = _SIGNS if self._brush.unicode else _ASCII_SIGNS
         color = {LIVE: self._ink.good, READING: self._ink.good}.get(stream.state, self._ink.faint)
         color = self._ink.bad if stream.troubled else color
         row.add(signs.get(stream.state, "✗" if self._brush.unicode else "x"), 2, ink=color)
-        row.add(self._name(stream), name)
+        row.add(self._name(stream), shape.name)
         row.space()
         row.add(stream.state, 8, ink=color)
         row.add(f"{stream.events:,}", 10, right=True)
@@ -125,8 +137,9 @@ class StreamRows:
         each = stream.pace.each(now)
         row.add(_rate(each), 7, right=True)
         row.space()
-        row.add(sparkline(each, spark, unicode=self._brush.unicode), spark, ink=self._ink.number)
-        for title, cells in titles:
+        spark = sparkline(each, shape.spark, unicode=self._brush.unicode)
+        row.add(spark, shape.spark, ink=self._ink.number)
+        for title, cells in shape.numbers:
             self._number(row, stream, title, cells, now)
         return str(row)
 
@@ -134,9 +147,9 @@ class StreamRows:
         told = color = ""
         match title:
             case "BEATS" if stream.heartbeats:
-                since = stream.heartbeat_at
-                beat = age(None if since is None else now - since)
-                told = f"{stream.heartbeats} {beat:>4}"
+                ago = None if stream.heartbeat_at is None else now - stream.heartbeat_at
+                told = f"{stream.heartbeats} {age(ago):>4}"
+                color = self._ink.doubt if ago is not None and ago > OVERDUE else ""
             case "SEQ" if stream.last is not None:
                 told = f"#{stream.last}"
             case "RECONN" if stream.missing is not None:  # not of a recording
