@@ -197,6 +197,19 @@ def test_events_of_all_devices_as_they_come(watch: Watch, serve: Serve) -> None:
     screen.wait_for("▸ AC000W000000001")
 
 
+def test_what_a_profile_says_of_lines_hides_no_event(
+    tmp_path: Path, watch: Watch, serve: Serve
+) -> None:
+    profiles = tmp_path / ".config" / "dsstail" / "config.toml"
+    profiles.parent.mkdir(parents=True)
+    profiles.write_text('default_profile = "a"\n[profiles.a]\nfold = true\nformat = "{dsn}"\n')
+    server = serve(opened(say(unit(change(0, "A")), unit(change(1, "A"))), Visit.stay))
+    screen = watch("--url", server.url())
+    screen.type("\t")
+    screen.wait_for("datapoint    A               temp           21                    #0")
+    screen.wait_for("datapoint    A               temp           21                    #1")
+
+
 def test_all_streams_are_there_to_read(watch: Watch, serve: Serve) -> None:
     server = serve(opened(tell(0), Visit.stay))
     keys = [f"--key=number-{number}={KEY}{number}" for number in range(12)]
