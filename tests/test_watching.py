@@ -349,6 +349,17 @@ def test_what_is_found_is_chosen_at_once() -> None:
     assert pressed(devices, "down", "S", "enter").device is devices["B"]
 
 
+def test_properties_are_passed_over_up_to_the_last() -> None:
+    devices = Devices()
+    devices.take([change("A", "p"), *(change("B", f"p{at}") for at in range(3))], "in", 0.0, 0.0)
+    assert pressed(devices, *["right"] * 9).shift == 2
+    assert pressed(devices, *["right"] * 9, "left").shift == 1
+    assert pressed(devices, "right", "escape").shift == 0
+    assert pressed(devices, "enter", "right").shift == 0
+    assert pressed(devices, "down", "enter", *["right"] * 9).shift == 2
+    assert pressed(devices, "down", "enter", "right", "escape").shift == 0
+
+
 def test_events_of_all_devices_are_chosen_from() -> None:
     devices = Devices()
     devices.take([change(dsn) for dsn in "ABC"], "in", 0.0, 0.0)

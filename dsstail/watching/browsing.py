@@ -135,20 +135,20 @@ class Browser:
             self.redraw = True
         elif key in ("escape", "backspace"):
             self._go_back()
-        elif self.view == View.HELP:
+        elif self.view is View.HELP:
             if not self.text.move(key):
                 self._go_back()
         elif key == "?":
             self._open(View.HELP)
-        elif key == "m" and self.view != View.MESSAGES:
+        elif key == "m" and self.view is not View.MESSAGES:
             self._open(View.MESSAGES)
         elif key in ("tab", "back tab") and len(self.views) == 1:
             self._turn(1 if key == "tab" else -1)
-        elif self.view == View.DEVICES:
+        elif self.view is View.DEVICES:
             self._press_in_devices(key)
         elif self.view in (View.EVENTS, View.DEVICE):
             self._press_in_events(key)
-        elif self.view == View.EVENT and key in ("left", "right"):
+        elif self.view is View.EVENT and key in ("left", "right"):
             self._move_event("up" if key == "left" else "down", pinned=True)
             self._texts[View.EVENT] = Text()
         else:
@@ -156,7 +156,7 @@ class Browser:
 
     def _open(self, view: View) -> None:
         self.views.append(view)
-        self._texts[view] = Text(end=view == View.MESSAGES)
+        self._texts[view] = Text(end=view is View.MESSAGES)
 
     def _turn(self, step: int) -> None:
         """Go to the next of the tabs, or the one before."""
@@ -181,7 +181,7 @@ class Browser:
             self._look_at_newest()
             self.shift = 0
         else:
-            self._shift(key)
+            self._shift(key, self.rows)
 
     def _move_device(self, key: str) -> bool:
         moved = self.list.move(key, len(self.rows))
@@ -199,8 +199,9 @@ class Browser:
         if key == "enter" and self.kept:
             self.event = self.kept[self.event_number]
             self._open(View.EVENT)
-        elif not self._move_event(key, pinned=False):
-            self._shift(key)
+        elif not self._move_event(key, pinned=False) and self.view is View.DEVICE:
+            assert self.device is not None
+            self._shift(key, [self.device])
 
     def _move_event(self, key: str, *, pinned: bool) -> bool:
         """Choose another event; the newest is not left for a newer one if it is `pinned`."""
@@ -215,12 +216,18 @@ class Browser:
 
     def _go_back(self) -> None:
         if len(self.views) == 1:
-            self.needle = ""
-        elif self.views.pop() == View.EVENT:
+            self.needle, self.shift = "", 0
+            return
+        left = self.views.pop()
+        if left is View.EVENT:
             self._move_event("", pinned=False)
+        elif left is View.DEVICE:
+            self.shift = 0
 
-    def _shift(self, key: str) -> None:
-        self.shift = max(0, self.shift + {"left": -1, "right": 1}.get(key, 0))
+    def _shift(self, key: str, shown: list[Device]) -> None:
+        most = max((len(device.properties) for device in shown), default=0)
+        step = {"left": -1, "right": 1}.get(key, 0)
+        self.shift = max(0, min(self.shift + step, most - 1))
 
     def _type(self, key: str) -> None:
         if key == "enter":

@@ -83,7 +83,8 @@ class DeviceRows:
             if columns >= least:
                 strong = order == browser.order.name
                 row.add(title, cells, ink=self._ink.strong if strong else self._ink.faint)
-        row.add("PROPERTIES", ink=self._ink.faint)
+        before = f" after {browser.shift}" if browser.shift else ""
+        row.add(f"PROPERTIES{before}", ink=self._ink.faint)
         return str(row)
 
     def _row(

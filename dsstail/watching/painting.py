@@ -109,12 +109,9 @@ class Painter:
     def _device(self, columns: int, room: int, browser: Browser, moment: Moment) -> list[str]:
         device = browser.device
         assert device is not None
-        properties = list(device.properties.values())
-        browser.shift = min(browser.shift, max(len(properties) - 1, 0))
         lines = [self._device_page.about(columns, device, moment)]
-        if properties:
+        if shown := list(device.properties.values())[browser.shift :]:
             most = max((room - 5) // 2, 1)
-            shown = properties[browser.shift :]
             lines += ["", *self._device_page.properties(columns, most, shown, moment)]
         lines += ["", self._brush.rule(columns, left=self._event_pages.told(browser))]
         return lines + self._event_pages.latest(columns, room - len(lines), browser)
