@@ -78,7 +78,8 @@ class Terminal:
             (signal.SIGTSTP, self._suspend),
             (signal.SIGWINCH, self._resize),
         ):
-            self._signals[number] = signal.signal(number, handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # no shell would have it go on
+                self._signals[number] = signal.signal(number, handler)
         threading.Thread(target=self._read, name="keys", daemon=True).start()
 
     def leave(self) -> None:
