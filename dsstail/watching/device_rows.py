@@ -49,9 +49,7 @@ class DeviceRows:
             lines.append(self._row(columns, rows[number], browser, moment, chosen=chosen))
         if not rows:
             waiting = f'no device has "{browser.needle}"' if browser.needle else "no event yet"
-            lines.append(
-                self._brush.remark(columns, visible(waiting, unicode=self._unicode)),
-            )
+            lines.append(self._brush.remark(columns, visible(waiting, unicode=self._unicode)))
         return lines
 
     def _told(self, devices: Devices) -> str:
@@ -64,13 +62,14 @@ class DeviceRows:
 
     def _order(self, browser: Browser, seen: range) -> str:
         """How the devices are listed, and which of them are seen."""
-        count = len(browser.rows)
-        told = f"by {browser.order.name}{', reversed' if browser.reverse else ''}"
+        told = f"{len(browser.rows):,}"
         if browser.needle:
-            needle = visible(browser.needle, unicode=self._unicode)
-            told = f'{count:,} with "{needle}", {told}'
-        dash = "–" if self._unicode else "-"
-        return told if len(seen) == count else f"{seen.start + 1:,}{dash}{seen.stop:,} {told}"
+            told += f' with "{visible(browser.needle, unicode=self._unicode)}"'
+        order = f"by {browser.order.name}{', reversed' if browser.reverse else ''}"
+        if len(seen) < len(browser.rows):
+            dash = "–" if self._unicode else "-"
+            return f"{seen.start + 1:,}{dash}{seen.stop:,} of {told}, {order}"
+        return f"{told}, {order}" if browser.needle else order
 
     def _dsn_cells(self, columns: int, browser: Browser) -> int:
         return max(min(browser.devices.widest, columns // 5), _DSN_CELLS) + 1
