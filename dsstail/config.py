@@ -61,6 +61,16 @@ class Filtering:
     properties: tuple[str, ...] = ()
     oem_models: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """As options: `-d AC0* -t datapoint`; empty where every event is shown."""
+        options = {
+            "-d": self.dsns,
+            "-t": self.event_types,
+            "-P": self.properties,
+            "--oem-model": self.oem_models,
+        }
+        return " ".join(f"{name} {','.join(globs)}" for name, globs in options.items() if globs)
+
 
 @dataclass(frozen=True, slots=True)
 class Showing:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dsstail import dialing, filters, render
-from dsstail.config import Connecting, Showing, Stopping, TailSettings
+from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
 from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
 from dsstail.escaping import visible
 from dsstail.handover import Batch, Ended, Handover
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dsstail.keys import StreamKey
     from dsstail.recording.recorder import Recorder, RecordingSettings
     from dsstail.replay import Replaying
+    from dsstail.watching.painting import Subject
     from dsstail.watching.streams import Streams
     from dsstail.watching.watch import Watch
 
@@ -186,6 +187,8 @@ def watch(settings: TailSettings) -> int:
 
     Raises DsstailError: what makes going on impossible.
     """
+    from dsstail.watching.painting import Subject
+
     handover = Handover()
     keys = settings.connecting.keys
     of_all = stream_settings(settings.connecting)
@@ -197,25 +200,37 @@ def watch(settings: TailSettings) -> int:
 
     host = str(dialing.Endpoint.of(settings.connecting.url))
     names = tuple(key.name for key in keys)
-    view = _view(settings.showing, handover, host, complete, names)
+    subject = Subject(host, str(settings.filtering))
+    view = _view(settings.showing, handover, subject, complete, names)
     reporter = _reporter(settings, view.tell)
     return _flow(settings, streams, handover, view, reporter, view, view).run()
 
 
 def watch_recordings(
-    replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: bool
+    replaying: Replaying,
+    filtering: Filtering,
+    showing: Showing,
+    stopping: Stopping,
+    *,
+    strict: bool,
 ) -> int:
-    """The same for recordings, which stay on the screen when they have come to their end."""
+    """The same for recordings, which stay on the screen when they have come to their end.
+
+    `filtering` is what the replay selects by.
+    """
+    from dsstail.recording.reading import named
     from dsstail.replay import Replay
+    from dsstail.watching.painting import Subject
     from dsstail.watching.streams import ENDED
 
     replay = Replay(replace(replaying, stay=True))
 
     def complete(states: Streams) -> None:
         for state in states.values() if replay.ended else ():
-            state.state = ENDED
+            state.become(ENDED, time.monotonic())
 
-    view = _view(showing, replay, ", ".join(replaying.paths), complete, ())
+    subject = Subject(", ".join(map(named, replaying.paths)), str(filtering))
+    view = _view(showing, replay, subject, complete, (), past=not replaying.follow)
     reporter = Reporter(write=view.tell)
     return Flow(
         [replay],
@@ -235,15 +250,17 @@ def watch_recordings(
 def _view(
     showing: Showing,
     supply: Supply,
-    title: str,
+    subject: Subject,
     complete: Callable[[Streams], None],
     names: tuple[str, ...],
+    *,
+    past: bool = False,
 ) -> Watch:
     from dsstail.watching.terminal import Terminal
     from dsstail.watching.watch import Watch
 
     style = _style(showing, names, lambda text: None)
-    return Watch(Terminal(supply.wake), style, title, complete, recorded=not names)
+    return Watch(Terminal(supply.wake), style, subject, complete, past=past)
 
 
 def _skipped(totals: Totals, seconds: float) -> str:

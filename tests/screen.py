@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import termios
@@ -72,6 +73,11 @@ class Screen:
         with self._lock:
             return bool(self._screen.cursor.hidden)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes nothing, since it is halted or nobody reads what was written."""
+        return not select.select([], [self._slave], [], 0)[1]
+
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
@@ -116,6 +122,7 @@ class Screen:
 
         wait_until(ended, "the end of the process")
         self._reading.set()
+        wait_until(lambda: not self.is_full, "a terminal that goes on")
         os.write(self._slave, b"\x1b[999;1H<end>")
         wait_until(lambda: b"<end>" in self.written)
         assert_no_key(bytes(self.written), KEY, "the terminal")

@@ -208,6 +208,14 @@ class TestText:
             "10:24:57 ack  AC000W005606115 Blue_LED   true ✓ 200",
         ]
 
+    @pytest.mark.parametrize("columns", [48, 56, 60, 72, 80])
+    def test_names_of_streams_leave_room_for_property_and_value(self, columns: int) -> None:
+        names = "in", "a-long-name-of-a-stream"
+        seen = show(datapoint(True, base_type="boolean"), width=columns, streams=names)
+        (line,) = seen.splitlines()[1:]
+        assert re.search(" x +tr", line)
+        assert width(line) <= columns - 1
+
     @pytest.mark.parametrize("columns", [80, 100, 160])
     def test_a_terminal_shows_each_event_on_one_row(self, columns: int) -> None:
         screen = pyte.Screen(columns, 2 * len(UGLY))

@@ -118,10 +118,17 @@ def test_help_tells_the_keys(tmp_path: Path, watch: Watch) -> None:
     screen = watch("out.jsonl")
     screen.wait_for("ended")
     screen.type("?")
-    screen.wait_for("another order")
+    screen.wait_for("another order", "RESETS")
     compare(screen.lines, "watch-help")
     screen.type("x")
     screen.wait_for("AC000W000000004")
+    screen.resize(80, 10)
+    screen.type("?")
+    screen.wait_for("choose a device", lambda lines: "RESETS" not in "\n".join(lines))
+    screen.type("G")
+    screen.wait_for("RESETS")
+    screen.type(ESCAPE)
+    screen.wait_for("AC000W000000003")
 
 
 def test_without_utf_8_all_is_ascii(tmp_path: Path, watch: Watch) -> None:
@@ -140,8 +147,13 @@ def test_without_utf_8_all_is_ascii(tmp_path: Path, watch: Watch) -> None:
     assert bytes(screen.written).isascii()
 
 
-def test_a_change_is_highlighted_for_a_moment(watch: Watch, serve: Serve) -> None:
-    fresh = b"\x1b[30;48;5;222m22\x1b[0m"
+@pytest.mark.parametrize(
+    ("variables", "fresh"),
+    [({}, b"\x1b[30;48;5;222m22\x1b[0m"), ({"NO_COLOR": "1"}, b"\x1b[7m22\x1b[0m")],
+)
+def test_a_change_is_highlighted_for_a_moment(
+    watch: Watch, serve: Serve, variables: dict[str, str], fresh: bytes
+) -> None:
     server = serve(
         opened(
             say(unit(change(0, "A"))),
@@ -150,10 +162,63 @@ def test_a_change_is_highlighted_for_a_moment(watch: Watch, serve: Serve) -> Non
             Visit.stay,
         )
     )
-    screen = watch("--url", server.url())
+    screen = watch("--url", server.url(), variables=variables)
     wait_until(lambda: fresh in screen.written)
     at = len(screen.written)
     wait_until(lambda: b"22" in screen.written[at:].replace(fresh, b""))
+
+
+def test_a_change_that_has_no_room_is_highlighted_too(watch: Watch, serve: Serve) -> None:
+    long = "a_property_with_quite_a_long_name"
+    server = serve(
+        opened(
+            say(unit(change(0, "A", long, f'"{long}"')), unit(change(1, "A", "temp"))),
+            lambda visit: screen.wait_for("+1"),
+            say(unit(change(2, "A", "temp", "22"))),
+            Visit.stay,
+        )
+    )
+    screen = watch("--url", server.url())
+    wait_until(lambda: b"\x1b[33m+1\x1b[0m" in screen.written)
+
+
+def test_events_of_all_devices_as_they_come(watch: Watch, serve: Serve) -> None:
+    server = serve(opened(say(*map(unit, SCENE)), Visit.stay))
+    screen = watch("--url", server.url(), "--utc")
+    screen.type("\t")
+    screen.wait_for("last 8 of 8 events", "▸ 10:00:08 datapoint    AC000W000000004")
+    screen.type(UP + UP + ENTER)
+    screen.wait_for("AC000W000000003  in  received", "event 6 of the last 8", '"ack_status": 404')
+    screen.type("m")
+    screen.wait_for("── messages")
+    screen.type(ESCAPE)
+    screen.wait_for('"seq": "6"')
+    screen.type(ESCAPE + "\t\t")
+    screen.wait_for("▸ AC000W000000001")
+
+
+def test_what_a_profile_says_of_lines_hides_no_event(
+    tmp_path: Path, watch: Watch, serve: Serve
+) -> None:
+    profiles = tmp_path / ".config" / "dsstail" / "config.toml"
+    profiles.parent.mkdir(parents=True)
+    profiles.write_text('default_profile = "a"\n[profiles.a]\nfold = true\nformat = "{dsn}"\n')
+    server = serve(opened(say(unit(change(0, "A")), unit(change(1, "A"))), Visit.stay))
+    screen = watch("--url", server.url())
+    screen.type("\t")
+    screen.wait_for("datapoint    A               temp           21                    #0")
+    screen.wait_for("datapoint    A               temp           21                    #1")
+
+
+def test_all_streams_are_there_to_read(watch: Watch, serve: Serve) -> None:
+    server = serve(opened(tell(0), Visit.stay))
+    keys = [f"--key=number-{number}={KEY}{number}" for number in range(12)]
+    screen = watch("--url", server.url(), *keys)
+    screen.wait_for("  7 more: 7 live")
+    screen.type("\x1b[Z")
+    screen.wait_for("● number-0", "live for", lambda lines: "● number-11" not in "\n".join(lines))
+    screen.type("G")
+    screen.wait_for("● number-11", lambda lines: "● number-0" not in "\n".join(lines))
 
 
 # The live stream
@@ -169,7 +234,7 @@ def test_a_live_stream_tells_how_it_is(watch: Watch, serve: Serve) -> None:
     screen = watch("--url", server.url())
     screen.wait_for(
         lambda lines: lines[2].split()[:4] == ["●", "in", "live", "6"],
-        lambda lines: lines[2].split()[-3:] == ["#5", "1", "0"],
+        lambda lines: lines[2].split()[-4:] == ["#5", "1", "0", "0"],
         "VD0000000000002",
         "1 device",
     )
@@ -184,9 +249,56 @@ def test_a_live_stream_tells_how_it_is(watch: Watch, serve: Serve) -> None:
 
 def test_filters_choose_devices_and_not_what_a_stream_brought(watch: Watch, serve: Serve) -> None:
     server = serve(opened(say(*map(unit, SCENE)), Visit.stay))
-    screen = watch("--url", server.url(), "-d", "*3")
+    screen = watch("--url", server.url(), "-d", "*3", "-t", "datapointack,datapoint")
     screen.wait_for("AC000W000000003", lambda lines: lines[2].split()[3] == "8")
+    assert "-d *3 -t datapointack,datapoint" in screen.lines[0]
     assert "AC000W000000001" not in "\n".join(screen.lines)
+
+
+def test_trouble_is_told_in_the_row(watch: Watch, serve: Serve) -> None:
+    server = serve(
+        opened(tell(0), Visit.reset), lambda visit: visit.answer("503 Busy", "Retry-After: 99")
+    )
+    screen = watch("--url", server.url())
+    screen.wait_for(
+        lambda lines: lines[2].split()[:4] == ["○", "in", "lost", "1"],
+        lambda lines: "retry in 9" in lines[2],
+        lambda lines: "503" in lines[2],
+        "m: 2 unread",
+    )
+
+
+def test_a_refused_key_among_others_is_told_in_its_row(watch: Watch, serve: Serve) -> None:
+    def refuse_one(visit: Visit) -> None:
+        visit.read_request()
+        if visit.query["stream_key"] == KEY:
+            visit.send_raw(visit.handshake())
+            visit.stay()
+        else:
+            visit.send_raw(b"HTTP/1.1 401 Unauthorized\r\n\r\n")
+
+    server = serve(refuse_one)
+    screen = watch("--url", server.url(), "-k", f"good={KEY}", "-k", f"bad={KEY}x")
+    screen.wait_for("● good   live", "✗ bad    refused          0  127.0.0.1 rejected key")
+    screen.type("q")
+    assert screen.finish() == 0
+    assert "error: bad: 127.0.0.1 rejected key" in "\n".join(screen.lines)
+
+
+def test_what_went_wrong_unseen_is_told_in_the_end(watch: Watch, serve: Serve) -> None:
+    server = serve(opened(tell(0, 5), lambda visit: wait_until(lambda: go_on), tell(9), Visit.stay))
+    go_on: list[bool] = []
+    screen = watch("--url", server.url(), "--no-fill-gaps")
+    screen.wait_for("gap: seq 1–4")
+    screen.type("m")
+    screen.wait_for("── messages")
+    screen.type(ESCAPE)
+    go_on.append(True)
+    screen.wait_for("gap: seq 6–8")
+    screen.type("q")
+    assert screen.finish() == 0
+    told = [line for line in screen.lines if "warning: " in line]
+    assert [line[9:] for line in told] == ["warning: gap: seq 6–8 (3 events) did not come back"]
 
 
 def test_several_streams_have_a_row_each(watch: Watch, serve: Serve) -> None:
@@ -211,7 +323,7 @@ def test_ten_thousand_devices_are_held(watch: Watch, serve: Serve) -> None:
 
     server = serve(flood)
     screen = watch("--url", server.url(), columns=100)
-    screen.wait_for("10000 devices", lambda lines: lines[2].split()[3] == "30,000")
+    screen.wait_for("10,000 devices", lambda lines: lines[2].split()[3] == "30,000")
     screen.type("G")
     screen.wait_for("AC0000000009999")
     screen.type("s")
@@ -287,9 +399,9 @@ def test_an_event_that_is_looked_at_stays(watch: Watch, serve: Serve) -> None:
     screen.type(ENTER + ENTER)
     screen.wait_for('"seq": "0"')
     go_on.append(True)
-    screen.wait_for("of the last 1000", '"seq": "0"')
+    screen.wait_for("of the last 1,000", '"seq": "0"')
     screen.type(ESCAPE)
-    screen.wait_for("last 1000 of 1500 events")
+    screen.wait_for("last 1,000 of 1,500 events")
 
 
 def test_a_new_size_is_drawn_at_once(tmp_path: Path, watch: Watch) -> None:
@@ -310,7 +422,7 @@ def test_nothing_from_a_device_reaches_the_terminal_raw(watch: Watch, serve: Ser
     hostile = change(0, HOSTILE, HOSTILE, f'"{HOSTILE}"').replace(b'"HT"', f'"{HOSTILE}"'.encode())
     server = serve(opened(say(unit(hostile), b"5|\x1b]0;x"), Visit.stay))
     screen = watch("--url", server.url(), columns=200)
-    screen.wait_for("evil", "malformed")
+    screen.wait_for("owned", "malformed")
     screen.type(ENTER)
     screen.wait_for("last 1 of 1 events")
     screen.type(ENTER)
@@ -358,29 +470,41 @@ def test_ctrl_c_ends_it(watch: Watch, serve: Serve) -> None:
     assert "6 events" in "\n".join(screen.lines)
 
 
-def test_a_terminal_that_takes_nothing_is_given_back(watch: Watch, serve: Serve) -> None:
+def test_a_terminal_that_takes_nothing_holds_nothing_up(watch: Watch, serve: Serve) -> None:
+    stalled: list[bool] = []
+
     def flood(visit: Visit) -> None:
         visit.shake_hands()
-        visit.listen_aside()
         seq = 0
-        while not visit.left:
+        while not (stalled and screen.is_full):
             visit.send_raw(frame(unit(change(seq, f"D{seq % 50}", value=str(seq)))))
             seq += 1
             time.sleep(0.001)
+        for number in range(seq, seq + 1000):
+            visit.send_raw(frame(unit(change(number, f"D{number % 50}"))))
+        visit.send_heartbeat()
+        visit.hear_answer()
+        visit.send_raw(frame(unit(change(seq + 1000, "D0", value='"done"'))))
+        visit.stay()
 
     server = serve(flood)
-    screen = watch("--url", server.url(), columns=500, rows=200)
+    screen = watch("--url", server.url(), "--expect", "value=done", columns=500, rows=200)
     screen.wait_for("D49")
     screen.stall()
-    screen.type("\x1b[B" * 100)
-    wait_until(
-        lambda: (
-            Path(f"/proc/{screen.pid}/wchan").read_text() in ("n_tty_write", "0", "wait_woken", "")
-        )
-    )
-    screen.signal(signal.SIGINT)
+    stalled.append(True)
     assert screen.finish() == 0
-    assert screen.attributes == screen.before
+    screen.assert_given_back()
+
+
+def test_a_terminal_halted_by_ctrl_s_is_given_back(watch: Watch, serve: Serve) -> None:
+    server = serve(opened(tell(0), Visit.stay))
+    screen = watch("--url", server.url())
+    screen.wait_for("VD0000000000002")
+    screen.type("\x13")
+    wait_until(lambda: screen.is_full)
+    screen.signal(signal.SIGTERM)
+    assert screen.finish() == 0
+    screen.assert_given_back()
 
 
 def test_a_second_signal_gives_it_back_too(watch: Watch, serve: Serve) -> None:
@@ -396,15 +520,27 @@ def test_a_second_signal_gives_it_back_too(watch: Watch, serve: Serve) -> None:
     screen.assert_given_back()
 
 
-def test_a_crash_gives_the_terminal_back(tmp_path: Path, watch: Watch, serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("room", "method"),
+    [
+        ("streams.Streams", "take"),
+        ("devices.Devices", "take"),
+        ("painting.Painter", "screen"),
+        ("browsing.Browser", "press"),
+    ],
+)
+def test_a_crash_gives_the_terminal_back(
+    tmp_path: Path, watch: Watch, serve: Serve, room: str, method: str
+) -> None:
+    module, _, name = room.partition(".")
     (tmp_path / "sitecustomize.py").write_text(
-        "from dsstail.watching.streams import Streams\n"
-        "def fail(self, batch, now):\n"
-        "    if isinstance(batch.content, list): raise RuntimeError('on purpose')\n"
-        "Streams.take = fail\n"
+        f"from dsstail.watching.{module} import {name}\n"
+        "def fail(self, *arguments): raise RuntimeError('on purpose')\n"
+        f"{name}.{method} = fail\n"
     )
-    server = serve(opened(lambda visit: screen.wait_for("no event yet"), tell(0), Visit.stay))
+    server = serve(opened(tell(0), Visit.stay))
     screen = watch("--url", server.url(), variables={"PYTHONPATH": str(tmp_path)})
+    screen.type("x")
     assert screen.finish() == 1
     screen.assert_given_back()
     assert "RuntimeError: on purpose. This is a bug in dsstail" in " ".join(screen.lines)
@@ -471,10 +607,11 @@ def test_what_cannot_be_watched(dsstail: Starter, words: list[str], error: str) 
     assert finished.out == b""
 
 
-def test_a_dumb_terminal_is_refused(watch: Watch) -> None:
-    screen = watch("--url", "ws://127.0.0.1:1/", variables={"TERM": "dumb"})
+@pytest.mark.parametrize("name", ["dumb", ""])
+def test_a_terminal_without_a_cursor_is_refused(watch: Watch, name: str) -> None:
+    screen = watch("--url", "ws://127.0.0.1:1/", variables={"TERM": name})
     assert screen.finish() == 2
-    assert "watch needs a terminal" in " ".join(screen.lines)
+    assert "watch needs a terminal with a cursor" in " ".join(screen.lines)
 
 
 def test_a_missing_recording_is_told(watch: Watch) -> None:

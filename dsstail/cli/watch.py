@@ -28,7 +28,9 @@ def watch(
     stop: Stop,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE]...", help="recordings to watch instead of a live stream"),
+        typer.Argument(
+            metavar="[FILE]...", help="recordings to watch instead of a live stream; - is stdin"
+        ),
     ] = None,
 ) -> int:
     """
@@ -48,7 +50,8 @@ def watch(
         asked = replaying(files, options, filtering, showing)
         from dsstail import pipeline
 
-        return pipeline.watch_recordings(asked, showing, stopping, strict=bool(connection.strict))
+        strict = bool(connection.strict)
+        return pipeline.watch_recordings(asked, filtering, showing, stopping, strict=strict)
     _refuse(vars(recordings) | vars(period), "recordings: give a FILE")
     profile = choose(connection.profile, os.environ, warn)
     settings = config.TailSettings(

@@ -42,6 +42,7 @@ _DSN_CELLS = 15
 _SEQ_CELLS = 6
 _STREAM_CELLS = 10  # at most; the name of a property has at least and at most:
 _NAME_CELLS = 8, 28
+_VALUE_CELLS = 3  # at least, after a name of the least length
 _SPARE_CELLS = 1  # for a character that the terminal takes to be wider than it is
 
 REMEMBERED = 20_000
@@ -84,13 +85,15 @@ class TextLines(Renderer):
         self._plain = self._numbers and self._highlight is None and self._folding is None
         style = self._style
         names = [visible(name, unicode=style.unicode) for name in style.streams]
-        several = len(names) > 1
-        self._stream_cells = min(max(map(width, names)), _STREAM_CELLS) if several else 0
+        least, most = _NAME_CELLS
         fixed = len("HH:MM:SS ") + self._type_cells + 1 + _DSN_CELLS + 1 + _SPARE_CELLS
-        fixed += self._stream_cells + 1 if several else 0
         fixed += 1 + _SEQ_CELLS if self._numbers else 0
         self._room = self._width - fixed
-        least, most = _NAME_CELLS
+        self._stream_cells = 0
+        if len(names) > 1:
+            spare = self._room - (least + 1 + _VALUE_CELLS) - 1
+            self._stream_cells = min(max(map(width, names)), _STREAM_CELLS, spare)
+            self._room -= self._stream_cells + 1
         self._name_cells = min(max(self._room * 5 // 11, least), most)
         self._bodies.first_column = self._name_cells
 

@@ -4,42 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
+from itertools import chain
 from typing import Any
 
-from dsstail.watching.devices import Device, Devices, Kept
+from dsstail.watching.devices import Device, Devices, Kept, Latest
+from dsstail.watching.scrolling import List, Text
 
-DEVICES, DEVICE, EVENT, MESSAGES, HELP = "devices", "device", "event", "messages", "help"
-"""The views."""
+
+class View(Enum):
+    """What fills the screen."""
+
+    DEVICES = "all devices"
+    EVENTS = "the latest events of all devices"
+    STREAMS = "all streams"
+    DEVICE = "one device"
+    EVENT = "one event"
+    MESSAGES = "messages"
+    HELP = "help"
+
+
+TABS = View.DEVICES, View.EVENTS, View.STREAMS
+"""The views beside each other; from them the others are reached, and lead back."""
 
 LONGEST_NEEDLE = 60
-
-KEYS = {
-    DEVICES: {
-        "↑ ↓  j k": "choose a device",
-        "PgUp PgDn  g G": "a page on or back; the first, the last",
-        "← →": "more of the properties",
-        "Enter": "all of the device: properties, last events",
-        "s S": "another order; the other way round",
-        "/": "only devices whose number, model or property has this in it",
-        "Esc": "all devices again",
-    },
-    DEVICE: {
-        "↑ ↓  j k": "choose an event",
-        "g G": "the oldest that is kept; the newest, and stay there",
-        "← →": "more of the properties",
-        "Enter": "the event's JSON",
-        "Esc": "back",
-    },
-    EVENT: {
-        "↑ ↓  j k": "scroll",
-        "← →": "an older event, a newer one",
-        "Esc": "back",
-    },
-    MESSAGES: {"↑ ↓  j k": "scroll", "Esc": "back"},
-}
-"""What keys do in each view, for people."""
-
-EVERYWHERE = {"m": "messages", "?": "help", "Ctrl-L": "draw the screen anew", "q  Ctrl-C": "quit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,83 +44,19 @@ _STATES = {False: 0, None: 1, True: 2}
 ORDERS = (
     Order("device", lambda device: device.dsn, steady=True),
     Order("last event", lambda device: -device.turn),
-    Order("events", lambda device: (-device.event_count, device.dsn)),
+    Order("events", lambda device: (-device.events.total, device.dsn)),
     Order("state", lambda device: (_STATES[device.online], -(device.since or 0), device.dsn)),
     Order("failed acks", lambda device: (-device.failed, device.dsn)),
     Order("model", lambda device: (device.model, device.dsn)),
 )
 
 
-class List:
-    """A mark on one of many lines, of which a page is seen."""
-
-    def __init__(self) -> None:
-        self.at = 0
-        """The line with the mark."""
-        self._top = 0
-        self._count = 0
-        self._page = 1
-
-    def seen(self, count: int, page: int) -> range:
-        """The lines that are seen, where there are so many, and so many fit on a page."""
-        self._count, self._page = count, max(page, 1)
-        self.at = max(0, min(self.at, count - 1))
-        top = max(min(self._top, self.at, count - self._page), self.at - self._page + 1, 0)
-        self._top = top
-        return range(top, min(top + self._page, count))
-
-    def move(self, key: str) -> bool:
-        """Move the mark as this key wants; False if it is none of those that do."""
-        step = _step(key, self._page, self._count)
-        if step is not None:
-            self.at = max(0, min(self.at + step, self._count - 1))
-        return step is not None
-
-
-class Text:
-    """Lines of which a page is seen, without a mark."""
-
-    def __init__(self, *, end: bool = False) -> None:
-        """With `end`, the last page is seen first."""
-        self._top = _FAR if end else 0
-        self._page = 1
-
-    def seen(self, count: int, page: int) -> range:
-        """The lines that are seen, where there are so many, and so many fit on a page."""
-        self._page = max(page, 1)
-        self._top = max(0, min(self._top, count - self._page))
-        return range(self._top, min(self._top + self._page, count))
-
-    def move(self, key: str) -> None:
-        self._top = max(0, self._top + (_step(key, self._page, _FAR) or 0))
-
-
-_FAR = 1 << 30
-
-
-def _step(key: str, page: int, count: int) -> int | None:
-    """How many lines down a key leads; None for one that does not."""
-    match key:
-        case "up" | "k":
-            return -1
-        case "down" | "j":
-            return 1
-        case "page up":
-            return -page
-        case "page down" | " ":
-            return page
-        case "home" | "g":
-            return -count
-        case "end" | "G":
-            return count
-    return None
-
-
 class Browser:
     """The view, the device and the event that are chosen, the order, and what is looked for."""
 
-    def __init__(self) -> None:
-        self.views = [DEVICES]
+    def __init__(self, devices: Devices) -> None:
+        self.devices = devices
+        self.views = [View.DEVICES]
         self.quit = False
         self.redraw = False
         self.order = ORDERS[0]
@@ -149,98 +73,141 @@ class Browser:
         self.list = List()
         """Of the devices."""
         self.events = List()
-        self.text = Text()
-        """An event's JSON, or the messages."""
+        self.rows: list[Device] = []
+        """The devices as they are listed."""
+        self._texts = {View.STREAMS: Text()}
+        self._pasting = False
         self._has_chosen = False
-        self._rows: list[Device] = []
         self._stamp: object = None
 
     @property
-    def view(self) -> str:
+    def view(self) -> View:
         return self.views[-1]
 
-    def rows(self, devices: Devices, *, refresh: bool = True) -> list[Device]:
-        """The devices as they are listed; without `refresh`, in the order that they had before."""
-        order = self.order
+    @property
+    def text(self) -> Text:
+        """What a view without a mark shows."""
+        return self._texts[self.view]
+
+    @property
+    def kept(self) -> Latest:
+        """The events of which one is chosen: the device's, or all."""
+        if View.DEVICE not in self.views:
+            return self.devices.latest
+        assert self.device is not None
+        return self.device.events
+
+    def sort(self, *, refresh: bool = True) -> None:
+        """List the devices anew; without `refresh`, only if they were not in this order before."""
+        devices, order = self.devices, self.order
         stamp = (order, self.reverse, self.needle, len(devices), devices.forgotten)
         steady = order.steady and not self.needle
         if stamp != self._stamp or (refresh and not steady):
             found = filter(self._matches, devices.values()) if self.needle else devices.values()
-            self._rows = sorted(found, key=order.key, reverse=self.reverse)
+            self.rows = sorted(found, key=order.key, reverse=self.reverse)
             self._stamp = stamp
             self._follow_chosen()
-        return self._rows
-
-    def choose(self) -> None:
-        """Have the device chosen that the mark is on."""
-        self.device = self._rows[self.list.at] if self._rows else None
+        if View.DEVICE not in self.views:
+            self._choose()
 
     @property
     def event_number(self) -> int:
-        """Which of the device's events is chosen, counted from the oldest that is kept."""
-        assert self.device is not None
-        events = self.device.events
+        """Which event is chosen, counted from the oldest that is kept."""
         if self.event is None:
-            return len(events) - 1
-        return next((at for at, event in enumerate(events) if event is self.event), 0)
+            return len(self.kept) - 1
+        return next((at for at, event in enumerate(self.kept) if event is self.event), 0)
 
     def press(self, key: str) -> None:
         """Take a key, by the name that `terminal.keys_in` gives it."""
-        if self.typing:
+        self._press(key)
+        self.sort(refresh=False)
+
+    def _press(self, key: str) -> None:
+        if key in ("paste", "pasted"):
+            self._pasting = key == "paste"
+        elif self.typing:
             self._type(key)
+        elif self._pasting:
+            self._pasting = key != "escape"  # what is pasted is text, and no keys
         elif key == "q":
             self.quit = True
         elif key == "redraw":
             self.redraw = True
-        elif key in ("escape", "backspace") or self.view == HELP:
+        elif key in ("escape", "backspace"):
             self._go_back()
+        elif self.view is View.HELP:
+            if not self.text.move(key):
+                self._go_back()
         elif key == "?":
-            self.views.append(HELP)
-        elif key == "m" and self.view != MESSAGES:
-            self.views.append(MESSAGES)
-            self.text = Text(end=True)
-        elif self.view == DEVICES:
+            self._open(View.HELP)
+        elif key == "m" and self.view is not View.MESSAGES:
+            self._open(View.MESSAGES)
+        elif key in ("tab", "back tab") and len(self.views) == 1:
+            self._turn(1 if key == "tab" else -1)
+        elif self.view is View.DEVICES:
             self._press_in_devices(key)
-        elif self.view == DEVICE:
-            self._press_in_device(key)
-        elif self.view == EVENT and key in ("left", "right"):
+        elif self.view in (View.EVENTS, View.DEVICE):
+            self._press_in_events(key)
+        elif self.view is View.EVENT and key in ("left", "right"):
             self._move_event("up" if key == "left" else "down", pinned=True)
-            self.text = Text()
+            self._texts[View.EVENT] = Text()
         else:
             self.text.move(key)
 
+    def _open(self, view: View) -> None:
+        self.views.append(view)
+        self._texts[view] = Text(end=view is View.MESSAGES)
+
+    def _turn(self, step: int) -> None:
+        """Go to the next of the tabs, or the one before."""
+        self.views = [TABS[(TABS.index(self.view) + step) % len(TABS)]]
+        self._look_at_newest()
+
+    def _look_at_newest(self) -> None:
+        self.events, self.event = List(), None
+
     def _press_in_devices(self, key: str) -> None:
-        if self.list.move(key):
-            self._has_chosen = True
-            self.choose()
-        elif key == "s":
+        if self._move_device(key):
+            return
+        if key == "s":
             self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
         elif key == "S":
             self.reverse = not self.reverse
         elif key == "/":
             self.typing = True
         elif key == "enter" and self.device is not None:
-            self.views.append(DEVICE)
-            self.events, self.event = List(), None
+            self._open(View.DEVICE)
+            self._has_chosen = True
+            self._look_at_newest()
             self.shift = 0
         else:
-            self._shift(key)
+            self._shift(key, self.rows)
 
-    def _press_in_device(self, key: str) -> None:
-        assert self.device is not None
-        if key == "enter" and self.device.events:
-            self.event = self.device.events[self.event_number]
-            self.views.append(EVENT)
-            self.text = Text()
-        elif not self._move_event(key, pinned=False):
-            self._shift(key)
+    def _move_device(self, key: str) -> bool:
+        moved = self.list.move(key, len(self.rows))
+        if moved:
+            self._has_chosen = True
+            self._choose()
+        return moved
+
+    def _choose(self) -> None:
+        """Have the device chosen that the mark is on."""
+        self.list.at = max(0, min(self.list.at, len(self.rows) - 1))
+        self.device = self.rows[self.list.at] if self.rows else None
+
+    def _press_in_events(self, key: str) -> None:
+        if key == "enter" and self.kept:
+            self.event = self.kept[self.event_number]
+            self._open(View.EVENT)
+        elif not self._move_event(key, pinned=False) and self.view is View.DEVICE:
+            assert self.device is not None
+            self._shift(key, [self.device])
 
     def _move_event(self, key: str, *, pinned: bool) -> bool:
         """Choose another event; the newest is not left for a newer one if it is `pinned`."""
-        assert self.device is not None
-        events = self.device.events
+        events = self.kept
         self.events.at = self.event_number
-        moved = self.events.move(key)
+        moved = self.events.move(key, len(events))
         if self.events.at >= len(events) - 1 and not pinned:
             self.event = None
         elif moved and events:
@@ -249,12 +216,18 @@ class Browser:
 
     def _go_back(self) -> None:
         if len(self.views) == 1:
-            self.needle = ""
-        elif self.views.pop() == EVENT:
+            self.needle, self.shift = "", 0
+            return
+        left = self.views.pop()
+        if left is View.EVENT:
             self._move_event("", pinned=False)
+        elif left is View.DEVICE:
+            self.shift = 0
 
-    def _shift(self, key: str) -> None:
-        self.shift = max(0, self.shift + {"left": -1, "right": 1}.get(key, 0))
+    def _shift(self, key: str, shown: list[Device]) -> None:
+        most = max((len(device.properties) for device in shown), default=0)
+        step = {"left": -1, "right": 1}.get(key, 0)
+        self.shift = max(0, min(self.shift + step, most - 1))
 
     def _type(self, key: str) -> None:
         if key == "enter":
@@ -267,17 +240,20 @@ class Browser:
             self.needle = self.needle[:-1]
         elif len(key) == 1:
             self.needle = (self.needle + key)[:LONGEST_NEEDLE]
+        else:
+            self._move_device(key)
 
     def _matches(self, device: Device) -> bool:
         needle = self.needle.casefold()
-        words = (device.dsn, device.model, *device.properties)
+        values = (found.shown for found in device.properties.values())
+        words = chain((device.dsn, device.model), device.properties, values)
         return any(needle in word.casefold() for word in words)
 
     def _follow_chosen(self) -> None:
         """Keep the mark on the device that was chosen, wherever that is now."""
         if not self._has_chosen:
             return
-        for number, device in enumerate(self._rows):
+        for number, device in enumerate(self.rows):
             if device is self.device:
                 self.list.at = number
                 return

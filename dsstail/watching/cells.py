@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from dsstail.escaping import cut, width
@@ -80,3 +81,9 @@ def wrapped(line: str, cells: int) -> list[str]:
                 parts, used = [ink], width(token)
         parts.append(token)
     return [*lines, "".join(parts)]
+
+
+def paragraph(text: str, cells: int) -> list[str]:
+    """Visible text on as many lines as it takes, which end between words where they can."""
+    lines = textwrap.wrap(text, max(cells, 1), break_on_hyphens=False)
+    return [part for line in lines for part in wrapped(line, max(cells, 1))]

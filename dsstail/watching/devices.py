@@ -6,7 +6,8 @@ from collections import OrderedDict, deque
 
 from dsstail.acks import succeeded
 from dsstail.clock import Clock
-from dsstail.escaping import cut, visible
+from dsstail.escaping import cut, visible, width
+from dsstail.handover import TEXT_OVERHEAD
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import Event
 from dsstail.values import shown, value_text
@@ -22,18 +23,53 @@ MOST_OF_ONE = 500
 MOST_JOINED = 50
 """Devices that one event is about."""
 
-EVENTS_BYTES = 24 << 20
-"""Bytes of the latest events, of which each device has an equal share, ..."""
+EVENTS_BYTES = 20 << 20
+"""Bytes of the latest events; beyond, a device that says more is cut down to an equal share, and
+all are at twice as many."""
+
+LATEST_BYTES = 4 << 20
+"""The same for the latest events of all devices together, ..."""
 
 MOST_EVENTS = 1000
-"""... and so many at most."""
+"""... and so many at most, of one device or of all."""
 
 LONGEST = 80
 """Characters of a value or a name that are kept."""
 
+FRESH = 1.5
+"""Seconds that a change is highlighted."""
 
 Kept = tuple[bytes, str, float]
 """An event's text, its stream, and the time of its receipt in seconds since the epoch, or 0."""
+
+
+class Latest(deque[Kept]):
+    """The latest events, MOST_EVENTS at most, in so many bytes as `trim` leaves them."""
+
+    __slots__ = ("size", "total")
+
+    def __init__(self) -> None:
+        super().__init__(maxlen=MOST_EVENTS)
+        self.total = 0
+        """Events that there were, kept or not."""
+        self.size = 0
+        """Bytes of those that are kept."""
+
+    def add(self, event: Kept) -> None:
+        if len(self) == MOST_EVENTS:
+            self.size -= _size(self[0])
+        self.append(event)
+        self.size += _size(event)
+        self.total += 1
+
+    def trim(self, size: int) -> None:
+        """Keep events of so many bytes at most."""
+        while self.size > size:
+            self.size -= _size(self.popleft())
+
+
+def _size(event: Kept) -> int:
+    return len(event[0]) + TEXT_OVERHEAD
 
 
 class Property:
@@ -55,16 +91,18 @@ class Property:
         self.acknowledged: tuple[bool, str] | None = None
         """Whether the device took what was sent last, and the status that it gave."""
 
+    def is_fresh(self, now: float) -> bool:
+        """Whether it has changed just before `now`, by the clock of `Devices.take`."""
+        return bool(self.before) and now - self.noted_at < FRESH
+
 
 class Device:
     """A device, and its latest events."""
 
     __slots__ = (
         "dsn",
-        "event_count",
         "event_type",
         "events",
-        "events_bytes",
         "failed",
         "heard_at",
         "model",
@@ -85,7 +123,6 @@ class Device:
         """When it went on- or offline, in seconds since the epoch."""
         self.registered: bool | None = None
         self.place = ""
-        self.event_count = 0
         self.event_type = ""
         """Of the last event."""
         self.heard_at: float | None = None
@@ -95,9 +132,7 @@ class Device:
         self.failed = 0
         """Acks that failed."""
         self.properties: dict[str, Property] = {}
-        self.events: deque[Kept] = deque(maxlen=MOST_EVENTS)
-        """The latest events."""
-        self.events_bytes = 0
+        self.events = Latest()
 
 
 class Devices(OrderedDict[str, Device]):
@@ -107,13 +142,17 @@ class Devices(OrderedDict[str, Device]):
         super().__init__()
         self.forgotten = 0
         """Devices that gave way to others."""
+        self.widest = 0
+        """Cells of the longest serial number so far."""
+        self.latest = Latest()
+        """The latest events of all."""
         self.now = 0.0
-        """The latest time that an event told, in seconds since the epoch."""
+        """The time of the last event, in seconds since the epoch."""
         self._clock = Clock(utc=utc)
         self._unicode = unicode
         self._turn = 0
         self._properties = 0
-        self._trim_at = 2
+        self._size = 0  # of the events that devices keep
 
     def take(self, texts: list[bytes], stream: str, received_at: float, now: float) -> None:
         """Take events; `received_at` is in seconds since the epoch or 0, `now` of any clock."""
@@ -121,11 +160,14 @@ class Devices(OrderedDict[str, Device]):
             large = len(text) > LARGE
             event = Event(text, beginning(text) if large else None)
             self._turn += 1
+            kept = text, stream, received_at
+            self.latest.add(kept)
+            self.latest.trim(LATEST_BYTES)
             for dsn in event.dsns[:MOST_JOINED]:
                 device = self._device(dsn[:LONGEST])
                 self._note(device, event, received_at)
                 self._learn(device, event, now, large=large)
-                self._keep(device, text, stream, received_at)
+                self._keep(device, kept)
             self._forget()
 
     def _device(self, dsn: str) -> Device:
@@ -133,19 +175,18 @@ class Devices(OrderedDict[str, Device]):
         device = self.get(dsn)
         if device is None:
             device = self[dsn] = Device(dsn)
+            self.widest = max(self.widest, width(visible(dsn, unicode=self._unicode)))
         else:
             self.move_to_end(dsn)
         return device
 
     def _note(self, device: Device, event: Event, received_at: float) -> None:
         device.turn = self._turn
-        device.event_count += 1
         device.event_type = event.event_type[:LONGEST]
         device.model = event.oem_model[:LONGEST] or device.model
         at = self._clock.seconds(event.time) or received_at or None
         if at is not None:
-            device.heard_at = at
-            self.now = max(self.now, at)
+            device.heard_at = self.now = at
 
     def _learn(self, device: Device, event: Event, now: float, *, large: bool) -> None:
         """Take in what happened."""
@@ -201,25 +242,25 @@ class Devices(OrderedDict[str, Device]):
         seen = visible(text[:LONGEST], unicode=self._unicode)
         return cut(seen, LONGEST, unicode=self._unicode)
 
-    def _keep(self, device: Device, text: bytes, stream: str, received_at: float) -> None:
-        """Keep the event, and as many before it as the device has a share for."""
-        if len(device.events) == MOST_EVENTS:
-            device.events_bytes -= len(device.events[0][0])
-        device.events.append((text, stream, received_at))
-        device.events_bytes += len(text)
-        self._trim(device)
-        if len(self) >= self._trim_at:  # all shares are half of what they were
-            self._trim_at *= 2
+    def _keep(self, device: Device, event: Kept) -> None:
+        """Keep the event, and as many before it as there is room for."""
+        self._size -= device.events.size
+        device.events.add(event)
+        self._size += device.events.size
+        if self._size > EVENTS_BYTES:
+            self._trim(device)
+        if self._size > 2 * EVENTS_BYTES:
             for other in self.values():
                 self._trim(other)
 
     def _trim(self, device: Device) -> None:
-        share = EVENTS_BYTES // len(self)
-        while device.events_bytes > share:
-            device.events_bytes -= len(device.events.popleft()[0])
+        self._size -= device.events.size
+        device.events.trim(EVENTS_BYTES // len(self))
+        self._size += device.events.size
 
     def _forget(self) -> None:
         while len(self) > MOST_DEVICES or self._properties > MOST_PROPERTIES:
             _, oldest = self.popitem(last=False)
             self._properties -= len(oldest.properties)
+            self._size -= oldest.events.size
             self.forgotten += 1

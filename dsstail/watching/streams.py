@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from dsstail.errors import Rejected
+from dsstail.escaping import visible
 from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended
+from dsstail.keys import concealed
 from dsstail.messages import Event, Heartbeat, Malformed
+from dsstail.report import describe
+from dsstail.session import Gap, Reset
 
 SECONDS = 60
 """How far back the pace of a stream is known."""
@@ -14,7 +19,8 @@ SECONDS = 60
 MOST_STREAMS = 200
 """Streams that are told apart; a recording can name any number."""
 
-WAITING, LIVE, LOST, SLOW, ENDED = "waiting", "live", "lost", "slow", "ended"
+WAITING, READING, LIVE, ENDED = "waiting", "reading", "live", "ended"
+LOST, SLOW, REFUSED, FAILED = TROUBLED = ("lost", "slow", "refused", "failed")
 
 
 class Pace:
@@ -42,11 +48,12 @@ class Pace:
 
 @dataclass(slots=True)
 class StreamState:
-    """A stream as far as its batches tell. `since` and `heartbeat_at` are times of `take`."""
+    """A stream as far as its batches tell. Times are those of `take`."""
 
     name: str
     state: str = WAITING
     since: float = 0.0
+    """When it got into this state."""
     events: int = 0
     last: int | None = None
     heartbeats: int = 0
@@ -54,8 +61,26 @@ class StreamState:
     reconnects: int = 0
     missing: int | None = None
     """Events that did not come, where that is known."""
+    resets: int = 0
     malformed: int = 0
+    trouble: str = ""
+    """What went wrong last, on one visible line."""
+    trouble_at: float = 0.0
+    retry_at: float | None = None
+    """When it connects again; None if it does not."""
     pace: Pace = field(default_factory=Pace)
+
+    @property
+    def troubled(self) -> bool:
+        return self.state in TROUBLED
+
+    def become(self, state: str, now: float) -> None:
+        if state != self.state:
+            self.state, self.since = state, now
+
+    def complain(self, trouble: str, now: float, retry_at: float | None = None) -> None:
+        self.trouble, self.trouble_at = concealed(visible(trouble)), now
+        self.retry_at = retry_at
 
 
 class Streams(dict[str, StreamState]):
@@ -67,7 +92,7 @@ class Streams(dict[str, StreamState]):
     def take(self, batch: Batch, now: float) -> None:
         """Take what came from a stream, at `now` by a clock that runs steadily."""
         if batch.stream not in self and len(self) < MOST_STREAMS:
-            self[batch.stream] = StreamState(batch.stream, LIVE, now)
+            self[batch.stream] = StreamState(batch.stream, READING, now)
         stream = self.get(batch.stream)
         if stream is None:
             return
@@ -80,15 +105,25 @@ class Streams(dict[str, StreamState]):
                 stream.heartbeats += 1
                 stream.heartbeat_at = now
             case Connected(again=again):
-                stream.state, stream.since = LIVE, now
+                stream.become(LIVE, now)
                 stream.heartbeat_at = None
                 stream.reconnects += again
-            case Disconnected():
-                stream.state, stream.since = LOST, stream.since if stream.state == LOST else now
-            case Backlogged():
-                stream.state, stream.since = SLOW, now
-            case Ended():
-                stream.state, stream.since = ENDED, now
+            case Disconnected(reason=reason, pause=pause):
+                stream.become(LOST, now)
+                stream.complain(reason, now, now + pause)
+            case Backlogged() as backlogged:
+                stream.become(SLOW, now)
+                stream.complain(describe(backlogged)[1], now)
+            case Ended(error=None):
+                stream.become(ENDED, now)
+            case Ended(error=error):
+                stream.become(REFUSED if isinstance(error, Rejected) else FAILED, now)
+                stream.complain(str(error), now)
+            case Gap() as gap:
+                stream.complain(describe(gap)[1], now)
+            case Reset() as reset:
+                stream.resets += 1
+                stream.complain(describe(reset)[1], now)
             case Malformed():
                 stream.malformed += 1
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import re
 import select
 import signal
 import sys
@@ -14,77 +13,51 @@ from collections.abc import Callable
 from types import FrameType
 
 from dsstail.errors import ConfigurationError, OutputClosed
+from dsstail.watching.keyboard import is_unfinished, keys_in
 
 if sys.platform != "win32":
     import termios
     import tty
 
-_ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"  # the other screen, no cursor, long lines are cut
-_LEAVE = "\x1b[?7h\x1b[0m\x1b[?25h\x1b[?1049l"
+# The other screen, no cursor, long lines are cut, what is pasted is told from what is typed.
+_ENTER = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J"
+_LEAVE = b"\x1b[?2004l\x1b[?7h\x1b[0m\x1b[?25h\x1b[?1049l"
+
+_ITSELF = "/dev/tty"  # the terminal that controls this process, whoever owns it
 
 ESCAPE_PAUSE = 0.05
 """Seconds in which the rest of a sequence follows its escape character."""
 
-_SEQUENCES = {
-    b"[A": "up",
-    b"[B": "down",
-    b"[C": "right",
-    b"[D": "left",
-    b"[H": "home",
-    b"[F": "end",
-    b"[1~": "home",
-    b"[4~": "end",
-    b"[5~": "page up",
-    b"[6~": "page down",
-    b"[7~": "home",
-    b"[8~": "end",
-    b"[Z": "back tab",
-}
-_NAMES = {
-    "\r": "enter",
-    "\n": "enter",
-    "\t": "tab",
-    "\x7f": "backspace",
-    "\b": "backspace",
-    "\x0c": "redraw",
-    "\x15": "clear",
-    "\x1b": "escape",
-}
-_KEY = re.compile(rb"\x1b[\[O][0-9;?<]*[@-~]|\x1b|[^\x1b]", re.DOTALL)
-
-
-def keys_in(data: bytes) -> list[str]:
-    r"""The keys that a terminal reports as these bytes: names, or the characters themselves.
-
-    >>> keys_in(b"j\x1b[A\x1bOB\r")
-    ['j', 'up', 'down', 'enter']
-    """
-    keys = []
-    for character in _KEY.findall(data.replace(b"\x1bO", b"\x1b[")) if b"\x1b" in data else [data]:
-        if len(character) > 1 and character[:1] == b"\x1b":
-            keys.append(_SEQUENCES.get(character[1:], ""))
-        else:
-            keys += [_NAMES.get(one, one) for one in character.decode(errors="ignore")]
-    return [key for key in keys if key.isprintable() and key]
+SLOW = 0.3
+"""Seconds in which a terminal takes what it is given; one that does not is halted, or stuck."""
 
 
 class Terminal:
     """Takes the terminal over on `enter`, gives it back on `leave`, and draws what differs.
 
-    Ctrl-Z gives it back for as long as the process is stopped. Keys come in a thread of their
-    own, which calls `wake` for them.
+    It never waits for the terminal to take a screen: as long as that is not `ready`, there is
+    none. Ctrl-Z gives it back for as long as the process is stopped. Keys come in a thread of
+    their own, which calls `wake` for them.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         """Raises ConfigurationError where there is no terminal that can do this."""
         if sys.platform == "win32":
             raise ConfigurationError("watch needs a terminal of Linux or macOS.")
-        if not os.isatty(1) or os.environ.get("TERM", "dumb") == "dumb":
+        if not os.isatty(1):
             raise ConfigurationError("watch needs a terminal. Without one, use dsstail tail.")
+        if os.environ.get("TERM", "") in ("", "dumb"):
+            raise ConfigurationError(
+                "watch needs a terminal with a cursor, and TERM names none. Use dsstail tail."
+            )
         self._wake = wake
         self._keys: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.stale = True
+        """Whether all is to be drawn anew, even if nothing has changed."""
         self._shown: list[str] = []
-        self._input = 0 if os.isatty(0) else _open_terminal()
+        self._unsent = b""
+        self._output = _unblocked(1)
+        self._input = 0 if os.isatty(0) else _open_input()
         self._before = termios.tcgetattr(self._input)
         self._stop_reading, self._ask_to_stop = os.pipe()
         self._entered = False
@@ -105,7 +78,8 @@ class Terminal:
             (signal.SIGTSTP, self._suspend),
             (signal.SIGWINCH, self._resize),
         ):
-            self._signals[number] = signal.signal(number, handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # no shell would have it go on
+                self._signals[number] = signal.signal(number, handler)
         threading.Thread(target=self._read, name="keys", daemon=True).start()
 
     def leave(self) -> None:
@@ -114,50 +88,62 @@ class Terminal:
             for number, handler in self._signals.items():
                 signal.signal(number, handler)
             os.write(self._ask_to_stop, b".")
-            self._give_back()
+        self.abandon()
 
     def abandon(self) -> None:
-        """Give it back from another thread, even if it takes nothing any more."""
+        """Give it back and no more, from any thread."""
         if self._entered:
-            self._entered = False
-            with contextlib.suppress(termios.error):
-                termios.tcsetattr(self._input, termios.TCSANOW, self._before)
-            with contextlib.suppress(OSError):
-                if select.select([], [1], [], 0)[1]:
-                    os.write(1, _LEAVE.encode())
+            self._give_back()
 
     def typed(self) -> list[str]:
         """The keys since the last call."""
         return [self._keys.get_nowait() for _ in range(self._keys.qsize())]
 
-    def draw(self, lines: list[str]) -> None:
-        """Show these lines, of which each fits. Raises OutputClosed when the terminal is gone."""
+    def ready(self) -> bool:
+        """Whether it has taken the last screen. Raises OutputClosed when it is gone."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[os.write(self._output, self._unsent) :]
+        except BlockingIOError:
+            return False
+        except OSError:
+            raise OutputClosed from None
+        return True
+
+    def draw(self, paint: Callable[[int, int], list[str]]) -> None:
+        """Show what `paint` makes for so many columns and lines, all of which fits.
+
+        Raises OutputClosed when the terminal is gone.
+        """
+        stale, self.stale = self.stale, False  # first of all: a signal may set it again
+        lines = paint(*self.size)
+        shown = [] if stale else self._shown
+        self._shown = lines
         changed = [
             f"\x1b[{row};1H\x1b[2K{line}\x1b[0m"
             for row, line in enumerate(lines, start=1)
-            if row > len(self._shown) or self._shown[row - 1] != line
+            if row > len(shown) or shown[row - 1] != line
         ]
-        below = f"\x1b[{len(lines) + 1};1H\x1b[J" if len(lines) < len(self._shown) else ""
-        self._shown = lines
-        if changed or below:
-            self._write("".join(changed) + below)
-
-    def forget(self) -> None:
-        """Draw everything anew next time."""
-        self._shown = []
+        below = f"\x1b[{len(lines) + 1};1H\x1b[J" if len(lines) < len(shown) else ""
+        self._send(("".join(changed) + below).encode(errors="backslashreplace"))
 
     def _take_over(self) -> None:
         self._entered = True
         tty.setcbreak(self._input, termios.TCSANOW)
-        self._write(_ENTER + "\x1b[2J")
-        self.forget()
+        self._unsent = b""
+        self._send(_ENTER)
+        self.stale = True
 
     def _give_back(self) -> None:
         self._entered = False
-        with contextlib.suppress(termios.error):
+        self._unsent = _LEAVE
+        with contextlib.suppress(termios.error, OSError, OutputClosed):
             termios.tcsetattr(self._input, termios.TCSANOW, self._before)
-        with contextlib.suppress(OutputClosed):
-            self._write(_LEAVE)
+            if not self.ready():
+                select.select([], [self._output], [], SLOW)
+            if not self.ready():
+                _let_go_on(self._output)
+                self.ready()
 
     def _suspend(self, number: int, frame: FrameType | None) -> None:
         """Stop, as Ctrl-Z wants, with the terminal as it was; `fg` goes on."""
@@ -169,7 +155,7 @@ class Terminal:
         self._wake()
 
     def _resize(self, number: int, frame: FrameType | None) -> None:
-        self.forget()  # terminals differ in what they do with what is there
+        self.stale = True  # terminals differ in what they do with what is there
         self._wake()
 
     def _read(self) -> None:
@@ -187,27 +173,47 @@ class Terminal:
                 if not data:
                     return
                 waiting += data
-                if _UNFINISHED.search(waiting) and len(waiting) < 64:
+                if is_unfinished(waiting):
                     continue
             for key in keys_in(waiting):
                 self._keys.put(key)
             waiting = b""
             self._wake()
 
-    def _write(self, text: str) -> None:
-        view = memoryview(text.encode(errors="backslashreplace"))
-        try:
-            while view:
-                view = view[os.write(1, view) :]
-        except OSError:
-            raise OutputClosed from None
+    def _send(self, data: bytes) -> None:
+        self._unsent += data
+        self.ready()
 
 
-_UNFINISHED = re.compile(rb"\x1b(?:[\[O][0-9;?<]*)?\Z|[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
+def _let_go_on(terminal: int) -> None:
+    """Have a terminal go on after Ctrl-S, without what it has not shown yet."""
+    termios.tcflow(terminal, termios.TCOOFF)  # which alone can be taken back
+    termios.tcflow(terminal, termios.TCOON)
+    termios.tcflush(terminal, termios.TCOFLUSH)
 
 
-def _open_terminal() -> int:
+def _unblocked(terminal: int) -> int:
+    """A descriptor of the same terminal that never blocks.
+
+    The one given may be shared with a shell, and has to stay as it is.
+    """
     try:
-        return os.open("/dev/tty", os.O_RDONLY)
+        path = _ITSELF if _is_controlling(terminal) else os.ttyname(terminal)
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        raise ConfigurationError("watch needs a terminal that it can open.") from None
+
+
+def _is_controlling(terminal: int) -> bool:
+    """Whether it is the one that `_ITSELF` names."""
+    try:
+        return os.tcgetpgrp(terminal) >= 0
+    except OSError:
+        return False
+
+
+def _open_input() -> int:
+    try:
+        return os.open(_ITSELF, os.O_RDONLY)
     except OSError:
         raise ConfigurationError("watch needs a terminal to read keys from.") from None

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable
 
 from dsstail.escaping import visible
 from dsstail.handover import Batch
 from dsstail.render import Style
 from dsstail.report import write_to_stderr
-from dsstail.watching.browsing import Browser
+from dsstail.watching.browsing import Browser, View
+from dsstail.watching.brush import Brush, Moment
 from dsstail.watching.devices import Devices
-from dsstail.watching.painting import Moment, Painter
+from dsstail.watching.log import Log, Message
+from dsstail.watching.painting import Painter, Subject
 from dsstail.watching.streams import Streams
 from dsstail.watching.terminal import Terminal
 
@@ -26,9 +27,6 @@ SHARE = 0.2
 
 BEAT = 1.0
 """Seconds after which ages are drawn anew where nothing else has happened."""
-
-MESSAGES = 500
-"""Messages that are kept."""
 
 MANY = 2000
 """Devices whose order is made anew only every ..."""
@@ -46,24 +44,24 @@ class Watch:
         self,
         terminal: Terminal,
         style: Style,
-        title: str,
+        subject: Subject,
         after: Callable[[Streams], None],
         *,
-        recorded: bool,
+        past: bool,
     ) -> None:
         """`after` completes what is known of the streams, before each screen.
 
-        What is `recorded` has its own time, that of the latest event.
+        What is `past` has a time of its own, that of the last event.
         """
         self._terminal = terminal
-        self._unicode = style.unicode
-        self._painter = Painter(style, title)
+        self._brush = Brush(style)
+        self._painter = Painter(self._brush, subject)
         self._complete = after
-        self._recorded = recorded
-        self._browser = Browser()
+        self._past = past
         self._devices = Devices(utc=style.utc, unicode=style.unicode)
+        self._browser = Browser(self._devices)
         self._streams = Streams(style.streams, time.monotonic())
-        self._messages: deque[str] = deque(maxlen=MESSAGES)
+        self._log = Log()
         self._open = True
         self._entered = False
         self._changed = True
@@ -94,12 +92,15 @@ class Watch:
         for key in self._terminal.typed():
             self._browser.press(key)
             self._changed, self._due = True, 0.0
+        self._terminal.stale |= self._browser.redraw
+        self._browser.redraw = False
         if self._browser.quit:
             self.close()
             signal.raise_signal(signal.SIGINT)
             return
         now = time.monotonic()
-        if now >= self._due and (self._changed or now >= self._drawn_at + BEAT):
+        changed = self._changed or self._terminal.stale or now >= self._drawn_at + BEAT
+        if changed and now >= self._due and self._terminal.ready():
             self._draw(now)
             spent = time.monotonic() - now
             self._due = now + max(FRAME, spent / SHARE)
@@ -107,39 +108,34 @@ class Watch:
     def tell(self, text: str) -> None:
         """Take a line that would go to stderr; there it goes, too, if that is elsewhere."""
         if self._open:
-            seen = visible(text.rstrip("\n"), unicode=self._unicode)
-            self._messages.append(time.strftime("%H:%M:%S ") + seen)
+            seen = visible(text.rstrip("\n"), unicode=self._brush.unicode)
+            self._log.add(Message(self._brush.clock_time(time.time()), seen))
             self._changed = True
         if not self._open or not os.isatty(2):
             write_to_stderr(text)
 
     def close(self, *, in_haste: bool = False) -> None:
-        self._open = False
+        """Give the terminal back, and tell there what is bad and was not seen."""
+        was_open, self._open = self._open, False
         self._terminal.leave()
+        if was_open and os.isatty(2):
+            write_to_stderr(self._log.rest())
 
     def abandon(self) -> None:
         """Give the terminal back from any thread."""
         self._terminal.abandon()
 
     def _draw(self, now: float) -> None:
-        if self._browser.redraw:
-            self._browser.redraw = False
-            self._terminal.forget()
         self._complete(self._streams)
         refresh = len(self._devices) < MANY or now >= self._ordered_at + REORDER
         self._ordered_at = now if refresh else self._ordered_at
-        rows = self._browser.rows(self._devices, refresh=refresh)
-        columns, lines = self._terminal.size
+        self._browser.sort(refresh=refresh)
+        moment = Moment(now, self._devices.now if self._past else time.time())
+        self._changed, self._drawn_at = False, now
         self._terminal.draw(
-            self._painter.screen(
-                columns,
-                lines,
-                self._browser,
-                rows,
-                self._devices,
-                self._streams,
-                self._messages,
-                Moment(now, self._devices.now if self._recorded else time.time()),
+            lambda columns, rows: self._painter.screen(
+                columns, rows, self._browser, self._streams, self._log, moment
             )
         )
-        self._changed, self._drawn_at = False, now
+        if self._browser.view is View.MESSAGES:
+            self._log.look()
