@@ -169,13 +169,14 @@ class Connection:
     def _cut_usual(self, received: list[Received]) -> None:
         """Cut the events out of usual frames."""
         data, at = self._wire.data, self._wire.at
-        size_of = _USUAL.get
+        last, size_of = len(data), _USUAL.get
         run: list[bytes] = []
+        add = run.append
         while size := size_of(data[at : at + 9]):
             end = at + size
-            if end > len(data):
+            if end > last:
                 break
-            run.append(data[at + 8 : end])
+            add(data[at + 8 : end])
             at = end
         if run:
             self._wire.at = at

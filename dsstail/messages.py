@@ -77,10 +77,11 @@ class Event:
 
     @property
     def seq(self) -> int | None:
-        """The number of this event in its subscription, from 0 or 1 on; None when it has none."""
-        if self._data is None and len(self.text) > PIECE:
-            return seq_of(json_text.leading_seq(self.text) or self.data)
-        return seq_of(self.data)
+        """The number of this event in its subscription, from 0 or 1 on; None when it has none.
+
+        Where a text names several, the one at its beginning counts.
+        """
+        return seq_of(json_text.leading_seq(self.text) or self.data)
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -15,10 +15,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import orjson
-
 from dsstail import json_text
-from dsstail.messages import Event, Malformed, encode, parse, seq_of
+from dsstail.messages import Event, Malformed, encode, parse
 
 REPLAY_GRACE = 2.0
 """Seconds in which events that a new connection was asked for may still come after later ones."""
@@ -119,7 +117,7 @@ class Session:
         self._start = 0 if resume_after is None else resume_after + 1
         self._seen = _Seen()
         for text in known:
-            seq = seq_of(json_text.decode_object(text))
+            seq = Event(text).seq
             if seq is not None:
                 self._seen.add(seq, [text])
                 self._start = min(self._start, seq)
@@ -195,9 +193,13 @@ class Session:
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take what should be events, in the order of their arrival; return what to hand over."""
-        if not self._take_in_order(texts):
+        are_json = json_text.are_json(texts)
+        if not (are_json and self._take_in_order(texts)):
             for text in texts:
-                self._take_carefully(text, now)
+                if are_json and text.startswith(b"{"):
+                    self._take_event(text, Event(text).seq, now)
+                else:
+                    self._take_carefully(text, now)
         return self._delivered()
 
     def take_events(self, events: Sequence[Event], now: float) -> list[Delivery]:
@@ -275,15 +277,10 @@ class Session:
 
     def _take_in_order(self, texts: Sequence[bytes]) -> bool:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
-        if self._last is None or self._early or self._answers_request or not texts:
+        if self._last is None or self._early or self._answers_request:
             return False
         first = self._last + 1
-        try:
-            seqs = [orjson.loads(text)["seq"] for text in texts]
-        except (ValueError, KeyError, TypeError):
-            return False
-        in_order = seqs == list(map(str, range(first, first + len(texts))))
-        if in_order and first > self._seen.highest:
+        if first > self._seen.highest and _number_on(texts, first):
             self._seen.add(first, texts)
             self._last += len(texts)
             self._deliver(list(texts))
@@ -298,13 +295,6 @@ class Session:
             self._out.append(texts)
 
     def _take_carefully(self, text: bytes, now: float) -> None:
-        try:
-            data = orjson.loads(text)
-        except ValueError:
-            data = None
-        if isinstance(data, dict):
-            self._take_event(text, seq_of(data), now)
-            return
         for message in parse(encode(text)):
             if isinstance(message, Event):
                 self._take_event(message.text, message.seq, now)
@@ -527,6 +517,14 @@ class Session:
             self._out.append(missing)
         if not self._answers_request and self._holes.learn(missing, asked=asked):
             self._out.append(Holes())
+
+
+def _number_on(texts: Sequence[bytes], first: int) -> bool:
+    """Whether the texts begin with `{"seq":"`, `first` and the numbers that follow it."""
+    begin = b'{"seq":"%d"'
+    length = len(begin % first)
+    numbers = tuple(range(first, first + len(texts)))
+    return b"".join([text[:length] for text in texts]) == begin * len(texts) % numbers
 
 
 def _recorded(text: bytes) -> bytes:

@@ -12,7 +12,7 @@ from dsstail import json_text
 from dsstail.annotation import brief, unannotated
 from dsstail.errors import OutputError
 from dsstail.memory import give_back_large_blocks
-from dsstail.messages import seq_of
+from dsstail.messages import Event
 from dsstail.recording import compression
 from dsstail.recording.scanning import LONGEST_LINE
 from dsstail.recording.unpacking import BYTE_ORDER_MARK
@@ -94,7 +94,7 @@ class _Search:
         self._annotated = self._annotated or named is not None
         if stream not in self._known or not (self._in_window or stream in self._missing):
             return
-        seq = seq_of(json_text.decode_object(text)) if json_text.is_json(text) else None
+        seq = Event(text).seq if json_text.is_json(text) else None
         if seq is not None and stream is not None:
             self._last.setdefault(stream, seq)
             self._known[stream].append(text.strip())
