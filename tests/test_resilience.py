@@ -229,8 +229,9 @@ def refusing_one(visit: Visit) -> None:
     visit.read_request()
     if visit.query["stream_key"] == "refused":
         visit.send_raw(b"HTTP/1.1 401 Unauthorized\r\n\r\n")
+        visit.wait()
         return
-    wait_until(lambda: any(v.left or "refused" in v.request for v in visit.server.visits))
+    wait_until(lambda: any(v.left and "refused" in v.request for v in visit.server.visits))
     visit.send_raw(visit.handshake())
     visit.send_events(range(3))
     visit.stay()
