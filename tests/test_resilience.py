@@ -987,8 +987,8 @@ def test_a_flood_of_pings_is_survived(dsstail: Starter, serve: Serve) -> None:
 
 
 def test_no_event_takes_much_memory(dsstail: Starter, serve: Serve) -> None:
-    """Decoded, some of these texts of 15 MiB would take gigabytes."""
-    size = 15 << 20
+    """Decoded, some of these texts of 8 MiB would take hundreds of megabytes."""
+    size = 8 << 20
     values = [
         b'"%b"' % (b"x" * size),
         b"%b%b" % (b"[" * (size // 2), b"]" * (size // 2)),
@@ -1007,7 +1007,7 @@ def test_no_event_takes_much_memory(dsstail: Starter, serve: Serve) -> None:
     server = serve(talking)
     command = dsstail("--url", server.url())
     command.wait_for_events(len(texts))
-    assert command.memory() < 200 << 20
+    assert command.memory() < 110 << 20
     done = command.stop()
     assert done.out.splitlines() == texts
     assert f"{len(texts)} events, 0 reconnects, 0 gaps, 0 malformed" in done.err
