@@ -395,6 +395,28 @@ def test_a_directory_that_goes_away_ends_it_with_6(
     )
 
 
+def test_a_working_directory_that_goes_away_ends_it_with_6(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    directory = tmp_path / "gone"
+    directory.mkdir()
+    run = f"cd gone && exec {installed()} record out.jsonl --url {serve(honest).url()}"
+    command = subprocess.Popen(
+        ["/bin/sh", "-c", run],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "DSSTAIL_KEY": f"stream={KEY}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: read(directory / "out.jsonl") == lines(range(6)))
+    shutil.rmtree(directory)
+    told = command.communicate(timeout=PATIENCE)[1]
+    assert command.returncode == 6
+    assert told.splitlines()[-1] == (
+        "error: cannot open out.jsonl: No such file or directory. The last event recorded is seq 5."
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [

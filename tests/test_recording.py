@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import resource
 import stat
 import threading
@@ -779,6 +780,13 @@ def test_a_plain_percent_sign(tmp_path: Path) -> None:
         recording.write(event(1), event(2))
     assert names(tmp_path) == ["100%.20170312T210124.000Z.jsonl", "100%.jsonl"]
     assert resumed(tmp_path / "100%%.jsonl", overwrite=False) == {"stream": 2}
+
+
+def test_a_dated_name_can_have_bytes_that_are_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff%%-%Y.jsonl")
+    with Recording(tmp_path / name) as recording:
+        recording.write(event(1), received_at=NOON)
+    assert re.fullmatch(r"\udcff%-[0-9]{4}\.jsonl", *names(tmp_path))
 
 
 # What a crash leaves behind

@@ -20,6 +20,7 @@ from dsstail.annotation import brief, unannotated
 from dsstail.errors import OutputError
 from dsstail.messages import Event
 from dsstail.recording.locking import holder, lock
+from dsstail.recording.naming import resolved
 from dsstail.recording.scanning import LONGEST_LINE
 from dsstail.recording.unpacking import MAGIC, is_packed
 
@@ -76,7 +77,7 @@ class LiveFile:
     def __init__(self, name: Path, fsync: str, patience: Patience, last_line: bytes = b"") -> None:
         """`fsync` is when to sync: `always`, `1s` after a write, or `never`."""
         self.name = name
-        self.path = Path(os.path.realpath(name))
+        self.path = resolved(name)
         self.last_line = last_line
         self.size = 0
         self.modified_at = 0.0
