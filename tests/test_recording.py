@@ -786,7 +786,8 @@ def test_a_dated_name_can_have_bytes_that_are_no_text(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff%%-%Y.jsonl")
     with Recording(tmp_path / name) as recording:
         recording.write(event(1), received_at=NOON)
-    assert re.fullmatch(r"\udcff%-[0-9]{4}\.jsonl", *names(tmp_path))
+    (made,) = names(tmp_path)
+    assert re.fullmatch(r"\udcff%-[0-9]{4}\.jsonl", made)
 
 
 # What a crash leaves behind
@@ -867,6 +868,47 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     assert (tmp_path / "old.jsonl").read_bytes() == lines([1])
     assert path.read_bytes() == lines([2])
     assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
+
+
+def test_a_file_that_was_removed_takes_nothing_with_it_that_comes_later(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with Recording(path) as recording:
+        recording.write(event(1))
+        path.unlink()
+        recording.write(event(2))
+    assert path.read_bytes() == lines([2])
+    assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
+
+
+@pytest.mark.parametrize("kept", range(0, 2 * len(lines([1])) + 1, 97))
+def test_a_file_that_another_program_cuts_off_goes_on_with_whole_lines(
+    kept: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.jsonl"
+    with Recording(path, rotate_size=3 * len(lines([1]))) as recording:
+        recording.write(event(1), event(2), event(3))
+        os.truncate(path, kept)
+        recording.write(event(4))
+        recording.look()
+        assert path.read_bytes() == lines([*range(1, 1 + kept // len(lines([1]))), 4])
+        assert recording.recorder.size == path.stat().st_size
+    assert recording.told == [
+        f"{path} was cut off by another program: recording goes on with what is left."
+    ]
+
+
+def test_what_another_program_writes_spoils_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with Recording(path) as recording:
+        recording.write(event(1))
+        for seq in (2, 3):
+            with path.open("ab") as file:
+                file.write(b"{half a line")
+            recording.write(event(seq))
+    assert path.read_bytes() == lines([1]) + b"".join(
+        b"{half a line\n" + lines([seq]) for seq in (2, 3)
+    )
+    assert recording.told == [f"another program writes to {path}, too."]
 
 
 def test_without_its_directory_it_ends_with_6(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ class LiveFile:
         self._unsynced_since: float | None = None
         self._synced = (0, last_line)
         self._torn = 0  # bytes at the end of the file that are to be cut off
+        self._shared = False  # whether it was told that another program writes to it
 
     def open(self, *, overwrite: bool = False) -> int:
         """Lock the file and heal it, or empty it; how many bytes of a torn line were cut off."""
@@ -154,6 +155,37 @@ class LiveFile:
     def gone(self) -> bool:
         """Whether its name leads to another file by now, or to none."""
         return not _leads_to(self.path, self._fd)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it is what was written here, as far as one cheap look tells."""
+        stat = os.fstat(self._fd)
+        return stat.st_size == self.size + self._torn and stat.st_nlink > 0
+
+    def put_right(self) -> str:
+        """Where another program changed it, have it end with a whole line; what happened then."""
+        try:
+            size = os.fstat(self._fd).st_size
+            was_cut = size < self.size + self._torn
+            if size == self.size + self._torn:
+                return ""
+            self._torn = 0
+            if torn := self._torn_line():
+                if was_cut and self._is_torn_event(torn):
+                    self._torn = len(torn)
+                    self._cut_torn()
+                else:
+                    os.write(self._fd, b"\n")
+            self.size = os.fstat(self._fd).st_size
+        except OSError as error:
+            raise self._failure(error) from None
+        self._synced = min(self._synced[0], self.size), self._synced[1]
+        if was_cut:
+            return (
+                f"{self.name} was cut off by another program: recording goes on with what is left."
+            )
+        told, self._shared = self._shared, True
+        return "" if told else f"another program writes to {self.name}, too."
 
     @property
     def end(self) -> str:

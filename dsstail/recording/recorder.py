@@ -210,6 +210,8 @@ class Track:
 
     def append(self, lines: bytes, received_at: float) -> None:
         """Append whole lines, that came at this time, to the file or files where they belong."""
+        if not self._live.is_untouched:
+            self._put_right()
         self._newest = max(self._newest, received_at)
         if self._naming.dated and self._naming.live(self._newest) != self._live.name:
             self._begin_next()
@@ -227,10 +229,8 @@ class Track:
     def look(self) -> None:
         """Sync, rotate, open anew: whatever is due."""
         self._live.sync_if_due()
-        if self._live.gone:
-            self._warn(f"{self._live.name} was renamed or removed: recording to a new one.")
-            self._begin_next()
-        elif self._period_of(time.time()) > self._period and self._live.size:
+        self._put_right()
+        if self._period_of(time.time()) > self._period and self._live.size:
             self._rotate()
 
     def sync(self) -> None:
@@ -259,6 +259,14 @@ class Track:
         except BaseException:
             self._live.close()
             raise
+
+    def _put_right(self) -> None:
+        """Make good what others did to the live file."""
+        if self._live.gone:
+            self._warn(f"{self._live.name} was renamed or removed: recording to a new one.")
+            self._begin_next()
+        elif told := self._live.put_right():
+            self._warn(told)
 
     def _fitting(self, lines: bytes) -> int:
         """How many bytes of these lines the live file takes; a line may be more than it should."""
