@@ -472,7 +472,7 @@ def test_it_waits_for_room_and_then_goes_on(
     filler.write_bytes(bytes(40_000))
     arguments = ("disk/out.jsonl", "--url", serve(honest, newest=80).url(), "--on-full", "wait")
     command = dsstail("record", *arguments, "-c", "81")
-    command.wait_for_report("warning: disk full: waiting for room. disk/out.jsonl ends cleanly at")
+    command.wait_for_report("warning: disk full: waiting for room; disk/out.jsonl ends cleanly at")
     held = (disk / "out.jsonl").read_bytes()
     assert held == lines(range(held.count(b"\n")))
     filler.unlink()
@@ -490,6 +490,18 @@ def test_a_signal_ends_the_waiting(disk: Path, dsstail: Starter, serve: Serve) -
     assert time.monotonic() - began < 2.5
     count = (disk / "out.jsonl").read_bytes().count(b"\n")
     assert (disk / "out.jsonl").read_bytes() == lines(range(count))
+
+
+def test_no_room_until_the_end_of_its_time_is_exit_code_6(
+    disk: Path, dsstail: Starter, serve: Serve
+) -> None:
+    arguments = ("disk/out.jsonl", "--url", serve(honest, newest=400).url(), "--on-full", "wait")
+    done = dsstail("record", *arguments, "--duration", "1s").finish()
+    count = (disk / "out.jsonl").read_bytes().count(b"\n")
+    assert (done.code, done.lines[-1]) == (
+        6,
+        f"error: disk full: disk/out.jsonl ends cleanly at seq {count - 1}.",
+    )
 
 
 # Proofs, in their short form

@@ -985,7 +985,7 @@ def test_a_full_disk_is_waited_for(disk: Path) -> None:
         writing.join(30)
     assert path.read_bytes() == lines(range(1, 40))
     assert recording.told == [
-        f"disk full: waiting for room. {path} ends cleanly at seq {held.count(bytes([10]))}.",
+        f"disk full: waiting for room; {path} ends cleanly at seq {held.count(bytes([10]))}.",
         "there is room again: recording goes on.",
     ]
 

@@ -42,9 +42,13 @@ Warn = Callable[[str], None]
 class Patience:
     """What to do about a full disk: raise the error, or wait until there is room again."""
 
-    def __init__(self, warn: Warn | None) -> None:
-        """`warn` is told that the disk is full; without it nothing waits."""
+    def __init__(self, warn: Warn | None, until: float) -> None:
+        """`warn` is told that the disk is full; without it nothing waits.
+
+        `until` is when there is to be no more waiting, by the monotonic clock.
+        """
         self._warn = warn
+        self._until = until
 
     def attempt(self, action: Callable[[], None], where: Callable[[], str]) -> None:
         """Call `action` until it finds room. Raises the OSError that it does not wait for."""
@@ -53,12 +57,13 @@ class Patience:
             try:
                 action()
             except OSError as error:
-                if self._warn is None or error.errno not in FULL:
+                left = self._until - time.monotonic()
+                if self._warn is None or error.errno not in FULL or left <= 0:
                     raise
                 if not told:
-                    self._warn(f"disk full: waiting for room. {where()}.")
+                    self._warn(f"disk full: waiting for room; {where()}.")
                     told = True
-                time.sleep(RETRY_EVERY)
+                time.sleep(min(RETRY_EVERY, left))
             else:
                 if told and self._warn is not None:
                     self._warn("there is room again: recording goes on.")

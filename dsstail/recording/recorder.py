@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from dsstail.annotation import annotated, unannotated
@@ -69,9 +70,18 @@ class Recorder:
     written: then it ends with a whole line, and the error says at which event.
     """
 
-    def __init__(self, settings: RecordingSettings, streams: Sequence[str], warn: Warn) -> None:
+    def __init__(
+        self,
+        settings: RecordingSettings,
+        streams: Sequence[str],
+        warn: Warn,
+        *,
+        until: float = inf,
+    ) -> None:
+        """`until` is when it stops to wait for room on a disk, by the monotonic clock."""
         self._settings = settings
         self._warn = warn
+        self._patience = Patience(warn if settings.wait_for_room else None, until)
         self._tidier = Tidier(settings.compress, settings.keep)
         self._tracks: dict[str, Track | Device] = {}
         self._look_at = 0.0
@@ -159,7 +169,7 @@ class Recorder:
             )
         if makes_segments:
             naming.check_room(name)
-        return Track(naming, settings, streams, self._tidier, self._warn)
+        return Track(naming, settings, streams, self._tidier, self._patience, self._warn)
 
     def _check_unshared(self, name: Path, stream: str) -> None:
         """Files that are meant to be two can be one: by a link, or where case makes no name."""
@@ -180,6 +190,7 @@ class Track:
         settings: RecordingSettings,
         streams: Sequence[str],
         tidier: Tidier,
+        patience: Patience,
         warn: Warn,
     ) -> None:
         self.streams = streams
@@ -187,7 +198,7 @@ class Track:
         self._settings = settings
         self._tidier = tidier
         self._warn = warn
-        self._patience = Patience(warn if settings.wait_for_room else None)
+        self._patience = patience
         self._newest = time.time()
         self._live = self._open(b"", overwrite=settings.overwrite)
         self._period = self._period_of(self._live.modified_at)
