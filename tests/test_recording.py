@@ -296,6 +296,17 @@ def test_the_end_is_found_without_reading_the_whole(tmp_path: Path) -> None:
     assert 9_000 < len(known) <= resuming.WINDOW_LINES
 
 
+def test_what_is_no_line_is_not_read_to_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n" + lines([7]))
+    read = read_by(lambda: resumed(path))
+    assert read < resuming.WINDOW_BYTES + 3 * resuming.BLOCK
+    assert resumed(path) == {"stream": 7}
+
+
 def read_by(action: Callable[[], object]) -> int:
     """How many bytes this process reads from files meanwhile."""
     before = _read_so_far()
@@ -319,7 +330,7 @@ LONG = Random(1).randbytes(1_500_000).hex().encode()
         lines([6, 7]).replace(b"\n", b"\r\n"),
         b"\xef\xbb\xbf" + lines([7]),
         lines([6, 7]) + b'[{"seq":"9"}]\n{"no":"number"}\n\n\n',
-        lines([6, 7]) + event(8, LONG) + b"\n",
+        lines([5]) + event(7, LONG) + b"\n",
         event(6, LONG) + b"\n" + lines([7]),
     ],
     ids=["CRLF", "byte order mark", "no events", "too long", "too long, before it"],
@@ -355,6 +366,25 @@ def test_a_quiet_stream_is_found_in_an_older_segment(form: str | None, tmp_path:
             recording.write(*map(event, range(first, first + 1000)), stream="busy")
     assert len(names(tmp_path)) == 4
     assert resumed(path, ["quiet", "busy"], **options) == {"quiet": 5, "busy": 19_999}
+
+
+@pytest.mark.parametrize("form", [None, "gz"])
+def test_a_stream_that_is_not_found_far_back_is_told(
+    form: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resuming, "SEARCH_BYTES", 9_000_000)
+    path = tmp_path / "out.jsonl"
+    options = {"rotate_size": 3_000_000, "compress": form}
+    with Recording(path, ["quiet", "busy"], **options) as recording:
+        recording.write(event(5), stream="quiet")
+        for first in range(0, 30_000, 1000):
+            recording.write(*map(event, range(first, first + 1000)), stream="busy")
+    with Recording(path, ["quiet", "busy", "new"], **options) as recording:
+        assert recording.recorder.last("quiet") is None
+        assert recording.told == [
+            f"no event of {stream} is in the last 4.3 GB of {path}: it begins with what comes now."
+            for stream in ("new", "quiet")
+        ]
 
 
 def test_a_stream_without_a_past_begins_anew(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from dsstail.messages import Event
 from dsstail.recording import compression
 from dsstail.recording.appending import LiveFile, Patience, Warn, is_device
 from dsstail.recording.naming import Naming
-from dsstail.recording.resuming import NO_PAST, Past, look_back
+from dsstail.recording.resuming import NO_PAST, SEARCH_BYTES, Past, look_back
 from dsstail.recording.rotating import Tidier
+from dsstail.wording import spoken_size
 
 FSYNC = ("always", "1s", "never")
 
@@ -266,10 +267,16 @@ class Track:
         path = self._live.path
         segments = reversed(self._naming.segments(path))
         try:
-            return look_back([path, *(segment.paths[0] for segment in segments)], self.streams)
+            past = look_back([path, *(segment.paths[0] for segment in segments)], self.streams)
         except BaseException:
             self._live.close()
             raise
+        for stream in sorted(past.given_up):
+            self._warn(
+                f"no event of {stream} is in the last {spoken_size(SEARCH_BYTES)} of {self.name}: "
+                "it begins with what comes now."
+            )
+        return past
 
     def _put_right(self) -> None:
         """Make good what others did to the live file."""
