@@ -202,7 +202,18 @@ def record_into(fd: int, dsstail: Starter, server: Server, *arguments: str) -> C
 def test_a_fifo(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     command = dsstail("record", "fifo", "--url", serve(honest).url(), "-c", "6")
+    command.wait_for_report("warning: waiting for somebody to read fifo.")
     assert (tmp_path / "fifo").read_bytes() == lines(range(6))
+    assert command.finish().code == 0
+
+
+def test_who_stops_reading_stdout_ends_a_recording_into_it(dsstail: Starter, serve: Serve) -> None:
+    ours, theirs = os.pipe()
+    url = serve(honest).url()
+    command = dsstail("record", "/dev/stdout", "--url", url, stdout=theirs)
+    os.close(theirs)
+    with open(ours, "rb", 0) as pipe:
+        assert pipe.read(1) == b"{"
     assert command.finish().code == 0
 
 

@@ -527,6 +527,8 @@ def test_a_fifo_that_nobody_reads_any_more_is_an_error(tmp_path: Path) -> None:
         reader.join()
         with pytest.raises(OutputError, match="Broken pipe"):
             recording.write(event(1))
+        with pytest.raises(OutputError, match="Broken pipe"):
+            recording.look()
 
 
 def test_a_device_cannot_be_rotated() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
+import stat
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
 from dsstail.annotation import annotated, unannotated
 from dsstail.clock import since_epoch
-from dsstail.errors import ConfigurationError, OutputError
+from dsstail.errors import ConfigurationError, OutputClosed, OutputError
 from dsstail.json_text import as_lines
 from dsstail.messages import Event
 from dsstail.recording import compression
@@ -161,7 +164,7 @@ class Recorder:
         if is_device(name):
             if makes_segments:
                 raise ConfigurationError(f"{name} is no regular file: it cannot be rotated.")
-            return Device(name, streams)
+            return Device(name, streams, self._warn)
         self._check_unshared(name, streams[0])
         if not makes_segments and (settings.keep or settings.compress):
             raise ConfigurationError(
@@ -317,36 +320,65 @@ class Track:
 
 
 class Device:
-    """A FIFO, a terminal or another device: what is written there is gone, and that is all."""
+    """A FIFO, a terminal or another device: what is written there is gone, and that is all.
+
+    Raises OutputError, and where it is our own stdout, which nobody reads any more, OutputClosed.
+    """
 
     past = NO_PAST
     end = ""
 
-    def __init__(self, name: Path, streams: Sequence[str]) -> None:
-        """Open it; a FIFO waits for a reader. Raises OutputError."""
+    def __init__(self, name: Path, streams: Sequence[str], warn: Warn) -> None:
+        """Open it; a FIFO waits for a reader, of which `warn` is told. Raises OutputError."""
         self.streams = streams
         self.name = name
         self.size = 0
         try:
-            self._fd = os.open(name, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+            self._fd = _open_device(name, warn)
         except OSError as error:
-            raise OutputError(f"cannot write {name}: {error.strerror}.") from None
+            raise self._failure(error) from None
 
     def append(self, lines: bytes, received_at: float) -> None:
-        """Write whole lines. Raises OutputError, also where nobody reads a FIFO any more."""
+        """Write whole lines."""
         rest = memoryview(lines)
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
-            raise OutputError(f"cannot write {self.name}: {error.strerror}.") from None
+            raise self._failure(error) from None
         self.size += len(lines)
 
     def look(self) -> None:
-        """Nothing is ever due."""
+        """See whether somebody still reads it."""
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(self._fd, 0)
+            if stat.S_ISFIFO(os.fstat(self._fd).st_mode) and poll.poll(0):
+                raise self._failure(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
 
     def sync(self) -> None:
         """There is nothing to sync."""
 
     def close(self) -> None:
         os.close(self._fd)
+
+    def _failure(self, error: OSError) -> OutputError | OutputClosed:
+        with suppress(OSError):
+            if error.errno == errno.EPIPE and os.path.samestat(os.fstat(1), os.fstat(self._fd)):
+                return OutputClosed()
+        return OutputError(f"cannot write {self.name}: {error.strerror}.")
+
+
+def _open_device(name: Path, warn: Warn) -> int:
+    flags = os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    if name.is_fifo():
+        try:
+            fd = os.open(name, flags | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            warn(f"waiting for somebody to read {name}.")
+        else:
+            os.set_blocking(fd, True)
+            return fd
+    return os.open(name, flags)
