@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import KEY, PATIENCE, Command, installed, wait_until
@@ -32,8 +33,8 @@ from torture.power import cut_power_again_and_again
 Serve = Callable[..., Server]
 
 
-def record(dsstail: Starter, server: Server, *arguments: str) -> Command:
-    return dsstail("record", "out.jsonl", "--url", server.url(), *arguments)
+def record(dsstail: Starter, server: Server, *arguments: str, **options: Any) -> Command:
+    return dsstail("record", "out.jsonl", "--url", server.url(), *arguments, **options)
 
 
 def read(path: Path) -> bytes:
@@ -446,6 +447,21 @@ def test_options_that_cannot_work(
     done = record(dsstail, server, *options).finish()
     assert done.code == 2
     assert done.err.startswith(f"error: {error}")
+    assert server.visits == []
+
+
+def test_without_the_package_for_zstd_it_does_not_begin(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "zstandard.py").write_text("raise ImportError")
+    server = serve(honest)
+    options = ("--rotate-size", "1kB", "--compress", "zst")
+    here = {"PYTHONPATH": str(tmp_path)}
+    done = record(dsstail, server, *options, environment=here).finish()
+    assert (done.code, done.err) == (
+        2,
+        "error: zst needs the zstandard package: pip install 'dsstail[zst]'. Or use gz.\n",
+    )
     assert server.visits == []
 
 
