@@ -284,8 +284,10 @@ def test_damage_in_the_middle_stops_nothing(tmp_path: Path) -> None:
 # Taking up where it ends
 
 
-def test_the_end_is_found_without_reading_the_whole(tmp_path: Path) -> None:
-    path = tmp_path / "out.jsonl"
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz"])
+def test_the_end_is_found_without_reading_the_whole(name: str, tmp_path: Path) -> None:
+    """A name does not make a recording compressed."""
+    path = tmp_path / name
     path.write_bytes(lines(range(30_000)))
     read = read_by(lambda: resumed(path))
     assert read < resuming.WINDOW_BYTES + 3 * resuming.BLOCK

@@ -12,7 +12,6 @@ from dsstail.errors import ConfigurationError
 from dsstail.recording.unpacking import Spoiled, unpacked
 
 FORMS = ("gz", "zst")
-ENDINGS = tuple(f".{form}" for form in FORMS)
 
 PIECE = 1 << 20
 """Bytes that are read at a time."""

@@ -15,7 +15,7 @@ from dsstail.memory import give_back_large_blocks
 from dsstail.messages import seq_of
 from dsstail.recording import compression
 from dsstail.recording.scanning import LONGEST_LINE
-from dsstail.recording.unpacking import BYTE_ORDER_MARK
+from dsstail.recording.unpacking import BYTE_ORDER_MARK, MAGIC, is_packed
 
 WINDOW_LINES = 10_000
 WINDOW_BYTES = 8 << 20
@@ -194,7 +194,9 @@ class _Parts:
 
 
 def _lines_backwards(path: Path, search: _Search) -> Iterator[_Stretch]:
-    if path.suffix in compression.ENDINGS:
+    with path.open("rb") as file:
+        packed = is_packed(file.read(MAGIC))
+    if packed:
         return _last_lines(compression.pieces(path), search)
     return _lines_from_the_end(path, search)
 
