@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -99,6 +100,11 @@ class Stopping:
     duration: float | None = None
     expected: tuple[Condition, ...] = ()
     timeout: float | None = None
+
+    @property
+    def time(self) -> float:
+        """After how many seconds at the latest; infinite where that is left open."""
+        return min(filter(None, (self.duration, self.timeout)), default=inf)
 
 
 @dataclass(frozen=True, slots=True)
