@@ -167,7 +167,12 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
     from dsstail.gauge import Gauge
     from dsstail.replay import Replay
 
-    reporter = Reporter(quiet=showing.quiet, verbosity=showing.verbosity, burst=DAMAGE_TOLD)
+    reporter = Reporter(
+        quiet=showing.quiet,
+        verbosity=showing.verbosity,
+        burst=DAMAGE_TOLD,
+        color=showing.color_told,
+    )
     replay = Replay(replaying)
     return Flow(
         [replay],
@@ -274,6 +279,7 @@ def _reporter(settings: TailSettings, write: Callable[[str], None] = write_to_st
         quiet=settings.showing.quiet,
         verbosity=settings.showing.verbosity,
         name_streams=len(settings.connecting.keys) > 1,
+        color=settings.showing.color_told,
         write=write,
     )
 
