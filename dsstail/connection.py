@@ -8,9 +8,9 @@ connection ended.
 Between the library's frames short loops look at the read-ahead. Almost every frame there is an
 unfragmented text message with one event of 122 to 999 bytes, and starts with nine bytes that
 say so: `0x81 0x7E`, the frame's length, and `LENGTH|{`. Where these are consistent, the event is
-cut out in one slice. Floods are made of small frames: those whose two bytes of header are all
-right, and that are there as a whole, are taken in another loop. Everything else goes through the
-library, over the same bytes.
+cut out in one slice; one that the end of a read tears waits for the next. Floods are made of small
+frames: those whose two bytes of header are all right, and that are there as a whole, are taken in
+another loop. Everything else goes through the library, over the same bytes.
 """
 
 from __future__ import annotations
