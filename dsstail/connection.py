@@ -633,10 +633,13 @@ def _retry_after(head: bytes) -> float | None:
     asked = found[1].decode()
     if asked.isdecimal():
         return min(float(asked), LONGEST_RETRY_AFTER)
+    from datetime import UTC
     from email.utils import parsedate_to_datetime
 
     try:
-        pause = parsedate_to_datetime(asked).timestamp() - time.time()
+        until = parsedate_to_datetime(asked)
+        # One form of HTTP dates, that of C's asctime, does not say that it is GMT.
+        pause = until.replace(tzinfo=until.tzinfo or UTC).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
     return min(max(pause, 0.0), LONGEST_RETRY_AFTER)

@@ -288,6 +288,21 @@ def test_retry_after_is_heeded(dsstail: Starter, serve: Serve) -> None:
     assert re.search(r"answered HTTP 503 Service Unavailable; retry 1 in [12]\.\d s", done.err)
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"],
+    ids=["usual", "of RFC 850", "of asctime"],
+)
+def test_retry_after_can_be_a_date(form: str, dsstail: Starter, serve: Serve) -> None:
+    """In each form that RFC 9110 (5.6.7) has clients understand, and always GMT."""
+    date = time.strftime(form, time.gmtime(time.time() + 150))
+    server = serve(answer("503 Service Unavailable", f"Retry-After: {date}"))
+    command = dsstail("--url", server.url(), environment={"TZ": "Asia/Tokyo"})
+    command.wait_for_report("; retry 1 in 1")
+    command.wait_for_report(" s")
+    assert re.search(r"; retry 1 in 1[1-5]\d\.\d s", command.stop().err)
+
+
 def test_retry_after_does_not_outlive_retry_for(dsstail: Starter, serve: Serve) -> None:
     server = serve(answer("429 Too Many Requests", "Retry-After: 86400"))
     done = dsstail("--url", server.url(), "--retry-for", "500ms").finish()
@@ -1270,6 +1285,32 @@ def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None
         command.interrupt()
         time.sleep(50 * MS)
     assert command.finish().code == 130
+    os.close(reading)
+
+
+def test_signals_that_come_at_once_are_one(dsstail: Starter, serve: Serve) -> None:
+    """As they do where `timeout` or a wrapper hands on what the terminal has sent, too."""
+    server = serve(honest)
+    command = dsstail("--url", server.url())
+    command.wait_for_events(6)
+    for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+        command.interrupt(number)
+    done = command.finish()
+    assert done.code == 0
+    assert "6 events, 0 reconnects" in done.err
+
+
+def test_a_hangup_may_come_again(dsstail: Starter, serve: Serve) -> None:
+    """A terminal that is closed sends it, and then the shell in it."""
+    server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))
+    reading, writing = os.pipe()
+    command = dsstail("--url", server.url(), stdout=writing)
+    os.close(writing)
+    wait_until(lambda: server.visits and server.visits[0].heard)
+    while command.process.poll() is None:
+        command.interrupt(signal.SIGHUP)
+        time.sleep(50 * MS)
+    assert command.finish().code == 0
     os.close(reading)
 
 
