@@ -31,7 +31,7 @@ import websocket
 from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
-from dsstail.errors import Closed, ConnectionFailed, Rejected, Unreadable
+from dsstail.errors import Closed, ConnectionFailed, Cut, Rejected, Unreadable
 
 READ_AHEAD = 128 << 10
 """Bytes that one read from the socket asks for."""
@@ -243,14 +243,14 @@ class Connection:
         """Close with the right code, and tell why in words."""
         if isinstance(failure, _Failure):
             self.close(failure.code, linger=LINGER)
-            return failure.kind(failure.reason)
+            return failure.told()
         if isinstance(failure, websocket.WebSocketProtocolException):
             self.close(PROTOCOL_ERROR, linger=LINGER)
             return ConnectionFailed(f"protocol violation: {failure}")
         self._frames.message = None
         self._wire.close()
         answering = " while answering" if failure is self._unsent else ""
-        return ConnectionFailed(f"connection lost{answering} ({_reason(failure)})")
+        return Cut(f"connection lost{answering} ({_reason(failure)})")
 
 
 def open_connection(
@@ -315,24 +315,27 @@ def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> None
 class _Failure(Exception):
     """Why the connection has to end, with which close code, and as what that is told."""
 
-    kind = ConnectionFailed
-
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
 
+    def told(self) -> ConnectionFailed:
+        return ConnectionFailed(self.reason)
+
 
 class _BadMessage(_Failure):
     """The reason is a message, which may come again."""
 
-    kind = Unreadable
+    def told(self) -> ConnectionFailed:
+        return Unreadable(self.reason)
 
 
 class _Goodbye(_Failure):
     """The reason is a close frame."""
 
-    kind = Closed
+    def told(self) -> ConnectionFailed:
+        return Closed(self.reason, self.code)
 
 
 class _Frames(websocket.frame_buffer):
