@@ -606,22 +606,28 @@ def test_a_refused_second_connection_is_not_tried_again(
     assert "24 events, 0 reconnects, 22 gaps (44 events missing), 0 malformed" in done.err
 
 
+@pytest.mark.parametrize(
+    "end",
+    [close(4000, b"replaced"), Visit.end, Visit.reset, send(event_frame(3)[:9])],
+    ids=["close frame", "FIN", "RST", "cut in a frame"],
+)
 def test_a_live_connection_that_ends_by_the_second_is_not_risked_again(
-    dsstail: Starter, serve: Serve
+    end: Script, dsstail: Starter, serve: Serve
 ) -> None:
     """A service that allows one connection a key may end the older one."""
-    gone = threading.Event()
+    opening, gone = threading.Event(), threading.Event()
 
     def live(visit: Visit) -> None:
         opened(tell(0, 1, 2, 5))(visit)
-        gone.wait(PATIENCE)
-        visit.send_close(4000, b"replaced")
-        visit.stay()
+        opening.wait(PATIENCE)
+        gone.set()
+        end(visit)
 
     def second(visit: Visit) -> None:
         visit.shake_hands()
+        opening.set()
+        gone.wait(PATIENCE)
         visit.send_events(visit.asked)
-        gone.set()
         visit.stay()
 
     server = serve(live, second, opened(tell(*range(3, 9), 11, 12), Visit.stay), newest=20)
@@ -630,6 +636,30 @@ def test_a_live_connection_that_ends_by_the_second_is_not_risked_again(
     assert done.err.count("the live connection ended when a second one was opened") == 1
     assert "gap: seq 9–10 (2 events) did not come back" in done.err
     assert len(server.visits) == 3
+
+
+def test_a_network_that_cuts_both_connections_is_not_taken_for_a_refusal(
+    dsstail: Starter, serve: Serve
+) -> None:
+    """The third connection brings the numbers that the second was cut for; it lacks 9 and 10."""
+    opening = threading.Event()
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1, 2, 5))(visit)
+        opening.wait(PATIENCE)
+        visit.reset()
+
+    def second(visit: Visit) -> None:
+        visit.shake_hands()
+        opening.set()
+        visit.reset()
+
+    third = opened(tell(*range(3, 9), 11, 12), Visit.stay)
+    server = serve(live, second, Visit.reset, Visit.reset, third, honest, newest=12)
+    done = dsstail("--url", server.url(), "-c", "13").finish()
+    assert (done.code, done.out) == (0, lines(range(13)))
+    assert "seq 3–4 (2 events) came back into its place" in done.err
+    assert "seq 9–10 (2 events) came back into its place" in done.err
 
 
 def test_a_second_connection_is_not_made_for_mobile_keys(dsstail: Starter, serve: Serve) -> None:
