@@ -20,6 +20,7 @@ from dsstail.handover import (
     NotFilling,
     NotReplaying,
     Status,
+    Violated,
 )
 from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
@@ -198,6 +199,8 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
         case Malformed(raw, reason):
             seen = concealed(raw[:SAMPLE].decode(errors="backslashreplace"))
             return WARNING, f"malformed ({reason}): {shortened(seen.encode())}"
+        case Violated(reason):
+            return DEBUG, visible(reason)
         case WrongLength(declared, actual):
             return WARNING, (
                 f"an event's length is given as {declared} and is {actual}; "
