@@ -131,7 +131,7 @@ class Session:
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None
-        self._outdated: Gap | None = None  # the same, since another numbering has begun
+        self._outdated: list[Gap] = []  # what it lacked when another numbering began
         self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
         self._answers_request = False  # the next event is the first of what was asked for
@@ -220,14 +220,15 @@ class Session:
 
     def take_replayed(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take events that a second connection gives, of the range that it was asked for."""
-        asked, is_outdated = self._replaying or self._outdated, self._replaying is None
+        asked = self._replaying
         for text in texts:
             seq = Event(text).seq
-            if asked and seq is not None and asked.first <= seq <= asked.last:
-                if is_outdated:
-                    self._take_outdated(seq, text)
-                else:
-                    self._place(seq, text, now)
+            if seq is None:
+                continue
+            if asked is None:
+                self._take_outdated(seq, text)
+            elif asked.first <= seq <= asked.last:
+                self._place(seq, text, now)
         if texts and self._early and not self._cut:
             self._deadline = now + HOLD_LIMIT
         return self._delivered()
@@ -239,7 +240,7 @@ class Session:
         its way, or asked already, everything waits for it.
         """
         replaying, self._replaying = self._replaying, None
-        self._outdated = None
+        self._outdated = []
         self._outdated_taken.clear()
         if replaying is None or self._answers_request:
             return self._delivered()
@@ -390,7 +391,8 @@ class Session:
 
     def _take_outdated(self, seq: int, text: bytes) -> None:
         """What was missing in the numbering before this one comes after all: it has no place."""
-        if seq not in self._outdated_taken and self._seen.fingerprint(seq) != hash(text):
+        is_missing = any(gap.first <= seq <= gap.last for gap in self._outdated)
+        if is_missing and seq not in self._outdated_taken:
             self._outdated_taken.add(seq)
             self.counts.missing -= 1
             self._deliver([text])
@@ -423,8 +425,11 @@ class Session:
             self.counts.gaps,
             self.counts.missing,
         )
-        if self._replaying is not None:
-            self._outdated, self._replaying = self._replaying, None
+        if (asked := self._replaying) is not None:
+            self._outdated = [
+                gap for gap in self._lost if gap.last >= asked.first and gap.first <= asked.last
+            ]
+            self._replaying = None
         self._begin(0, -1)
         if seq > 1:
             self._deadline = now + HOLD_LIMIT
