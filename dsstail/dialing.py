@@ -131,8 +131,8 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
 
     Lower-case names win. NO_PROXY lists hosts separated by commas: a name covers itself and its
     sub-domains, `10.0.0.0/8` a network, `*` everything. A proxy elsewhere cannot lead to this
-    machine, and would see the key in ws: there it is passed over. Raises ConfigurationError for a proxy that
-    is not HTTP.
+    machine, and would see the key in ws: there it is passed over. Raises ConfigurationError for a
+    proxy that is not HTTP.
     """
     if _goes_direct(endpoint, _variable(environment, "no_proxy")):
         return None
