@@ -167,7 +167,7 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
     from dsstail.replay import Replay
 
     reporter = Reporter(quiet=showing.quiet, verbosity=showing.verbosity, burst=DAMAGE_TOLD)
-    replay = Replay(replaying)
+    replay = Replay(replace(replaying, apart=replaying.apart or bool(stopping.expected)))
     return Flow(
         [replay],
         replay,

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dsstail.annotation import received_at
+from dsstail.clock import Moments
 from dsstail.filters import Filter
 from dsstail.messages import BODIES, Event
+from dsstail.passages import moment
 from dsstail.recording.splitting import Damage, Found
 from dsstail.replay import EVERYTHING, Window
-from dsstail.statistics.moments import Moments, received_at
 from dsstail.statistics.outcomes import Acks
 from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Device, EventType, Property
@@ -159,7 +161,9 @@ class Counting:
         )
 
     def _wants(self, event: Event) -> bool:
-        return self._selection.matches(event) and self._window.admits(event)
+        return self._selection.matches(event) and (
+            not self._window.timed or self._window.spans(moment(event))
+        )
 
     def _count(self, data: list[Members]) -> None:
         sources, moments = self._sources, self._moments
@@ -184,7 +188,7 @@ class Counting:
             if source.take is not None:
                 source.take(source, body, at, event)
             elif "_dsstail" in event:
-                self._acks.sent(body, event)
+                self._acks.sent(body, received_at(event))
         self._timed += len(times)
         self._timeline.add(times)
         for source in self._passing:
@@ -251,7 +255,7 @@ class Counting:
         self._acks.fold()
 
     def _take_ack(self, source: Source, body: Members, at: float | None, event: Members) -> None:
-        if not self._acks.take(body, event):
+        if not self._acks.take(body, received_at(event)):
             for device in source.devices:
                 device.failed += 1
 
