@@ -12,8 +12,9 @@ BIN := .venv/bin
 demo: .venv/sim  ## the live tail of made-up devices; make demo ARGS="--count 20"
 	@$(BIN)/dsstail demo $(ARGS)
 
+# Without compiled tests each worker takes four seconds before its first one.
 test: .venv/dev  ## the whole test suite; make test ARGS="-k config"
-	$(BIN)/pytest -q -n auto $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n auto --dist worksteal $(ARGS)
 
 check: lint types floors test  ## everything that has to be fine before a commit
 

@@ -13,8 +13,12 @@ from functools import lru_cache
 from typing import Any
 
 _NAME = b'"_dsstail":'
+
+MEMBER = _NAME + b'{"stream":'
+"""How the member begins."""
+
 _ENDING = re.compile(
-    rb'[,{]"_dsstail":\{"stream":("(?:[^"\\]|\\.)*+")'
+    rb"[,{]" + re.escape(MEMBER) + rb'("(?:[^"\\]|\\.)*+")'
     rb'(?:,"received_at":"([0-9T:.-]+Z)")?\}\}[ \t\r]*'
 )
 _EMPTY = re.compile(rb"[ \t\r\n]*+\{[ \t\r\n]*+\}")
@@ -38,17 +42,20 @@ UNTOLD = About("", "")
 
 def annotated(texts: list[bytes], stream: str, received_at: float | None) -> list[bytes]:
     """Events' texts with the member added: the stream's name, and the time unless it is None."""
-    about = {"stream": stream}
+    last = member(stream)
     if received_at is not None:
-        about["received_at"] = instant(received_at)
-    member = _NAME + json.dumps(about, separators=(",", ":")).encode() + b"}"
-    ending = b"," + member
+        last += b',"received_at":"%s"' % instant(received_at).encode()
+    last += b"}}"
+    ending = b"," + last
     return [
-        text[:-1] + ending
-        if text.endswith(b"}}") and len(text) < _LONG
-        else _with_last(text, member)
+        text[:-1] + ending if text.endswith(b"}}") and len(text) < _LONG else _with_last(text, last)
         for text in texts
     ]
+
+
+def member(stream: str) -> bytes:
+    """How the member of an event of this stream begins."""
+    return MEMBER + json.dumps(stream).encode()
 
 
 def may_be_annotated(lines: list[bytes]) -> bool:

@@ -92,7 +92,7 @@ class Connection:
     @property
     def mid_message(self) -> bool:
         """Whether a message has begun that is not complete yet."""
-        return self._frames.message is not None or not self._frames.at_boundary
+        return self._frames.message is not None or not self._frames.at_boundary or self._wire.torn
 
     @property
     def admitted(self) -> int:
@@ -108,7 +108,7 @@ class Connection:
         """
         received: list[Received] = []
         if self._failure is None:
-            self._wire.reads_left = 0 if self._wire.ahead else 1
+            self._wire.reads_left = 0 if self._wire.ahead and not self._wire.torn else 1
             self._wire.settimeout(timeout if self._unsent is None else 0.0)
             try:
                 self._receive(received)
@@ -149,10 +149,13 @@ class Connection:
 
     def _receive(self, received: list[Received]) -> None:
         """Take all that one read gives. Raises TimeoutError where it ends within a frame."""
-        if self._frames.at_boundary and not self._wire.ahead:
+        if self._frames.at_boundary and (self._wire.torn or not self._wire.ahead):
             self._wire.read_on()
         while not self._frames.at_boundary or self._wire.ahead:
             self._take_whole_frames(received)
+            self._wire.torn = self._begins_usual()
+            if self._wire.torn:
+                break
             if self._wire.ahead or not self._frames.at_boundary:
                 self._take_frame(received)
 
@@ -181,6 +184,11 @@ class Connection:
         if run:
             self._wire.at = at
             self._append_run(run, received)
+
+    def _begins_usual(self) -> bool:
+        """Whether the quick path left the beginning of a usual frame, whose rest will follow."""
+        at_frame = self._frames.at_boundary and self._frames.takes_usual
+        return at_frame and self._wire.data[self._wire.at : self._wire.at + 9] in _USUAL
 
     def _append_run(self, run: list[bytes], received: list[Received]) -> None:
         """Deliver a run of texts, up to the first that is not UTF-8."""
@@ -440,6 +448,7 @@ class _Wire:
         self._observe = observe
         self.data = b""
         self.at = 0
+        self.torn = False  # what is ahead is one frame, and not all of it
         self.reads_left = 0
         self.bytes_received = 0
         self.handshake_deadline: float | None = None
@@ -502,19 +511,19 @@ class _Wire:
             self.sock.close()
 
     def read_on(self, wanted: int = READ_AHEAD) -> None:
-        """Read from the socket, once all that was ahead is taken. Raises TimeoutError."""
+        """Read from the socket, behind what is ahead of a torn frame. Raises TimeoutError."""
         if self.reads_left == 0:
             raise TimeoutError
         self.reads_left -= 1
         self._set(self._timeout)
-        # Nothing is left of the old data: the library holds the frame that is half there.
         if self._is_tls:
-            self.data, self.at = self._read_records(), 0
+            more = self._read_records()
         else:
-            self.data, self.at = self.sock.recv(max(READ_AHEAD, min(wanted, LARGE_READ))), 0
-        if not self.data:
+            more = self.sock.recv(max(READ_AHEAD, min(wanted, LARGE_READ)))
+        if not more:
             raise websocket.WebSocketConnectionClosedException("end of stream")
-        self.bytes_received += len(self.data)
+        self.data, self.at = self.data[self.at :] + more, 0
+        self.bytes_received += len(more)
 
     def _read_records(self) -> bytes:
         """TLS gives one record at a time, of 16 KiB at most: as many as are there at once."""

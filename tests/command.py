@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -102,15 +103,23 @@ class Command:
         return self.process.pid
 
     def wait_for_events(self, count: int) -> None:
-        wait_until(lambda: self.out.count(b"\n") >= count, f"{count} events on stdout")
+        seen = looked_at = 0
+
+        def enough() -> bool:
+            nonlocal seen, looked_at
+            size = len(self.out)
+            seen += self.out.count(b"\n", looked_at, size)
+            looked_at = size
+            return seen >= count
+
+        wait_until(enough, f"{count} events on stdout")
 
     def wait_for_report(self, text: str) -> None:
         """Wait for this text on stderr."""
-        deadline = time.monotonic() + PATIENCE
-        while text.encode() not in self.err:
-            running = self.process.poll() is None and time.monotonic() < deadline
-            assert running or text.encode() in self.err, f"no {text!r} in {self.err.decode()!r}"
-            time.sleep(2 * MS)
+        wanted, collector = text.encode(), self._collectors[-1]
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: wanted in self.err or not collector.is_alive())
+        assert wanted in self.err, f"no {text!r} in {self.err.decode()!r}"
 
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
         self.process.send_signal(number)
@@ -118,12 +127,12 @@ class Command:
     def finish(self) -> Finished:
         """Wait for the end of the process; the key must have leaked nowhere."""
         self._look_at_title()
+        for collector in self._collectors:  # first, since `wait` looks but twenty times a second
+            collector.join(PATIENCE)
         try:
             code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running: {bytes(self.err).decode()!r}") from None
-        for collector in self._collectors:
-            collector.join(PATIENCE)
         if self.key is not None:
             assert_no_key(bytes(self.out), self.key, "stdout")
             assert_no_key(bytes(self.err), self.key, "stderr")

@@ -22,6 +22,12 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core with `-n auto`: what a test waits for is seldom a core."""
+    return 2 * (os.cpu_count() or 1)
+
+
 class Starter(Protocol):
     def __call__(self, *arguments: str, **options: Any) -> Command: ...
 

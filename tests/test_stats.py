@@ -376,14 +376,14 @@ def test_memory_is_bounded_whatever_there_is_much_of(tmp_path: Path, kind: str) 
         "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    most = {"devices together": 1000, "long names": 1000}.get(kind, 60_000)
+    most = {"devices together": 500, "long names": 500}.get(kind, 30_000)
     used = []
     for number in (most // 100, most):
         texts = (seen_once(kind, at) + b"\n" for at in range(number))
         path = record(tmp_path, b"".join(texts))
         argv = [sys.executable, "-c", script, installed(), "stats", str(path)]
         used.append(int(subprocess.run(argv, capture_output=True, check=True).stdout))
-    assert used[1] < used[0] + 40 * 1024  # KiB
+    assert used[1] < used[0] + 20 * 1024  # KiB
 
 
 # The picture

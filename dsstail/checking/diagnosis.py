@@ -100,6 +100,8 @@ def of_tcp(route: Route, failures: Sequence[OSError]) -> Advice:
             "This machine has no way there: its network, or its VPN, is down.",
             "See whether a browser on this machine opens any page, and try again then.",
         )
+    elif any(isinstance(failure, ConnectionResetError) for failure in failures):
+        cause = f"Something takes connections at port {route.hop.port}, and breaks them at once."
     elif route.proxy:
         cause = f"The proxy that {route.proxy.variable} names is not running at {address}."
     elif timed_out:
