@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -119,10 +119,14 @@ class Event:
     @property
     def body(self) -> dict[str, Any]:
         """The member beside `metadata` that says what happened; unknown types have one too."""
-        name = BODIES.get(self.event_type)
-        if name is not None and isinstance(self.data.get(name), dict):
-            return _object(self.data[name])
-        for name, member in self.data.items():
+        data = self.data
+        try:
+            body = data[BODIES[data["metadata"]["event_type"]]]
+        except (KeyError, TypeError):
+            body = None
+        if isinstance(body, dict):
+            return body
+        for name, member in data.items():
             if isinstance(member, dict) and name != "metadata" and not name.startswith("_"):
                 return member
         return {}
@@ -220,6 +224,14 @@ def time_of(body: dict[str, Any]) -> str:
         if name in body and isinstance(body[name], str):
             return str(body[name])
     return ""
+
+
+def number_on(texts: Sequence[bytes], first: int) -> bool:
+    """Whether events' texts begin with `{"seq":"`, `first` and the numbers that follow it."""
+    begin = b'{"seq":"%d"'
+    length = len(begin % first)
+    numbers = tuple(range(first, first + len(texts)))
+    return b"".join([text[:length] for text in texts]) == begin * len(texts) % numbers
 
 
 def _object(member: Any) -> dict[str, Any]:

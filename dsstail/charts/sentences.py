@@ -7,10 +7,9 @@ from typing import Any
 
 from dsstail.charts.figures import percent, short
 from dsstail.charts.scales import Rates
-from dsstail.clock import Clock
+from dsstail.clock import Clock, within
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET
 from dsstail.statistics.counting import Statistics
-from dsstail.statistics.moments import within
 from dsstail.statistics.outcomes import Acks
 from dsstail.statistics.records import Property
 from dsstail.statistics.tables import Table
