@@ -41,6 +41,23 @@ def wait_until(condition: Callable[[], object], what: str = "the condition") -> 
         time.sleep(2 * MS)
 
 
+def most_memory(*argv: str, ends_with: int = 0) -> int:
+    """The most memory, in bytes, that this command takes until its end; its stdout is not kept.
+
+    A small process starts it: the memory of the one that forks counts for its child, too.
+    """
+    script = (
+        "import resource, subprocess, sys; "
+        "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode; "
+        "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", script, *argv]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    code, kibibytes = map(int, done.stdout.split())
+    assert code == ends_with, done.stderr
+    return kibibytes << 10
+
+
 def assert_no_key(text: bytes, key: str, where: str) -> None:
     """No part of the key that is longer than a few characters is in `text`, however encoded."""
     forms = {key, quote(key), quote(key, safe=""), quote(key, safe="").lower()}
