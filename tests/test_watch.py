@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from command import KEY, wait_until
-from conftest import Starter
+from conftest import Serve, Starter
 from scenarios import (
-    Server,
     Visit,
     frame,
     honest,
@@ -26,8 +25,6 @@ from screen import DOWN, ENTER, ESCAPE, LEFT, RIGHT, UP, Screen, compare
 
 WIRE = Path(__file__).parent / "wire"
 DOCUMENTED = ("datapoint", "datapointack", "connectivity", "location", "registration")
-
-Serve = Callable[..., Server]
 
 
 @pytest.fixture
