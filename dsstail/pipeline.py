@@ -173,7 +173,7 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
         burst=DAMAGE_TOLD,
         color=showing.color_told,
     )
-    replay = Replay(replaying)
+    replay = Replay(replace(replaying, apart=replaying.apart or bool(stopping.expected)))
     return Flow(
         [replay],
         replay,

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsstail import json_text
-from dsstail.messages import Event, Malformed, encode, parse
+from dsstail.messages import Event, Malformed, encode, number_on, parse
 
 REPLAY_GRACE = 2.0
 """Seconds in which events that a new connection was asked for may still come after later ones."""
@@ -295,7 +295,7 @@ class Session:
         if self._last is None or self._early or self._answers_request:
             return False
         first = self._last + 1
-        if first > self._seen.highest and _number_on(texts, first):
+        if first > self._seen.highest and number_on(texts, first):
             self._seen.add(first, texts)
             self._last += len(texts)
             self._deliver(list(texts))
@@ -546,14 +546,6 @@ class Session:
             self._out.append(missing)
         if not self._answers_request and self._holes.learn(missing, asked=asked):
             self._out.append(Holes())
-
-
-def _number_on(texts: Sequence[bytes], first: int) -> bool:
-    """Whether the texts begin with `{"seq":"`, `first` and the numbers that follow it."""
-    begin = b'{"seq":"%d"'
-    length = len(begin % first)
-    numbers = tuple(range(first, first + len(texts)))
-    return b"".join([text[:length] for text in texts]) == begin * len(texts) % numbers
 
 
 def _recorded(text: bytes) -> bytes:

@@ -16,13 +16,13 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import trustme
-from command import KEY, MS, PATIENCE, Command, assert_no_key, installed, wait_until
-from conftest import Starter
+from command import KEY, MS, PATIENCE, SOON, Command, assert_no_key, installed, wait_until
+from conftest import Serve, Starter
 from scenarios import (
     BINARY,
     CONTINUATION,
@@ -32,7 +32,6 @@ from scenarios import (
     REFUSALS,
     VIOLATIONS,
     Script,
-    Server,
     Visit,
     answer,
     close,
@@ -52,11 +51,6 @@ from scenarios import (
     unit,
     working,
 )
-
-Serve = Callable[..., Server]
-
-SOON = 3000 * MS
-"""What should take less than a second may take so long on a busy machine."""
 
 RETRY = re.compile(r"retry \d+ in \d+\.\d s")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command import KEY, PATIENCE, wait_until
+from conftest import Serve
 from scenarios import (
     Script,
     Server,
@@ -34,8 +35,6 @@ from dsstail.handover import Batch, Connected, Disconnected, NotReplaying
 from dsstail.messages import Event
 from dsstail.session import Gap
 from dsstail.stream import LATE_REJECTIONS, StreamSettings, open_stream
-
-Serve = Callable[..., Server]
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def replaying(
         merge=given.switch("merge", default=False),
         speed=given.value("speed", positive(number), None),
         max_idle=given.value("max_idle", duration, inf),
-        stamped=showing.output in ("text", "csv"),
+        apart=showing.output in ("text", "csv"),
         annotated=showing.annotate,
     )
     _check(asked)
