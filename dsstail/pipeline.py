@@ -375,11 +375,11 @@ class Printer:
             self._renderer.resize(columns)
         lines = self._header + self._renderer.render(texts, stream, received_at)
         self._header = b""
-        write_all(1, lines, "stdout")
+        self._put(lines)
 
     def idle(self) -> None:
         """Write what is due; see that somebody still reads: `| head` ends without an event."""
-        write_all(1, self._renderer.rest(time.time()), "stdout")
+        self._put(self._renderer.rest(time.time()))
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(1, 0)
@@ -387,7 +387,15 @@ class Printer:
                 raise OutputClosed
 
     def close(self, *, in_haste: bool) -> None:
-        write_all(1, self._renderer.rest(), "stdout")
+        self._put(self._renderer.rest())
+
+    def _put(self, data: bytes) -> None:
+        try:
+            write_all(1, data, "stdout")
+        except OutputError:
+            if self._terminal and not os.isatty(1):  # it was closed, and with it who looked
+                raise OutputClosed from None
+            raise
 
 
 class RecordingPrinter(Printer):

@@ -67,6 +67,14 @@ def laid_out(kind: str, text: str, columns: int, *, color: bool) -> str:
 _COLORS = {"error": "31", "warning": "33"}
 
 
+def columns_of(terminal: int) -> int:
+    """The width of a terminal: 80 where it does not say, or has been hung up."""
+    try:
+        return os.get_terminal_size(terminal).columns or 80
+    except OSError:
+        return 80
+
+
 @dataclass(slots=True)
 class Totals:
     """What the summary tells. `missing` counts numbers, `gaps` the ranges that they form."""
@@ -146,8 +154,8 @@ class Reporter:
             kind = {ERROR: "error", WARNING: "warning"}.get(level, "")
             told = concealed(text)
             if self._terminal is not None:
-                columns = os.get_terminal_size(self._terminal).columns or 80
-                told = laid_out(kind, told, max(columns, NARROWEST), color=self._color)
+                columns = max(columns_of(self._terminal), NARROWEST)
+                told = laid_out(kind, told, columns, color=self._color)
             elif kind:
                 told = f"{kind}: {told}"
             self._write(f"{self._erase}{told}\n")

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
+import subprocess
+import termios
 from collections.abc import Callable
+from pathlib import Path
 
-from command import wait_until
+import pytest
+from command import KEY, PATIENCE, installed, wait_until
 from scenarios import Server, Visit, opened, say, tell
 from screen import Screen
 
@@ -50,3 +57,34 @@ def test_without_colours_a_warning_is_plain(
     screen = on_screen("--url", server.url(), "--color", "never")
     screen.wait_for("warning: malformed")
     assert b"\x1b" not in screen.written
+
+
+@pytest.mark.parametrize("words", [(), ("record", "events.jsonl"), ("watch",)], ids=str)
+def test_a_terminal_that_is_closed_ends_it_cleanly(
+    words: tuple[str, ...], serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    """The process gets SIGHUP, and whatever it still writes or asks of the terminal fails."""
+
+    def talking(visit: Visit) -> None:
+        visit.shake_hands()
+        for seq in range(1_000_000):
+            visit.send_events([seq])
+
+    server = serve(talking)
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [installed(), *words, "--url", server.url()],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=tmp_path,
+        env={"PATH": os.defpath, "HOME": str(tmp_path), "TERM": "xterm", "DSSTAIL_KEY": KEY},
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(slave)
+    seen = b""
+    while b"127.0.0.1" not in seen:
+        seen += os.read(master, 1 << 16)
+    os.close(master)
+    assert process.wait(PATIENCE) == 0
