@@ -78,7 +78,7 @@ def test_a_terminal_that_is_closed_ends_it_cleanly(
         stdout=slave,
         stderr=slave,
         cwd=tmp_path,
-        env={"PATH": os.defpath, "HOME": str(tmp_path), "TERM": "xterm", "DSSTAIL_KEY": KEY},
+        env={"PATH": os.defpath, "HOME": str(tmp_path), "TERM": "xterm", "DSSTAIL_KEY": f"a={KEY}"},
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
