@@ -68,9 +68,13 @@ class Violated:
 
 @dataclass(frozen=True, slots=True)
 class Backlogged:
-    """The writer is `CAPACITY` behind: the stream disconnects until it has caught up."""
+    """The stream disconnects until there is room again: the writer is `CAPACITY` behind.
+
+    Or, where it is `crowded`, large messages leave none for another one.
+    """
 
     last: int | None
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

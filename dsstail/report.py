@@ -215,11 +215,12 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
                 f"an event's length is given as {declared} and is {actual}; "
                 "it is kept, and so are others like it"
             )
-        case Backlogged(last):
+        case Backlogged(last, crowded):
             where = "" if last is None else f" after seq {last}"
-            return WARNING, (
-                f"output is too slow: disconnected{where} until it has caught up, then resuming"
-            )
+            why, until = "output is too slow", "it has caught up"
+            if crowded:
+                why, until = "large messages take all the memory there is for them", "some is free"
+            return WARNING, f"{why}: disconnected{where} until {until}, then resuming"
         case NotFilling(reason):
             return WARNING, f"{visible(reason)}; from now on gaps are only reported"
         case NotReplaying(reason):

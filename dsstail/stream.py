@@ -197,9 +197,9 @@ class Stream:
                         self._inbox = Inbox()
                         self._hold(0)
                 return
-            except (_Backlog, Crowded):
+            except (_Backlog, Crowded) as failure:
                 self.session.disconnected(time.monotonic())
-                self._put(Backlogged(self.session.last))
+                self._put(Backlogged(self.session.last, isinstance(failure, Crowded)))
                 self._wait_for_room()
             except ConnectionFailed as failure:
                 if isinstance(failure, Violation):

@@ -26,15 +26,25 @@ from scenarios import (
     silent,
     steps,
     tell,
+    unit,
     working,
 )
 
 from dsstail import stream
 from dsstail.errors import ConfigurationError, ConnectionFailed, Rejected
-from dsstail.handover import Batch, Connected, Disconnected, NotReplaying
+from dsstail.handover import (
+    Backlogged,
+    Batch,
+    Connected,
+    Disconnected,
+    Handover,
+    NotReplaying,
+)
+from dsstail.keys import StreamKey
 from dsstail.messages import Event
+from dsstail.report import describe
 from dsstail.session import Gap
-from dsstail.stream import LATE_REJECTIONS, StreamSettings, open_stream
+from dsstail.stream import LATE_REJECTIONS, Stream, StreamSettings, open_stream
 
 
 @pytest.fixture
@@ -316,6 +326,17 @@ def test_reconnecting_leaves_nothing_behind(longest_pauses: list[float], serve: 
         next(stream)
     after = len(os.listdir("/proc/self/fd")), threading.active_count()
     assert max(after[0] - before[0], after[1] - before[1]) <= 8, "some are just being closed"
+
+
+def test_a_message_that_finds_no_room_is_not_blamed_on_the_output(serve: Serve) -> None:
+    server = serve(opened(say(unit(event(0, b"x" * (2 << 20)))), Visit.stay))
+    handover = Handover(capacity=1 << 20)
+    stream = Stream(server.url(), StreamKey("stream", KEY), handover)
+    stream.start()
+    taken = iter(lambda: handover.take(PATIENCE), None)
+    backlogged = next(b.content for b in taken if isinstance(b.content, Backlogged))
+    stream.stop()
+    assert describe(backlogged)[1].startswith("large messages take all the memory")
 
 
 def test_silence_is_noticed(longest_pauses: list[float], serve: Serve) -> None:
