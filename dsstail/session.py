@@ -242,16 +242,16 @@ class Session:
         replaying, self._replaying = self._replaying, None
         self._outdated = []
         self._outdated_taken.clear()
-        if replaying is None or self._answers_request:
-            return self._delivered()
-        if asked:
+        is_asked_elsewhere = self._answers_request
+        if replaying is not None and asked and not is_asked_elsewhere:
             self._deadline = None
             self._advance(now)
-        else:
-            self._asked_to = min(self._asked_to, replaying.first - 1)
-            if not self._cut:
-                self._release()
-                self._ask_again(replaying)
+        elif replaying is not None and not asked:
+            if not is_asked_elsewhere:
+                self._asked_to = min(self._asked_to, replaying.first - 1)
+                if not self._cut:
+                    self._release()
+            self._ask_again(replaying)
         return self._delivered()
 
     def _ask_again(self, missing: Gap) -> None:
@@ -348,7 +348,8 @@ class Session:
         elif seq == self._last + 1:
             self._append(seq, text)
         elif seq > self._last and seq not in self._early:
-            if self._before is not None and self._is_old(seq, self._before):
+            stands = self.fill_gaps and self._last > 0  # then what it lacks is asked for first
+            if self._before is not None and not stands and self._is_old(seq, self._before):
                 self._go_back(self._before)
                 self._append(seq, text)
             else:
@@ -444,7 +445,12 @@ class Session:
             came = heapq.heappop(self._early_order)
             self._deliver([self._early.pop(came)])
         self._early_bytes = 0
-        self._deadline = self._wanted = self._awaited = None
+        self._deadline = None
+        self._restore(before, came)
+
+    def _restore(self, before: _Numbering, came: int | None) -> None:
+        """Go on in the old numbering, after an event that has the number `came`."""
+        self._wanted = self._awaited = None
         self.counts.gaps, self.counts.missing = before.gaps, before.missing
         self.counts.resets += 1
         assert came is not None
@@ -520,9 +526,15 @@ class Session:
         self._early_bytes -= len(text)
         if missing == Gap(0, 0):  # numbers start at 0 or 1: no loss
             self._spared = True
+        elif missing.count > 0 and self._before is not None and self._ends(self._before, seq):
+            self._restore(self._before, self._last)
         elif missing.count > 0:
             self._lose(missing)
         self._append(seq, text)
+
+    def _ends(self, before: _Numbering, seq: int) -> bool:
+        """Whether the numbering ends here, because the old one goes on; a replay may still tell."""
+        return seq == before.last + 1 and self._replaying is None
 
     def _lose(self, missing: Gap) -> None:
         self._awaited = None

@@ -311,6 +311,19 @@ def test_what_a_replay_did_not_give_before_both_were_cut_is_awaited(
     ]
 
 
+@pytest.mark.parametrize("reconnected", [False, True])
+def test_what_was_given_up_before_both_were_cut_is_asked_for_again(reconnected: bool) -> None:
+    session = live(0)
+    session.take(texts(3), 0.0)
+    assert ask(session, 0.0) == Gap(1, 2)
+    assert session.tick(LONG) == [Gap(1, 2), texts(3)]
+    session.disconnected(LONG)
+    if reconnected:
+        session.connected(asked=True, now=LONG)
+    assert session.replay_ended(LONG, asked=False) == []
+    assert session.resume_from == 1
+
+
 def test_a_number_that_comes_after_it_was_given_up_is_late() -> None:
     session = live(0, fill_gaps=False)
     session.take(texts(3), 0.0)
@@ -427,6 +440,27 @@ def test_an_old_number_with_another_text_is_no_reset_where_the_old_numbering_goe
     assert (session.counts.gaps, session.counts.missing) == (0, 0)
     assert session.resume_from == 7
     assert session.take(texts(3), 0.0) == []
+
+
+def test_a_gap_of_a_new_numbering_up_to_the_end_of_the_old_one_is_asked_for() -> None:
+    session = live(*range(5))
+    anew = [text(seq, 1) for seq in range(7)]
+    assert session.take(anew[:3], 1.0) == [Reset(4, 0), anew[:3]]
+    assert session.take(anew[5:6], 1.0) == []
+    assert ask(session, 1.0) == Gap(3, 4)
+    assert merged(session.take_replayed(anew[3:5], 2.0)) == [anew[3:5], Filled(3, 4), anew[5:6]]
+    assert session.take(anew[6:], 2.0) == [anew[6:]]
+    assert (session.counts.gaps, session.counts.resets) == (0, 1)
+
+
+def test_an_old_numbering_that_goes_on_is_known_by_what_the_new_one_does_not_have() -> None:
+    session = live(*range(5))
+    anew = [text(seq, 1) for seq in range(2)]
+    session.take(anew, 1.0)
+    assert session.take(texts(5, 6), 1.0) == []
+    assert ask(session, 1.0) == Gap(2, 4)
+    assert session.replay_ended(2.0, asked=True) == [Reset(1, 5), texts(5, 6)]
+    assert (session.counts.gaps, session.last) == (0, 6)
 
 
 def test_an_old_numbering_that_goes_on_remembers_what_it_lacked() -> None:
