@@ -295,6 +295,6 @@ class Replay:
             yield Passage(own)
             return
         abouts = [about or UNTOLD for _, about in divided]
-        for about, group in groupby(zip(own, abouts, strict=True), itemgetter(1)):
-            received_at = since_epoch(about.received_at) or 0.0
-            yield Passage([text for text, _ in group], about.stream, received_at)
+        for (stream, received), group in groupby(zip(own, abouts, strict=True), itemgetter(1)):
+            received_at = since_epoch(received) or 0.0 if received else 0.0
+            yield Passage([text for text, _ in group], stream, received_at)
