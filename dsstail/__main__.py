@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
+    gc.set_threshold(5000)  # what is imported is no garbage: to look for some less often is faster
     try:
         _open_standard_streams()
         from dsstail.cli.run import run
@@ -15,6 +17,8 @@ def main() -> int:
         return run(sys.argv[1:])
     except KeyboardInterrupt:
         return 130
+    finally:
+        gc.freeze()  # or Python looks through all of it, again and again, before it exits
 
 
 def _open_standard_streams() -> None:

@@ -58,8 +58,10 @@ class Clock:
 
     def read(self, written: str) -> Reading | None:
         """A time by RFC 3339, in UTC unless it says otherwise; None for what is not one."""
-        if written in self._read:
+        try:
             return self._read[written]
+        except KeyError:
+            pass
         if len(written) > _LONGEST:
             return None
         moment = _moment(written)

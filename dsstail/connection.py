@@ -8,9 +8,9 @@ connection ended.
 Between the library's frames short loops look at the read-ahead. Almost every frame there is an
 unfragmented text message with one event of 122 to 999 bytes, and starts with nine bytes that
 say so: `0x81 0x7E`, the frame's length, and `LENGTH|{`. Where these are consistent, the event is
-cut out in one slice. Floods are made of small frames: those whose two bytes of header are all
-right, and that are there as a whole, are taken in another loop. Everything else goes through the
-library, over the same bytes.
+cut out in one slice; one that the end of a read tears waits for the next. Floods are made of small
+frames: those whose two bytes of header are all right, and that are there as a whole, are taken in
+another loop. Everything else goes through the library, over the same bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import websocket
 from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
-from dsstail.errors import Closed, ConnectionFailed, Rejected, Unreadable
+from dsstail.errors import Closed, ConnectionFailed, Cut, Rejected, Unreadable
 
 READ_AHEAD = 128 << 10
 """Bytes that one read from the socket asks for."""
@@ -243,14 +243,14 @@ class Connection:
         """Close with the right code, and tell why in words."""
         if isinstance(failure, _Failure):
             self.close(failure.code, linger=LINGER)
-            return failure.kind(failure.reason)
+            return failure.told()
         if isinstance(failure, websocket.WebSocketProtocolException):
             self.close(PROTOCOL_ERROR, linger=LINGER)
             return ConnectionFailed(f"protocol violation: {failure}")
         self._frames.message = None
         self._wire.close()
         answering = " while answering" if failure is self._unsent else ""
-        return ConnectionFailed(f"connection lost{answering} ({_reason(failure)})")
+        return Cut(f"connection lost{answering} ({_reason(failure)})")
 
 
 def open_connection(
@@ -315,24 +315,27 @@ def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> None
 class _Failure(Exception):
     """Why the connection has to end, with which close code, and as what that is told."""
 
-    kind = ConnectionFailed
-
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
 
+    def told(self) -> ConnectionFailed:
+        return ConnectionFailed(self.reason)
+
 
 class _BadMessage(_Failure):
     """The reason is a message, which may come again."""
 
-    kind = Unreadable
+    def told(self) -> ConnectionFailed:
+        return Unreadable(self.reason)
 
 
 class _Goodbye(_Failure):
     """The reason is a close frame."""
 
-    kind = Closed
+    def told(self) -> ConnectionFailed:
+        return Closed(self.reason, self.code)
 
 
 class _Frames(websocket.frame_buffer):
@@ -633,10 +636,13 @@ def _retry_after(head: bytes) -> float | None:
     asked = found[1].decode()
     if asked.isdecimal():
         return min(float(asked), LONGEST_RETRY_AFTER)
+    from datetime import UTC
     from email.utils import parsedate_to_datetime
 
     try:
-        pause = parsedate_to_datetime(asked).timestamp() - time.time()
+        until = parsedate_to_datetime(asked)
+        # One form of HTTP dates, that of C's asctime, does not say that it is GMT.
+        pause = until.replace(tzinfo=until.tzinfo or UTC).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
     return min(max(pause, 0.0), LONGEST_RETRY_AFTER)

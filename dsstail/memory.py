@@ -9,7 +9,7 @@ LARGE = 1 << 20
 """Bytes of a block that goes back to the system as soon as it is free."""
 
 KEPT = 1 << 22
-"""Bytes of free memory at the end of a heap that are kept, or each burst would ask for them anew."""
+"""Bytes of free memory at the end of a heap that stay there for the next burst."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 

@@ -139,11 +139,7 @@ class Event:
     @property
     def time(self) -> str:
         """When it happened, as the service wrote it: UTC, to the second, RFC 3339; else `""`."""
-        body = self.body
-        for name in TIMES:
-            if isinstance(body.get(name), str):
-                return str(body[name])
-        return ""
+        return time_of(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +216,14 @@ def seq_of(data: dict[str, Any]) -> int | None:
     if type(seq) is int and 0 <= seq < MAX_SEQ:
         return seq
     return None
+
+
+def time_of(body: dict[str, Any]) -> str:
+    """When it happened by the body of an event; see `Event.time`."""
+    for name in TIMES:
+        if name in body and isinstance(body[name], str):
+            return str(body[name])
+    return ""
 
 
 def number_on(texts: Sequence[bytes], first: int) -> bool:

@@ -197,7 +197,8 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
             )
         case Malformed(raw, reason):
             seen = concealed(raw[:SAMPLE].decode(errors="backslashreplace"))
-            return WARNING, f"malformed ({reason}): {shortened(seen.encode())}"
+            sample = f": {shortened(seen.encode())}" if seen else ""
+            return WARNING, f"malformed ({reason}){sample}"
         case WrongLength(declared, actual):
             return WARNING, (
                 f"an event's length is given as {declared} and is {actual}; "

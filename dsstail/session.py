@@ -131,6 +131,7 @@ class Session:
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None
+        self._cut = False  # there was a connection, and there is none
         self._answers_request = False  # the next event is the first of what was asked for
         self._spared = False  # whether 0 was missing, and not counted
         self._lost: list[Gap] = []  # the latest ones, of which late events may still come
@@ -162,10 +163,11 @@ class Session:
 
     def wanted(self, now: float) -> Gap | None:
         """The range to ask a second connection for, until `replay_started` says that it is."""
-        return self._wanted if now >= self._ask_at else None
+        return self._wanted if now >= self._ask_at and not self._cut else None
 
     def connected(self, *, asked: bool, now: float) -> None:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
+        self._cut = False
         self._answers_request = asked
         if asked:
             self._unasked = None
@@ -178,6 +180,7 @@ class Session:
 
     def disconnected(self, now: float) -> None:
         """The connection ended; what is missing will be asked for by the next one."""
+        self._cut = True
         if self._early and self._last is not None:
             self._wanted = None
             self._deadline = now + OUTAGE_LIMIT
@@ -220,23 +223,27 @@ class Session:
             seq = Event(text).seq
             if asked and seq is not None and asked.first <= seq <= asked.last:
                 self._place(seq, text, now)
-        if texts and self._early:
+        if texts and self._early and not self._cut:
             self._deadline = now + HOLD_LIMIT
         return self._delivered()
 
     def replay_ended(self, now: float, *, asked: bool) -> list[Delivery]:
         """The second connection ended; what it did not give is lost, if it was `asked` at all.
 
-        Otherwise nothing waits any longer, and the next connection will be asked.
+        Otherwise nothing waits any longer, and the next connection will be asked. Where that is on
+        its way, or asked already, everything waits for it.
         """
         replaying, self._replaying = self._replaying, None
-        if replaying is not None and asked:
+        if replaying is None or self._answers_request:
+            return self._delivered()
+        if asked:
             self._deadline = None
             self._advance(now)
-        elif replaying is not None:
+        else:
             self._asked_to = min(self._asked_to, replaying.first - 1)
-            self._release()
-            self._ask_again(replaying)
+            if not self._cut:
+                self._release()
+                self._ask_again(replaying)
         return self._delivered()
 
     def _ask_again(self, missing: Gap) -> None:

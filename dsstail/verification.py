@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dsstail.annotation import may_be_annotated, unannotated
 from dsstail.messages import Event, number_on
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
-from dsstail.recording.reading import check, named, read
+from dsstail.recording.odometer import Odometer
+from dsstail.recording.reading import check, named, read_file
 from dsstail.recording.splitting import Damage, Lines
 
 DAMAGED, TORN = "damaged", "torn"
@@ -91,16 +92,22 @@ class Verdict:
         return self.counts.total() - len(self.findings)
 
 
-def verify(paths: Sequence[str]) -> Verdict:
-    """Read files as one recording, in this order. Raises ConfigurationError where that fails."""
-    check(paths)
+def verify(odometer: Odometer, tick: Callable[[], None] = lambda: None) -> Verdict:
+    """Read files as one recording, in this order. Raises ConfigurationError where that fails.
+
+    `tick` is called now and then.
+    """
     verification = Verification()
+    paths = odometer.paths
+    check(paths)
     for file, path in enumerate(paths):
-        for found in read(path):
-            if isinstance(found, Damage):
-                verification.take_damage(file, found)
-            else:
-                verification.take(file, found)
+        with odometer.opened(path) as recording:
+            for found in read_file(recording, named(path)):
+                if isinstance(found, Damage):
+                    verification.take_damage(file, found)
+                elif found is not None:
+                    verification.take(file, found)
+                tick()
     return verification.verdict(tuple(map(named, paths)))
 
 

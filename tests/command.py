@@ -22,6 +22,9 @@ MS = 0.001 * float(os.environ.get("DSSTAIL_TEST_SLOWNESS", "1"))
 PATIENCE = 30_000 * MS
 """Seconds after which what should have happened will not happen."""
 
+SOON = 3000 * MS
+"""What should take less than a second may take so long on a busy machine."""
+
 KEY = "5tre/m+k3y&%3ecr=et:0123456789abcdef"
 """A stream key that looks different wherever it is encoded."""
 
@@ -39,6 +42,23 @@ def wait_until(condition: Callable[[], object], what: str = "the condition") -> 
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come true"
         time.sleep(2 * MS)
+
+
+def most_memory(*argv: str, ends_with: int = 0) -> int:
+    """The most memory, in bytes, that this command takes until its end; its stdout is not kept.
+
+    A small process starts it: the memory of the one that forks counts for its child, too.
+    """
+    script = (
+        "import resource, subprocess, sys; "
+        "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode; "
+        "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", script, *argv]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    code, kibibytes = map(int, done.stdout.split())
+    assert code == ends_with, done.stderr
+    return kibibytes << 10
 
 
 def assert_no_key(text: bytes, key: str, where: str) -> None:

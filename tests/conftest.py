@@ -32,6 +32,9 @@ class Starter(Protocol):
     def __call__(self, *arguments: str, **options: Any) -> Command: ...
 
 
+Serve = Callable[..., Server]
+
+
 @pytest.fixture
 def dsstail(tmp_path: Path) -> Iterator[Starter]:
     """Start the installed command in a directory of its own, where no file may hold the key."""
@@ -85,7 +88,7 @@ def on_screen(tmp_path: Path) -> Iterator[Callable[..., Screen]]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
+def serve() -> Iterator[Serve]:
     """Start a server that plays scenarios; what goes wrong within them fails the test."""
     servers: list[Server] = []
 

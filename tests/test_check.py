@@ -24,8 +24,8 @@ from typing import Any
 
 import pytest
 import trustme
-from command import KEY, MS, PATIENCE, Command, Finished, assert_no_key, installed, wait_until
-from conftest import Starter
+from command import KEY, MS, PATIENCE, SOON, Command, Finished, assert_no_key, installed, wait_until
+from conftest import Serve, Starter
 from hypothesis import given
 from hypothesis import strategies as st
 from scenarios import (
@@ -33,7 +33,6 @@ from scenarios import (
     REFUSALS,
     VIOLATIONS,
     Script,
-    Server,
     Visit,
     answer,
     close,
@@ -60,13 +59,8 @@ from dsstail.dialing import Answered, Endpoint
 from dsstail.keys import StreamKey
 from dsstail.simulator import Simulator, SimulatorSettings
 
-Serve = Callable[..., Server]
-
 BRIEFLY = f"{1000 * MS:g}s"
 """How long to wait for what will not come."""
-
-SOON = 3000 * MS
-"""What should take less than a second may take so long on a busy machine."""
 
 OFFICIAL = "wss://stream.aylanetworks.com/stream"
 PLACE = "stream.aylanetworks.com"

@@ -6,13 +6,14 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from itertools import pairwise
 
 import pytest
 from command import MS, PATIENCE
+from conftest import Serve
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scenarios import (
@@ -37,8 +38,6 @@ from scenarios import (
 from dsstail import connection
 from dsstail.connection import Connection, TextMessage, open_connection
 from dsstail.errors import ConnectionFailed, Rejected, Unreadable
-
-Serve = Callable[..., Server]
 
 
 class Line:

@@ -8,21 +8,19 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import trustme
 from command import KEY, MS, PATIENCE, assert_no_key, wait_until
-from conftest import Starter
-from scenarios import Script, Server, Visit, honest, lines, send, steps
+from conftest import Serve, Starter
+from scenarios import Script, Visit, honest, lines, send, steps
 
 from dsstail import dialing
 from dsstail.dialing import Endpoint, Proxy, proxy_for
 from dsstail.errors import ConfigurationError, ConnectionFailed
-
-Serve = Callable[..., Server]
 
 SECURE = Endpoint("stream.example.com", 443, secure=True)
 PLAIN = Endpoint("stream.example.com", 80, secure=False)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 from command import PATIENCE, installed
-from conftest import Starter
+from conftest import Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, say, unit
-from test_resilience import Serve
 
 
 def speaking(serve: Serve, *values: bytes) -> Server:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from command import Command, wait_until
-from conftest import Starter
+from command import SOON, Command, wait_until
+from conftest import Serve, Starter
 from scenarios import (
     CONTINUATION,
     PING,
@@ -24,7 +24,7 @@ from scenarios import (
     opened,
     unit,
 )
-from test_resilience import SOON, Serve, delays
+from test_resilience import delays
 
 MEMORY = 200 << 20
 """Bytes that the process may take, whatever comes."""

@@ -6,9 +6,8 @@ import sys
 
 import pytest
 from command import wait_until
-from conftest import Starter
+from conftest import Serve, Starter
 from scenarios import Visit, event, frame, opened, send, unit
-from test_resilience import Serve
 
 SIZE = 15 << 20
 LIMIT = 200 << 20

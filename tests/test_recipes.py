@@ -32,13 +32,25 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-def bench(simulator: Simulator, tmp_path: Path) -> dict[str, str]:
-    """A directory with a recording and what the recipes call; the environment for them."""
-    environment = {"DSSTAIL_URL": simulator.url, "DSSTAIL_KEY": simulator.key}
+@pytest.fixture(scope="module")
+def environment(simulator: Simulator) -> dict[str, str]:
+    return {"DSSTAIL_URL": simulator.url, "DSSTAIL_KEY": simulator.key}
+
+
+@pytest.fixture(scope="module")
+def recorded(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a recording in several files."""
+    directory = tmp_path_factory.mktemp("recorded")
     whole = ("--from-seq", "0", "--count", "2000", "--rotate-size", "300kB", "--compress", "gz")
-    done = Command("record", "events.jsonl", *whole, directory=tmp_path, environment=environment)
+    done = Command("record", "events.jsonl", *whole, directory=directory, environment=environment)
     assert done.finish().code == 0
+    return directory
+
+
+@pytest.fixture
+def bench(environment: dict[str, str], recorded: Path, tmp_path: Path) -> dict[str, str]:
+    """A directory with a recording and what the recipes call; the environment for them."""
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
     for name in ("in.jsonl", "out.jsonl"):
         shutil.copy(tmp_path / "events.jsonl", tmp_path / name)
     programs = tmp_path / "programs"
@@ -46,7 +58,7 @@ def bench(simulator: Simulator, tmp_path: Path) -> dict[str, str]:
     (programs / "dsstail").symlink_to(installed())
     for path, script in {
         programs / "notify-send": "echo $1",
-        tmp_path / "turn-on-the-led": "until [ -s seen.jsonl -o -s run.jsonl ]; do :; done",
+        tmp_path / "turn-on-the-led": "until [ -s seen.jsonl -o -s run.jsonl ]; do sleep .1; done",
     }.items():
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o700)

@@ -14,7 +14,7 @@ import subprocess
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -22,15 +22,13 @@ from typing import Any
 
 import pytest
 from command import KEY, PATIENCE, Command, installed, wait_until
-from conftest import Starter
+from conftest import Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, unit
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
 from torture.full import fill_again_and_again
 from torture.kills import SHARED, kill_again_and_again
 from torture.power import cut_power_again_and_again
-
-Serve = Callable[..., Server]
 
 
 def record(dsstail: Starter, server: Server, *arguments: str, **options: Any) -> Command:

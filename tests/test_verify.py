@@ -5,20 +5,21 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from command import Finished, installed
+from command import Finished, installed, most_memory
 from conftest import Starter
 from hypothesis import given
 from hypothesis import strategies as st
 from scenarios import event, lines
+from terminal import Terminal
 
 from dsstail.annotation import annotated
+from dsstail.json_text import as_lines
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
+from dsstail.recording.odometer import Odometer
 from dsstail.verification import LISTED, Verdict, verify
 
 Verify = Callable[..., Finished]
@@ -143,7 +144,7 @@ def test_streams_in_one_file_are_told_apart(tmp_path: Path, run: Verify) -> None
 def test_a_repetition_received_at_another_time_is_one(tmp_path: Path) -> None:
     parts = [annotated([event(1)], "in", at)[0] for at in (1.0, 2.0)]
     path = record(tmp_path, b"\n".join([*parts, b""]))
-    assert found(verify([str(path)])) == [(REPEAT, 2, 1, 1)]
+    assert found(verify(Odometer([str(path)]))) == [(REPEAT, 2, 1, 1)]
 
 
 def test_every_cut_of_a_recording_is_torn_or_complete(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_every_cut_of_a_recording_is_torn_or_complete(tmp_path: Path) -> None:
     for kept in range(len(content) + 1):
         path = record(tmp_path, content[:kept])
         torn = kept > 0 and not any(kept in (end, end + 1) for end in ends)
-        verdict = verify([str(path)])
+        verdict = verify(Odometer([str(path)]))
         events = sum(contents.events for contents in verdict.contents)
         assert events == sum(end <= kept for end in ends)
         assert [finding.kind for finding in verdict.findings] == ["torn"] * torn
@@ -179,6 +180,17 @@ def test_what_cannot_be_is_said(run: Verify, words: list[str], message: str) -> 
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_bar_shows_how_far_it_is(tmp_path: Path) -> None:
+    texts = [annotated([event(seq // 2)], f"stream {seq % 2}", None)[0] for seq in range(75_000)]
+    record(tmp_path, as_lines(texts))
+    variables = {"PATH": os.defpath, "HOME": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"}
+    terminal = Terminal([installed(), "verify", "out.jsonl"], variables, tmp_path)
+    code, seen = terminal.finish()
+    assert code == 0
+    assert "% of 38 MB" in seen
+    assert seen.rpartition("\x1b[K")[2].splitlines()[-1] == COMPLETE
+
+
 def test_a_verdict_that_cannot_be_written(tmp_path: Path, dsstail: Starter) -> None:
     record(tmp_path, lines([1]))
     with open("/dev/full", "wb") as full:
@@ -188,25 +200,19 @@ def test_a_verdict_that_cannot_be_written(tmp_path: Path, dsstail: Starter) -> N
 
 def test_memory_is_bounded_however_much_is_wrong(tmp_path: Path) -> None:
     """Every second number is missing, and streams come and go."""
-    script = (
-        "import resource, subprocess, sys; "
-        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
     used = []
     for count in (20_000, 120_000):
         texts = (
             b'{"seq":"%d","_dsstail":{"stream":"s%d"}}\n' % (2 * n, n % 3000) for n in range(count)
         )
         path = record(tmp_path, b"".join(texts) + lines(range(0, 2 * count, 2)))
-        argv = [sys.executable, "-c", script, installed(), "verify", str(path)]
-        used.append(int(subprocess.run(argv, capture_output=True, check=True).stdout))
-    assert used[1] < used[0] + 48 * 1024  # KiB
+        used.append(most_memory(installed(), "verify", str(path), ends_with=5))
+    assert used[1] < used[0] + (48 << 20)
 
 
 def test_more_findings_than_can_be_read_are_counted(tmp_path: Path) -> None:
     path = record(tmp_path, lines(range(0, 4 * LISTED, 2)))
-    verdict = verify([str(path)])
+    verdict = verify(Odometer([str(path)]))
     assert len(verdict.findings) == LISTED
     assert verdict.counts == {GAP: 2 * LISTED - 1}
     assert verdict.unlisted == LISTED - 1

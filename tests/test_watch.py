@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from command import KEY, wait_until
-from conftest import Starter
+from conftest import Serve, Starter
 from scenarios import (
-    Server,
     Visit,
     frame,
     honest,
@@ -26,8 +25,6 @@ from screen import DOWN, ENTER, ESCAPE, LEFT, RIGHT, UP, Screen, compare
 
 WIRE = Path(__file__).parent / "wire"
 DOCUMENTED = ("datapoint", "datapointack", "connectivity", "location", "registration")
-
-Serve = Callable[..., Server]
 
 
 @pytest.fixture
@@ -91,6 +88,16 @@ def test_devices_of_a_recording(tmp_path: Path, watch: Watch, columns: int, rows
     compare([*shown[:2], *shown[3:]], f"watch-devices-{columns}")  # but for the pace
     screen.type("q")
     assert screen.finish() == 0
+
+
+def test_where_there_are_few_lines_they_show_devices(tmp_path: Path, watch: Watch) -> None:
+    recording(tmp_path, *SCENE)
+    screen = watch("out.jsonl", columns=20, rows=5)
+    shown = screen.wait_for("AC000W000000001", "AC000W000000002")
+    assert shown[0] == " dsstail watch"
+    assert shown[4].startswith(" ? help")
+    screen.type("\x1b[Z")
+    screen.wait_for("STREAM", "ended")
 
 
 def test_all_of_a_device(tmp_path: Path, watch: Watch) -> None:

@@ -198,7 +198,9 @@ class Splitter:
 
     def _skip(self, resuming: re.Pattern[bytes], buffer: bytes, at: int, final: bool) -> int:
         """Pass what is broken, as far as it is there."""
-        resume = resuming.search(buffer, at)
+        # Looking for these first is much faster where there are none.
+        hopeless = buffer.find(b"\n", at) < 0 and buffer.find(EVENT_START, at) < 0
+        resume = None if hopeless else resuming.search(buffer, at)
         if resume is not None:
             self._resuming = None
             return self._extend(buffer, at, resume.start())
