@@ -16,7 +16,7 @@ from dsstail.clock import since_epoch
 from dsstail.escaping import visible
 from dsstail.filters import Filter
 from dsstail.handover import Batch, Ended
-from dsstail.messages import Event, Malformed
+from dsstail.messages import Event, Malformed, number_on
 from dsstail.passages import (
     BREATH,
     Item,
@@ -66,6 +66,14 @@ class Window:
     def counts(self, seq: int | None) -> bool:
         """Whether this number is within; an event without one is in no window of numbers."""
         return seq is not None and self.from_seq <= seq <= self.to_seq
+
+    def numbered_within(self, texts: list[bytes]) -> list[bytes]:
+        """Those of the events whose numbers are within; usually these go on one by one."""
+        first = Event(texts[0]).seq if texts else None
+        if first is None or not number_on(texts, first):
+            return [text for text in texts if self.counts(Event(text).seq)]
+        last = min(self.to_seq, first + len(texts) - 1)
+        return texts[max(self.from_seq - first, 0) : max(int(last) - first + 1, 0)]
 
 
 EVERYTHING = Window()
@@ -278,7 +286,7 @@ class Replay:
         """Those of the events that are in the window."""
         window = self._asked.window
         if window.numbered:
-            texts = [text for text in texts if window.counts(Event(text).seq)]
+            texts = window.numbered_within(texts)
         if window.timed:
             texts = [text for text in texts if window.spans(moment(Event(text)))]
         return texts

@@ -114,14 +114,14 @@ class Counting:
     def take(self, file: int, found: Found) -> None:
         """Take what was found in the file of this number: events, or damage.
 
-        Unless a selection is to be made, events have data.
+        Where all events are wanted, they should be decoded already.
         """
         if isinstance(found, Damage):
             self._verification.take_damage(file, found)
             return
         self._verification.take(file, found)
         self._read += len(found.texts)
-        data = found.data
+        data = found.data if self._selection.everything else None
         if data is None:
             data = list(map(decode_object, self._selection.select(found.texts)))
         if self._window.timed:
