@@ -116,6 +116,9 @@ class Replay:
         self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._followers: list[tuple[str, Follower]] = []
         self._odometer = Odometer(replaying.paths)
+        # Where only the times matter, every event has to be decoded.
+        window = replaying.window
+        self._decodes = window.timed and not window.numbered and replaying.selection.everything
         self._road = self._travel()
 
     def start(self) -> None:
@@ -197,7 +200,7 @@ class Replay:
         else:
             name = named(path)
             with file:
-                for part in read_file(file, name, patient=False):
+                for part in read_file(file, name, decode=self._decodes, patient=False):
                     yield from self._items(name, [part]) if part else [Pause(POLL, file)]
 
     def _last(self, count: int) -> Iterator[Item]:
@@ -277,19 +280,23 @@ class Replay:
             if not isinstance(part, Lines):
                 yield Trouble(f"{visible(name)} {part.place}: {part.reason}", part.raw)
                 continue
-            if texts := self._within(self._asked.selection.select(part.texts)):
+            if texts := self._wanted(part):
                 yield from self._passages(texts)
             else:
                 yield BREATH
 
-    def _within(self, texts: list[bytes]) -> list[bytes]:
-        """Those of the events that are in the window."""
+    def _wanted(self, found: Lines) -> list[bytes]:
         window = self._asked.window
-        if window.numbered:
-            texts = window.numbered_within(texts)
-        if window.timed:
-            texts = [text for text in texts if window.spans(moment(Event(text)))]
-        return texts
+        if found.data is not None:
+            events = map(Event, found.texts, found.data)
+        else:
+            texts = self._asked.selection.select(found.texts)
+            if window.numbered:
+                texts = window.numbered_within(texts)
+            if not window.timed:
+                return texts
+            events = map(Event, texts)
+        return [event.text for event in events if window.spans(moment(event))]
 
     def _passages(self, texts: list[bytes]) -> Iterator[Passage]:
         """The events, and what their last members tell; these are taken off unless wanted."""
