@@ -7,36 +7,55 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-
-from dsstail.clock import since_epoch
+from typing import Any
 
 _NAME = b'"_dsstail":'
-_MEMBER = re.compile(
-    _NAME + rb'\{"stream":("(?:[^"\\]|\\.)*+")(?:,"received_at":"([0-9T:.-]+Z)")?\}\}[ \t\r]*\Z'
+
+MEMBER = _NAME + b'{"stream":'
+"""How the member begins."""
+
+_ENDING = re.compile(
+    rb"[,{]" + re.escape(MEMBER) + rb'("(?:[^"\\]|\\.)*+")'
+    rb'(?:,"received_at":"([0-9T:.-]+Z)")?\}\}[ \t\r]*'
 )
 _EMPTY = re.compile(rb"[ \t\r\n]*+\{[ \t\r\n]*+\}")
 _LONG = 1 << 16
 """Bytes of a text that should not be copied twice."""
 
-_SHORT = 100
-"""Bytes of a name that is remembered."""
+_SHORT = 200
+"""Bytes of a member that is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the member tells: a stream's name, and when the event came, as written, or `""`."""
+
+    stream: str
+    received_at: str
+
+
+UNTOLD = About("", "")
 
 
 def annotated(texts: list[bytes], stream: str, received_at: float | None) -> list[bytes]:
     """Events' texts with the member added: the stream's name, and the time unless it is None."""
-    about = {"stream": stream}
+    last = member(stream)
     if received_at is not None:
-        about["received_at"] = instant(received_at)
-    member = _NAME + json.dumps(about, separators=(",", ":")).encode() + b"}"
-    ending = b"," + member
+        last += b',"received_at":"%s"' % instant(received_at).encode()
+    last += b"}}"
+    ending = b"," + last
     return [
-        text[:-1] + ending
-        if text.endswith(b"}}") and len(text) < _LONG
-        else _with_last(text, member)
+        text[:-1] + ending if text.endswith(b"}}") and len(text) < _LONG else _with_last(text, last)
         for text in texts
     ]
+
+
+def member(stream: str) -> bytes:
+    """How the member of an event of this stream begins."""
+    return MEMBER + json.dumps(stream).encode()
 
 
 def may_be_annotated(lines: list[bytes]) -> bool:
@@ -44,19 +63,29 @@ def may_be_annotated(lines: list[bytes]) -> bool:
     return _NAME in b"".join([line for line in lines if line.endswith(b'"}}')])
 
 
+def told_apart(line: bytes) -> tuple[bytes, About | None]:
+    """The event's own text, and what the member tells, if it is there."""
+    at = line.rfind(_NAME) - 1
+    if at < 0:
+        return line, None
+    ending = line[at:]
+    about = _remembered(ending) if len(ending) <= _SHORT else _about(ending)
+    if about is None:
+        return line, None
+    return (line[:at] if ending.startswith(b",") else b"{") + b"}", about
+
+
 def unannotated(line: bytes) -> tuple[bytes, str | None]:
     """The event's own text, and the name of the stream that the member tells, if it is there."""
-    text, member = _divided(line)
-    return text, member and _name(member[1])
+    text, about = told_apart(line)
+    return text, None if about is None else about.stream
 
 
-def told_apart(line: bytes) -> tuple[bytes, str | None, float | None]:
-    """`unannotated`, and the time of receipt in seconds since the epoch, if the member tells it."""
-    text, member = _divided(line)
-    if member is None:
-        return text, None, None
-    received_at = None if member[2] is None else since_epoch(member[2].decode())
-    return text, _name(member[1]), received_at
+def received_at(event: dict[str, Any]) -> str:
+    """When a decoded event was received, as the member tells it in any form; empty if not."""
+    about = event.get("_dsstail")
+    written = about.get("received_at") if isinstance(about, dict) else None
+    return written if isinstance(written, str) else ""
 
 
 def brief(lines: bytes, start: int, end: int) -> bytes:
@@ -72,19 +101,15 @@ def instant(seconds: float) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _divided(line: bytes) -> tuple[bytes, re.Match[bytes] | None]:
-    at = line.rfind(_NAME)
-    member = _MEMBER.match(line, at) if at > 0 else None
-    return (line if member is None else line[:at].removesuffix(b",") + b"}"), member
+def _about(ending: bytes) -> About | None:
+    """What a line tells that ends like this; None where that is not the member."""
+    member = _ENDING.fullmatch(ending)
+    if member is None:
+        return None
+    return About(json.loads(member[1]), (member[2] or b"").decode())
 
 
-def _name(text: bytes) -> str:
-    return _short_name(text) if len(text) <= _SHORT else str(json.loads(text))
-
-
-@lru_cache(maxsize=1024)
-def _short_name(text: bytes) -> str:
-    return str(json.loads(text))
+_remembered = lru_cache(maxsize=1024)(_about)
 
 
 def _with_last(text: bytes, member: bytes) -> bytes:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 Reading = tuple[str, str, float]
 """A day as YYYY-MM-DD and the time on it as HH:MM:SS, in ASCII; in seconds since the epoch."""
+
+EARLIEST, LATEST = -62_135_510_400, 253_402_214_400
+"""From the second day of the year 1 to the last but one of 9999: they exist in every time zone."""
 
 _REMEMBERED = 2048
 _LONGEST = 40
@@ -21,6 +25,30 @@ def since_epoch(written: str) -> float | None:
         return None
 
 
+def within(at: float) -> float:
+    """The time, or the one next to it from EARLIEST to LATEST: a bucket may begin before these."""
+    return min(max(at, EARLIEST), LATEST)
+
+
+class Moments(dict[Any, float | None]):
+    """Each time as it is written, in seconds since the epoch; remembers those read lately.
+
+    KeyError for what is not text; None for what is no time, or none from EARLIEST to LATEST.
+    """
+
+    def __missing__(self, written: Any) -> float | None:
+        if not isinstance(written, str):
+            raise KeyError(written)
+        at = since_epoch(written)
+        if at is not None and not EARLIEST <= at <= LATEST:
+            at = None
+        if len(written) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[written] = at
+        return at
+
+
 class Clock:
     """Reads times in UTC or in the local time zone; remembers those that it has read lately."""
 
@@ -30,8 +58,10 @@ class Clock:
 
     def read(self, written: str) -> Reading | None:
         """A time by RFC 3339, in UTC unless it says otherwise; None for what is not one."""
-        if written in self._read:
+        try:
             return self._read[written]
+        except KeyError:
+            pass
         if len(written) > _LONGEST:
             return None
         moment = _moment(written)

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -86,6 +87,8 @@ class Showing:
     """What lines of text look like, where they are not to look as usual."""
     highlight: re.Pattern[str] | None = None
     fold: bool = False
+    color_told: bool = False
+    """Whether to color what is told on stderr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,11 @@ class Stopping:
     duration: float | None = None
     expected: tuple[Condition, ...] = ()
     timeout: float | None = None
+
+    @property
+    def time(self) -> float:
+        """After how many seconds at the latest; infinite where that is left open."""
+        return min(filter(None, (self.duration, self.timeout)), default=inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +188,12 @@ def showing(
     environment: Mapping[str, str],
     stdout: TextIO,
     profile: Profile = NO_PROFILE,
+    stderr: TextIO | None = None,
 ) -> Showing:
-    """How to print on `stdout`; unasked, a terminal gets colored text, and anything else JSON."""
+    """How to print on `stdout`; unasked, a terminal gets colored text, and anything else JSON.
+
+    On `stderr` only a terminal gets colors, whatever is asked for.
+    """
     given = _unvaried(options, profile)
     output = given.value("output", one_of(OUTPUTS), "text" if stdout.isatty() else "json")
     template = given.value("format", _template, None)
@@ -192,9 +204,11 @@ def showing(
     for name in ("highlight", "fold"):
         if options.get(name) and output != "text":
             raise ConfigurationError(f"--{name} is for lines of text: add -o text.")
+    color = given.value("color", one_of(COLORS), "auto")
     return Showing(
         output=output,
-        color=colored(given.value("color", one_of(COLORS), "auto"), environment, stdout),
+        color=colored(color, environment, stdout),
+        color_told=stderr is not None and stderr.isatty() and colored(color, environment, stderr),
         utc=given.switch("utc", default=False),
         quiet=given.switch("quiet", default=False),
         verbosity=options.get("verbose") or 0,

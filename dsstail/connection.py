@@ -8,9 +8,9 @@ connection ended.
 Between the library's frames short loops look at the read-ahead. Almost every frame there is an
 unfragmented text message with one event of 122 to 999 bytes, and starts with nine bytes that
 say so: `0x81 0x7E`, the frame's length, and `LENGTH|{`. Where these are consistent, the event is
-cut out in one slice. Floods are made of small frames: those whose two bytes of header are all
-right, and that are there as a whole, are taken in another loop. Everything else goes through the
-library, over the same bytes.
+cut out in one slice; one that the end of a read tears waits for the next. Floods are made of small
+frames: those whose two bytes of header are all right, and that are there as a whole, are taken in
+another loop. Everything else goes through the library, over the same bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import websocket
 from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
-from dsstail.errors import Closed, ConnectionFailed, Rejected, Unreadable
+from dsstail.errors import Closed, ConnectionFailed, Cut, Rejected, Unreadable
 
 READ_AHEAD = 128 << 10
 """Bytes that one read from the socket asks for."""
@@ -92,7 +92,7 @@ class Connection:
     @property
     def mid_message(self) -> bool:
         """Whether a message has begun that is not complete yet."""
-        return self._frames.message is not None or not self._frames.at_boundary
+        return self._frames.message is not None or not self._frames.at_boundary or self._wire.torn
 
     @property
     def admitted(self) -> int:
@@ -108,7 +108,7 @@ class Connection:
         """
         received: list[Received] = []
         if self._failure is None:
-            self._wire.reads_left = 0 if self._wire.ahead else 1
+            self._wire.reads_left = 0 if self._wire.ahead and not self._wire.torn else 1
             self._wire.settimeout(timeout if self._unsent is None else 0.0)
             try:
                 self._receive(received)
@@ -149,10 +149,13 @@ class Connection:
 
     def _receive(self, received: list[Received]) -> None:
         """Take all that one read gives. Raises TimeoutError where it ends within a frame."""
-        if self._frames.at_boundary and not self._wire.ahead:
+        if self._frames.at_boundary and (self._wire.torn or not self._wire.ahead):
             self._wire.read_on()
         while not self._frames.at_boundary or self._wire.ahead:
             self._take_whole_frames(received)
+            self._wire.torn = self._begins_usual()
+            if self._wire.torn:
+                break
             if self._wire.ahead or not self._frames.at_boundary:
                 self._take_frame(received)
 
@@ -169,17 +172,23 @@ class Connection:
     def _cut_usual(self, received: list[Received]) -> None:
         """Cut the events out of usual frames."""
         data, at = self._wire.data, self._wire.at
-        size_of = _USUAL.get
+        last, size_of = len(data), _USUAL.get
         run: list[bytes] = []
+        add = run.append
         while size := size_of(data[at : at + 9]):
             end = at + size
-            if end > len(data):
+            if end > last:
                 break
-            run.append(data[at + 8 : end])
+            add(data[at + 8 : end])
             at = end
         if run:
             self._wire.at = at
             self._append_run(run, received)
+
+    def _begins_usual(self) -> bool:
+        """Whether the quick path left the beginning of a usual frame, whose rest will follow."""
+        at_frame = self._frames.at_boundary and self._frames.takes_usual
+        return at_frame and self._wire.data[self._wire.at : self._wire.at + 9] in _USUAL
 
     def _append_run(self, run: list[bytes], received: list[Received]) -> None:
         """Deliver a run of texts, up to the first that is not UTF-8."""
@@ -234,14 +243,14 @@ class Connection:
         """Close with the right code, and tell why in words."""
         if isinstance(failure, _Failure):
             self.close(failure.code, linger=LINGER)
-            return failure.kind(failure.reason)
+            return failure.told()
         if isinstance(failure, websocket.WebSocketProtocolException):
             self.close(PROTOCOL_ERROR, linger=LINGER)
             return ConnectionFailed(f"protocol violation: {failure}")
         self._frames.message = None
         self._wire.close()
         answering = " while answering" if failure is self._unsent else ""
-        return ConnectionFailed(f"connection lost{answering} ({_reason(failure)})")
+        return Cut(f"connection lost{answering} ({_reason(failure)})")
 
 
 def open_connection(
@@ -306,24 +315,27 @@ def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> None
 class _Failure(Exception):
     """Why the connection has to end, with which close code, and as what that is told."""
 
-    kind = ConnectionFailed
-
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
 
+    def told(self) -> ConnectionFailed:
+        return ConnectionFailed(self.reason)
+
 
 class _BadMessage(_Failure):
     """The reason is a message, which may come again."""
 
-    kind = Unreadable
+    def told(self) -> ConnectionFailed:
+        return Unreadable(self.reason)
 
 
 class _Goodbye(_Failure):
     """The reason is a close frame."""
 
-    kind = Closed
+    def told(self) -> ConnectionFailed:
+        return Closed(self.reason, self.code)
 
 
 class _Frames(websocket.frame_buffer):
@@ -439,6 +451,7 @@ class _Wire:
         self._observe = observe
         self.data = b""
         self.at = 0
+        self.torn = False  # what is ahead is one frame, and not all of it
         self.reads_left = 0
         self.bytes_received = 0
         self.handshake_deadline: float | None = None
@@ -501,19 +514,19 @@ class _Wire:
             self.sock.close()
 
     def read_on(self, wanted: int = READ_AHEAD) -> None:
-        """Read from the socket, once all that was ahead is taken. Raises TimeoutError."""
+        """Read from the socket, behind what is ahead of a torn frame. Raises TimeoutError."""
         if self.reads_left == 0:
             raise TimeoutError
         self.reads_left -= 1
         self._set(self._timeout)
-        # Nothing is left of the old data: the library holds the frame that is half there.
         if self._is_tls:
-            self.data, self.at = self._read_records(), 0
+            more = self._read_records()
         else:
-            self.data, self.at = self.sock.recv(max(READ_AHEAD, min(wanted, LARGE_READ))), 0
-        if not self.data:
+            more = self.sock.recv(max(READ_AHEAD, min(wanted, LARGE_READ)))
+        if not more:
             raise websocket.WebSocketConnectionClosedException("end of stream")
-        self.bytes_received += len(self.data)
+        self.data, self.at = self.data[self.at :] + more, 0
+        self.bytes_received += len(more)
 
     def _read_records(self) -> bytes:
         """TLS gives one record at a time, of 16 KiB at most: as many as are there at once."""
@@ -623,10 +636,13 @@ def _retry_after(head: bytes) -> float | None:
     asked = found[1].decode()
     if asked.isdecimal():
         return min(float(asked), LONGEST_RETRY_AFTER)
+    from datetime import UTC
     from email.utils import parsedate_to_datetime
 
     try:
-        pause = parsedate_to_datetime(asked).timestamp() - time.time()
+        until = parsedate_to_datetime(asked)
+        # One form of HTTP dates, that of C's asctime, does not say that it is GMT.
+        pause = until.replace(tzinfo=until.tzinfo or UTC).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
     return min(max(pause, 0.0), LONGEST_RETRY_AFTER)

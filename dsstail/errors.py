@@ -35,6 +35,14 @@ class ConnectionFailed(DsstailError):
 class Closed(ConnectionFailed):
     """The service closed the connection with a close frame, of its own will."""
 
+    def __init__(self, reason: str, code: int) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Cut(ConnectionFailed):
+    """The connection ended without a word: by the network, or by a service that is rude."""
+
 
 class Unreadable(ConnectionFailed):
     """A message came that cannot be taken: sent again, it would end the next connection too."""

@@ -199,6 +199,10 @@ def fill(part: Part, text: str, *, unicode: bool = True) -> str:
 _SHAPE = re.compile(r"(?P<align>[<>^]?)(?P<least>[0-9]{0,4})(?:\.(?P<most>[0-9]{1,4}))?")
 
 
+_MOST_SIMILAR = 3
+"""Fields that a person may have meant; where there are more, all are listed."""
+
+
 def _field(name: str, shape: str) -> Part:
     known(name)
     found = _SHAPE.fullmatch(shape)
@@ -217,8 +221,12 @@ def known(name: str) -> None:
     """ValueError unless there is a field of this name."""
     if name in FIELDS:
         return
-    similar = get_close_matches(name, FIELDS, n=1, cutoff=0.5)
-    hint = f'did you mean "{similar[0]}"?' if similar else f"there are {', '.join(FIELDS)}"
+    similar = [one for one in FIELDS if one in name or name in one]
+    similar = similar or get_close_matches(name, FIELDS, n=1)
+    if 0 < len(similar) <= _MOST_SIMILAR:
+        hint = "did you mean " + " or ".join(f'"{one}"' for one in similar) + "?"
+    else:
+        hint = f"there are {', '.join(FIELDS)}"
     raise ValueError(f'there is no field "{name}" ({hint})')
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Protocol
 
+from dsstail.escaping import cut
 from dsstail.handover import Batch
 from dsstail.report import Reporter
 from dsstail.wording import spoken_size
@@ -54,9 +55,11 @@ class Gauge:
         part = min(self._reading.position / self._total, 1.0)
         encoding = (sys.stderr.encoding or "ascii").lower()
         full, empty = "━─" if encoding.startswith("utf") else "#."
-        filled = round(part * CELLS)
-        bar = full * filled + empty * (CELLS - filled)
-        self._reporter.status(f"{bar} {part:4.0%} of {spoken_size(self._total)}")
+        told = f" {part:4.0%} of {spoken_size(self._total)}"
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        cells = min(CELLS, max(columns - 1 - len(told), 0))
+        filled = round(part * cells)
+        self._reporter.status(cut(full * filled + empty * (cells - filled) + told, columns - 1))
 
     def note(self, batch: Batch) -> None:
         """Nothing that happens changes the bar."""

@@ -13,7 +13,12 @@ from collections.abc import Callable, Iterator
 STOP_LIMIT = 1.5
 """Seconds after a signal when the process ends, whatever blocks it."""
 
+SAME = 0.03
+"""Seconds within which a signal that comes again is the same one: `timeout` sends it to the process
+and to its group, a wrapper hands on what the terminal has sent already."""
+
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_HANGUP = getattr(signal, "SIGHUP", None)
 
 
 @contextlib.contextmanager
@@ -25,7 +30,8 @@ def interruptible(
     """The first signal calls `end`, in the main thread, where it may raise.
 
     If the block has not ended STOP_LIMIT seconds later, another thread calls `leave`, to end the
-    process from there. A second signal ends it at once, after a call of `abandon`.
+    process from there. A second signal ends it at once, after a call of `abandon`; but not SIGHUP,
+    which shells send once more than the terminal does.
     """
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
@@ -66,21 +72,21 @@ def _guard(
     abandon: Callable[[], None],
 ) -> None:
     """Take the numbers of the signals that came, until there is to be no more of them."""
-    came = 0
-    until = None
+    came_at = None
     with wakeups:
         while True:
-            if until is not None:
-                wakeups.settimeout(max(until - time.monotonic(), 0.001))
+            if came_at is not None:
+                wakeups.settimeout(max(came_at + STOP_LIMIT - time.monotonic(), 0.001))
             try:
                 numbers = wakeups.recv(64)
             except TimeoutError:
                 return leave()
             if not numbers:
                 return None
-            came += sum(number in wanted for number in numbers)
-            if came > 1:
+            now = time.monotonic()
+            came = [number for number in numbers if number in wanted]
+            if came_at is None:
+                came_at = now if came else None
+            elif now - came_at >= SAME and any(number != _HANGUP for number in came):
                 abandon()
                 os._exit(130)
-            if came and until is None:
-                until = time.monotonic() + STOP_LIMIT

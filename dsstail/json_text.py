@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from dsstail.json_pieces import PIECE, decode, decodes, skip_blank, value_end
+
+_TEXTS_AT_ONCE = 64
+"""So few that orjson finds the memory for them in the heap, and asks the system for none."""
 
 MOST_DECODED = 1 << 16
 """Values in a text that is decoded: some bytes of text can make fifty of memory each."""
@@ -16,6 +22,28 @@ def is_json(text: bytes) -> bool:
     """Whether `text` is JSON by RFC 8259, however deep it nests and however large its numbers."""
     fits = decodes(text) if len(text) <= PIECE else None
     return is_large_json(text) if fits is None else fits
+
+
+def are_json(texts: Sequence[bytes]) -> bool:
+    """Whether each of these texts is JSON by itself; False where that takes a closer look.
+
+    orjson parses a whole document before it makes Python objects, which takes most of its time.
+    So the document that holds all texts ends in a byte too many: where that is the first error,
+    all before it is JSON. It holds them twice, in an array and in an object: a text that leaves
+    brackets or quotes open, closes those around it, or is several values, fits into one at most.
+    """
+    return all(
+        _are_json(texts[at : at + _TEXTS_AT_ONCE]) for at in range(0, len(texts), _TEXTS_AT_ONCE)
+    )
+
+
+def _are_json(texts: Sequence[bytes]) -> bool:
+    parts = (b"[[", b",".join(texts), b'],{"":', b',"":'.join(texts), b"}]!")
+    try:
+        orjson.loads(b"".join(parts))
+    except orjson.JSONDecodeError as error:
+        return error.pos == len(error.doc) - 1
+    return False
 
 
 def is_large_json(text: bytes) -> bool:

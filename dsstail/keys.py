@@ -11,8 +11,8 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
-from urllib.parse import quote, quote_plus
 
 from dsstail.errors import ConfigurationError
 
@@ -148,10 +148,7 @@ def concealed(text: str) -> str:
     The last line of defence, for text that is not ours: usage errors, tracebacks.
     """
     for key in sorted(_read, key=len, reverse=True):
-        for form in {key, quote(key, safe=""), quote_plus(key), repr(key)[1:-1]}:
-            # A short key is only looked for as a word of its own, or it would hit anywhere.
-            pattern = re.escape(form) if len(form) >= 8 else rf"(?<!\w){re.escape(form)}(?!\w)"
-            text = re.sub(pattern, masked(key), text)
+        text = _any_form(key).sub(masked(key).replace("\\", r"\\"), text)
     return _LIKE_A_KEY.sub(lambda found: masked(found[0]), text)
 
 
@@ -176,6 +173,17 @@ def hide_arguments() -> None:
         for key in _read:
             shown = shown.replace(key.encode(), b"*" * len(key.encode()))
         arguments.raw = shown
+
+
+@cache
+def _any_form(key: str) -> re.Pattern[str]:
+    """Finds a key: as it is, percent-encoded (once or again, all or some of it), or escaped."""
+    form = "".join(
+        rf"\\?(?:{re.escape(character)}|{''.join(f'%(?:25)*{b:02x}' for b in character.encode())})"
+        for character in key
+    )
+    # A short key is only looked for as a word of its own, or it would hit anywhere.
+    return re.compile(form if len(key) >= 8 else rf"(?<!\w){form}(?!\w)", re.IGNORECASE)
 
 
 _read: set[str] = set()

@@ -18,10 +18,6 @@ LARGE = 1 << 20
 _LONGEST_METADATA = 1 << 16
 """Bytes of metadata that `beginning` looks at."""
 
-_SEQ = b'{"seq":"'
-_SEQ_START = len(_SEQ)
-_SEQ_END = _SEQ_START + 19
-_ZERO = ord("0")
 _BEFORE = b'","metadata":'
 
 _BLANK = rb"[ \t\r\n]*+"
@@ -32,21 +28,16 @@ _HEAD = re.compile(  # with blanks or without
 )
 
 
-def divided(text: bytes) -> tuple[bytes, bytes, int]:
-    """The digits of the `seq`, what is between them and the body, and where the body begins.
+divided = re.compile(
+    rb'(?=.{,%d}+\Z)\{"seq":"([1-9][0-9]{,17})(","metadata":\{[^}]*+\}[^{]*+)(\{.*)\}\Z' % LARGE,
+    re.DOTALL,
+).match
+"""Match the text of an event: its groups are the digits of the `seq`, what is between them and the
+body, and the body.
 
-    Empty for an event that is large, not compact, or written in another order. The division is a
-    guess, which holds where `metadata_of` finds JSON in between, and what begins behind it is JSON
-    up to the last byte but one.
-    """
-    quote = text.find(b'"', _SEQ_START, _SEQ_END)
-    end = text.find(b"}", quote)
-    body = text.find(b"{", end)
-    digits = text[_SEQ_START:quote]
-    usual = digits.isdigit() and text[_SEQ_START] != _ZERO and text[:_SEQ_START] == _SEQ
-    if quote < 0 or body < 0 or not usual or len(text) > LARGE:
-        return b"", b"", 0
-    return digits, text[quote:body], body
+None for an event that is large, not compact, or written in another order. The division is a
+guess, which holds where `metadata_of` finds JSON in between, and the body is JSON.
+"""
 
 
 def metadata_of(between: bytes, member: str) -> bytes | None:

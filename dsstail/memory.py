@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 from functools import cache
 
-LARGE = 1 << 18
+LARGE = 1 << 20
 """Bytes of a block that goes back to the system as soon as it is free."""
 
-_M_MMAP_THRESHOLD = -3
+KEPT = 1 << 22
+"""Bytes of free memory at the end of a heap that stay there for the next burst."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @cache
@@ -20,4 +23,6 @@ def give_back_large_blocks() -> None:
     import ctypes
 
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE)
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, LARGE)
+        library.mallopt(_M_TRIM_THRESHOLD, KEPT)

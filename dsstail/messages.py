@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -77,10 +77,11 @@ class Event:
 
     @property
     def seq(self) -> int | None:
-        """The number of this event in its subscription, from 0 or 1 on; None when it has none."""
-        if self._data is None and len(self.text) > PIECE:
-            return seq_of(json_text.leading_seq(self.text) or self.data)
-        return seq_of(self.data)
+        """The number of this event in its subscription, from 0 or 1 on; None when it has none.
+
+        Where a text names several, the one at its beginning counts.
+        """
+        return seq_of(json_text.leading_seq(self.text) or self.data)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -118,10 +119,14 @@ class Event:
     @property
     def body(self) -> dict[str, Any]:
         """The member beside `metadata` that says what happened; unknown types have one too."""
-        name = BODIES.get(self.event_type)
-        if name is not None and isinstance(self.data.get(name), dict):
-            return _object(self.data[name])
-        for name, member in self.data.items():
+        data = self.data
+        try:
+            body = data[BODIES[data["metadata"]["event_type"]]]
+        except (KeyError, TypeError):
+            body = None
+        if isinstance(body, dict):
+            return body
+        for name, member in data.items():
             if isinstance(member, dict) and name != "metadata" and not name.startswith("_"):
                 return member
         return {}
@@ -134,11 +139,7 @@ class Event:
     @property
     def time(self) -> str:
         """When it happened, as the service wrote it: UTC, to the second, RFC 3339; else `""`."""
-        body = self.body
-        for name in TIMES:
-            if isinstance(body.get(name), str):
-                return str(body[name])
-        return ""
+        return time_of(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,22 @@ def seq_of(data: dict[str, Any]) -> int | None:
     if type(seq) is int and 0 <= seq < MAX_SEQ:
         return seq
     return None
+
+
+def time_of(body: dict[str, Any]) -> str:
+    """When it happened by the body of an event; see `Event.time`."""
+    for name in TIMES:
+        if name in body and isinstance(body[name], str):
+            return str(body[name])
+    return ""
+
+
+def number_on(texts: Sequence[bytes], first: int) -> bool:
+    """Whether events' texts begin with `{"seq":"`, `first` and the numbers that follow it."""
+    begin = b'{"seq":"%d"'
+    length = len(begin % first)
+    numbers = tuple(range(first, first + len(texts)))
+    return b"".join([text[:length] for text in texts]) == begin * len(texts) % numbers
 
 
 def _object(member: Any) -> dict[str, Any]:

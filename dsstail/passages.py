@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from io import FileIO
 from itertools import groupby
 from math import inf
-from typing import Any
 
-from dsstail.clock import since_epoch
+from dsstail.annotation import received_at
+from dsstail.clock import Moments
 from dsstail.messages import Event
 
 GATHERED = 200
@@ -88,11 +88,10 @@ class Last:
 
 def moment(event: Event) -> float | None:
     """When it happened, in seconds since the epoch; else when it was received, if that is known."""
-    written: Any = event.time
-    if not written:
-        about = event.data.get("_dsstail")
-        written = about.get("received_at") if isinstance(about, dict) else None
-    return since_epoch(written) if isinstance(written, str) else None
+    return _MOMENTS[event.time or received_at(event.data)]
+
+
+_MOMENTS = Moments()
 
 
 def merged(roads: Sequence[Iterator[Item]]) -> Iterator[Item]:

@@ -135,7 +135,8 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     reporter = _reporter(settings)
     keys = settings.connecting.keys
     names = tuple(key.name for key in keys)
-    recorder = Recorder(recording, names, reporter.warn)
+    until = time.monotonic() + settings.stopping.time
+    recorder = Recorder(recording, names, reporter.warn, until=until)
     streams = [_resuming(settings.connecting, key, handover, recorder) for key in keys]
     printer = Printer(settings.showing, names, reporter.warn) if tee else None
     writer = Tee(recorder, printer) if printer else recorder
@@ -166,8 +167,13 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
     from dsstail.gauge import Gauge
     from dsstail.replay import Replay
 
-    reporter = Reporter(quiet=showing.quiet, verbosity=showing.verbosity, burst=DAMAGE_TOLD)
-    replay = Replay(replaying)
+    reporter = Reporter(
+        quiet=showing.quiet,
+        verbosity=showing.verbosity,
+        burst=DAMAGE_TOLD,
+        color=showing.color_told,
+    )
+    replay = Replay(replace(replaying, apart=replaying.apart or bool(stopping.expected)))
     return Flow(
         [replay],
         replay,
@@ -273,6 +279,7 @@ def _reporter(settings: TailSettings, write: Callable[[str], None] = write_to_st
         quiet=settings.showing.quiet,
         verbosity=settings.showing.verbosity,
         name_streams=len(settings.connecting.keys) > 1,
+        color=settings.showing.color_told,
         write=write,
     )
 
@@ -466,8 +473,7 @@ class Flow:
         self._view = view
         self._tick = view.tick_every if view else TICK
         self._started = time.monotonic()
-        durations = filter(None, (stopping.duration, stopping.timeout))
-        self._end_at = self._started + min(durations, default=float("inf"))
+        self._end_at = self._started + stopping.time
         self._running = len(streams)
         self._stopped = False
         self._signalled = False

@@ -9,8 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, groupby
 from math import inf
+from operator import itemgetter
 
-from dsstail.annotation import may_be_annotated, told_apart
+from dsstail.annotation import UNTOLD, may_be_annotated, told_apart
+from dsstail.clock import since_epoch
 from dsstail.escaping import visible
 from dsstail.filters import Filter
 from dsstail.handover import Batch, Ended
@@ -47,16 +49,23 @@ class Window:
     from_seq: int = 0
     to_seq: float = inf
 
-    def admits(self, event: Event) -> bool:
-        """Whether the event is within. One without a time, or number, is in no window of those."""
-        if (self.from_seq, self.to_seq) != (0, inf):
-            seq = event.seq
-            if seq is None or not self.from_seq <= seq <= self.to_seq:
-                return False
-        if (self.since, self.until) == (-inf, inf):
-            return True
-        at = moment(event)
+    @property
+    def timed(self) -> bool:
+        """Whether times matter."""
+        return (self.since, self.until) != (-inf, inf)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether numbers matter."""
+        return (self.from_seq, self.to_seq) != (0, inf)
+
+    def spans(self, at: float | None) -> bool:
+        """Whether this time is within; an event without one is in no window of times."""
         return at is not None and self.since <= at <= self.until
+
+    def counts(self, seq: int | None) -> bool:
+        """Whether this number is within; an event without one is in no window of numbers."""
+        return seq is not None and self.from_seq <= seq <= self.to_seq
 
 
 EVERYTHING = Window()
@@ -67,8 +76,9 @@ class Replaying:
     """What to replay, and how.
 
     `last`: only so many events, from the end. `speed`: the pace of the events' times by this
-    factor, with pauses of `max_idle` seconds at most; None for at once. With `stamped`, events come
-    with the times of their receipt; with `annotated`, they keep the member `_dsstail`.
+    factor, with pauses of `max_idle` seconds at most; None for at once. With `apart`, events come
+    with the names of their streams and the times of their receipt, as far as these are told; with
+    `annotated`, they keep the member `_dsstail`.
     """
 
     paths: tuple[str, ...]
@@ -79,7 +89,7 @@ class Replaying:
     merge: bool = False
     speed: float | None = None
     max_idle: float = inf
-    stamped: bool = False
+    apart: bool = False
     annotated: bool = False
     stay: bool = False
     """Wait to be stopped after the last event."""
@@ -259,26 +269,32 @@ class Replay:
             if not isinstance(part, Lines):
                 yield Trouble(f"{visible(name)} {part.place}: {part.reason}", part.raw)
                 continue
-            texts = self._asked.selection.select(part.texts)
-            if self._asked.window != EVERYTHING:
-                texts = [text for text in texts if self._asked.window.admits(Event(text))]
-            if texts:
+            if texts := self._within(self._asked.selection.select(part.texts)):
                 yield from self._passages(texts)
             else:
                 yield BREATH
 
+    def _within(self, texts: list[bytes]) -> list[bytes]:
+        """Those of the events that are in the window."""
+        window = self._asked.window
+        if window.numbered:
+            texts = [text for text in texts if window.counts(Event(text).seq)]
+        if window.timed:
+            texts = [text for text in texts if window.spans(moment(Event(text)))]
+        return texts
+
     def _passages(self, texts: list[bytes]) -> Iterator[Passage]:
-        """The events by the streams and times that their last members tell, which are taken off."""
-        if not may_be_annotated(texts):
+        """The events, and what their last members tell; these are taken off unless wanted."""
+        asked = self._asked
+        if not may_be_annotated(texts) or (asked.annotated and not asked.apart):
             yield Passage(texts)
             return
-        asked = self._asked
-        apart = [(told_apart(text), text) for text in texts]
-        for (stream, received_at), group in groupby(
-            apart, lambda part: (part[0][1] or "", (part[0][2] or 0.0) if asked.stamped else 0.0)
-        ):
-            yield Passage(
-                [whole if asked.annotated else parts[0] for parts, whole in group],
-                stream,
-                received_at,
-            )
+        divided = [told_apart(text) for text in texts]
+        own = texts if asked.annotated else [text for text, _ in divided]
+        if not asked.apart:
+            yield Passage(own)
+            return
+        abouts = [about or UNTOLD for _, about in divided]
+        for about, group in groupby(zip(own, abouts, strict=True), itemgetter(1)):
+            received_at = since_epoch(about.received_at) or 0.0
+            yield Passage([text for text, _ in group], about.stream, received_at)

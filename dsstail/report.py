@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import wrap
 
 from dsstail.escaping import shortened, visible
 from dsstail.handover import (
@@ -32,6 +33,9 @@ BURST = 5
 
 BURST_SECONDS = 10.0
 
+NARROWEST = 40
+"""Columns in which lines are laid out at least."""
+
 SAMPLE = 512
 """Bytes of a malformed message that are looked at for its report."""
 
@@ -44,6 +48,22 @@ def write_to_stderr(text: str) -> None:
             os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
     except (OSError, ValueError):
         pass
+
+
+def laid_out(kind: str, text: str, columns: int, *, color: bool) -> str:
+    """`error: …`, `warning: …` or what is no complaint, as lines for so many columns.
+
+    They end between words, and begin below the text of the first. `text` is visible.
+    """
+    prefix = f"{kind}: " if kind else ""
+    indent = " " * len(prefix)
+    lines = wrap(f"{prefix}{text}", columns, subsequent_indent=indent, break_on_hyphens=False)
+    told = "\n".join(lines)
+    ink = _COLORS.get(kind) if color else None
+    return f"\x1b[{ink}m{kind}:\x1b[0m{told.removeprefix(f'{kind}:')}" if ink else told
+
+
+_COLORS = {"error": "31", "warning": "33"}
 
 
 @dataclass(slots=True)
@@ -87,9 +107,10 @@ class Reporter:
         verbosity: int = 0,
         name_streams: bool = False,
         burst: int = BURST,
+        color: bool = False,
         write: Callable[[str], None] = write_to_stderr,
     ) -> None:
-        """`write` takes what is told, a whole line at a time.
+        """`write` takes what is told, a whole line at a time, which is laid out for no terminal.
 
         Of one kind, `burst` lines are told within BURST_SECONDS; the others are counted.
         """
@@ -97,6 +118,9 @@ class Reporter:
         self._level = ERROR if quiet else INFO + min(verbosity, 2)
         self._name_streams = name_streams
         self._burst = burst
+        self._color = color
+        at_stderr = write is write_to_stderr and sys.stderr is not None
+        self._terminal = sys.stderr.fileno() if at_stderr and sys.stderr.isatty() else None
         self._bursts: dict[str, tuple[float, int]] = {}
         self._untold: Counter[str] = Counter()
         self._erase = ""
@@ -118,8 +142,14 @@ class Reporter:
     def line(self, level: int, text: str) -> None:
         """Write one line; text from outside has to be escaped already."""
         if level <= self._level:
-            prefix = {ERROR: "error: ", WARNING: "warning: "}.get(level, "")
-            self._write(f"{self._erase}{prefix}{concealed(text)}\n")
+            kind = {ERROR: "error", WARNING: "warning"}.get(level, "")
+            told = concealed(text)
+            if self._terminal is not None:
+                columns = os.get_terminal_size(self._terminal).columns or 80
+                told = laid_out(kind, told, max(columns, NARROWEST), color=self._color)
+            elif kind:
+                told = f"{kind}: {told}"
+            self._write(f"{self._erase}{told}\n")
             self._erase = ""
 
     def warn(self, text: str) -> None:
@@ -167,7 +197,8 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
             )
         case Malformed(raw, reason):
             seen = concealed(raw[:SAMPLE].decode(errors="backslashreplace"))
-            return WARNING, f"malformed ({reason}): {shortened(seen.encode())}"
+            sample = f": {shortened(seen.encode())}" if seen else ""
+            return WARNING, f"malformed ({reason}){sample}"
         case WrongLength(declared, actual):
             return WARNING, (
                 f"an event's length is given as {declared} and is {actual}; "

@@ -15,10 +15,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import orjson
-
 from dsstail import json_text
-from dsstail.messages import Event, Malformed, encode, parse, seq_of
+from dsstail.messages import Event, Malformed, encode, number_on, parse
 
 REPLAY_GRACE = 2.0
 """Seconds in which events that a new connection was asked for may still come after later ones."""
@@ -119,7 +117,7 @@ class Session:
         self._start = 0 if resume_after is None else resume_after + 1
         self._seen = _Seen()
         for text in known:
-            seq = seq_of(json_text.decode_object(text))
+            seq = Event(text).seq
             if seq is not None:
                 self._seen.add(seq, [text])
                 self._start = min(self._start, seq)
@@ -133,6 +131,7 @@ class Session:
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None
+        self._cut = False  # there was a connection, and there is none
         self._answers_request = False  # the next event is the first of what was asked for
         self._spared = False  # whether 0 was missing, and not counted
         self._lost: list[Gap] = []  # the latest ones, of which late events may still come
@@ -164,10 +163,11 @@ class Session:
 
     def wanted(self, now: float) -> Gap | None:
         """The range to ask a second connection for, until `replay_started` says that it is."""
-        return self._wanted if now >= self._ask_at else None
+        return self._wanted if now >= self._ask_at and not self._cut else None
 
     def connected(self, *, asked: bool, now: float) -> None:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
+        self._cut = False
         self._answers_request = asked
         if asked:
             self._unasked = None
@@ -180,6 +180,7 @@ class Session:
 
     def disconnected(self, now: float) -> None:
         """The connection ended; what is missing will be asked for by the next one."""
+        self._cut = True
         if self._early and self._last is not None:
             self._wanted = None
             self._deadline = now + OUTAGE_LIMIT
@@ -195,9 +196,13 @@ class Session:
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take what should be events, in the order of their arrival; return what to hand over."""
-        if not self._take_in_order(texts):
+        are_json = json_text.are_json(texts)
+        if not (are_json and self._take_in_order(texts)):
             for text in texts:
-                self._take_carefully(text, now)
+                if are_json and text.startswith(b"{"):
+                    self._take_event(text, Event(text).seq, now)
+                else:
+                    self._take_carefully(text, now)
         return self._delivered()
 
     def take_events(self, events: Sequence[Event], now: float) -> list[Delivery]:
@@ -218,23 +223,27 @@ class Session:
             seq = Event(text).seq
             if asked and seq is not None and asked.first <= seq <= asked.last:
                 self._place(seq, text, now)
-        if texts and self._early:
+        if texts and self._early and not self._cut:
             self._deadline = now + HOLD_LIMIT
         return self._delivered()
 
     def replay_ended(self, now: float, *, asked: bool) -> list[Delivery]:
         """The second connection ended; what it did not give is lost, if it was `asked` at all.
 
-        Otherwise nothing waits any longer, and the next connection will be asked.
+        Otherwise nothing waits any longer, and the next connection will be asked. Where that is on
+        its way, or asked already, everything waits for it.
         """
         replaying, self._replaying = self._replaying, None
-        if replaying is not None and asked:
+        if replaying is None or self._answers_request:
+            return self._delivered()
+        if asked:
             self._deadline = None
             self._advance(now)
-        elif replaying is not None:
+        else:
             self._asked_to = min(self._asked_to, replaying.first - 1)
-            self._release()
-            self._ask_again(replaying)
+            if not self._cut:
+                self._release()
+                self._ask_again(replaying)
         return self._delivered()
 
     def _ask_again(self, missing: Gap) -> None:
@@ -275,15 +284,10 @@ class Session:
 
     def _take_in_order(self, texts: Sequence[bytes]) -> bool:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
-        if self._last is None or self._early or self._answers_request or not texts:
+        if self._last is None or self._early or self._answers_request:
             return False
         first = self._last + 1
-        try:
-            seqs = [orjson.loads(text)["seq"] for text in texts]
-        except (ValueError, KeyError, TypeError):
-            return False
-        in_order = seqs == list(map(str, range(first, first + len(texts))))
-        if in_order and first > self._seen.highest:
+        if first > self._seen.highest and number_on(texts, first):
             self._seen.add(first, texts)
             self._last += len(texts)
             self._deliver(list(texts))
@@ -298,13 +302,6 @@ class Session:
             self._out.append(texts)
 
     def _take_carefully(self, text: bytes, now: float) -> None:
-        try:
-            data = orjson.loads(text)
-        except ValueError:
-            data = None
-        if isinstance(data, dict):
-            self._take_event(text, seq_of(data), now)
-            return
         for message in parse(encode(text)):
             if isinstance(message, Event):
                 self._take_event(message.text, message.seq, now)

@@ -22,6 +22,7 @@ from dsstail.errors import (
     ConfigurationError,
     ConnectionFailed,
     Crowded,
+    Cut,
     Rejected,
     Unreadable,
 )
@@ -80,8 +81,20 @@ LONGEST_RETRY_AFTER = 300.0
 BLAME = 1.0
 """A live connection that is closed within so many seconds of a second one is closed because of it.
 
-So short, and only with a close frame: a network that breaks is not a service that objects.
+So short, because a network that breaks is not a service that objects.
 """
+
+BLAME_FOR_A_CUT = 0.3
+"""The same where it ends without a close frame, and the second one goes on all the same."""
+
+VAIN_REQUESTS = 3
+"""Connections in a row that asked for what was missed and were turned away: then one does not."""
+
+TURNING_AWAY = (500, 501, 505)
+"""Answers to a handshake that may mean what it asks for, and that the next one is not to ask."""
+
+RESTARTING = (1001, 1012, 1013, 1014)
+"""Close codes that speak of the service, whatever it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +146,10 @@ class Stream:
         self._room = Room(handover)
         self._filling: Filling | None = None
         self._filled_at = float("-inf")  # when the last second connection was opened
+        self._filled = False  # whether it gave all that the service has
+        self._cut_by_filling = False  # perhaps: it shows in whether the second one goes on
+        self._vain_requests = 0  # in a row: connections that were turned away for what they asked
+        self._silent = True  # whether nothing has come on the connection yet
         self._stumbled_at: int | None = None  # where a message ended the connection
         self._retries = _Retries(settings)
         self._wrong_length_told = False
@@ -187,11 +204,26 @@ class Stream:
                     self._stumble(resume_from)
                 if self._over:
                     return
-                ask = not _refuses_replay(failure, resume_from)
+                ask = resume_from is None or not self._is_turned_away(failure)
                 if not ask:
                     self._put(NotReplaying(str(failure)))
                     failure = ConnectionFailed(str(failure))
                 self._pause(failure)
+
+    def _is_turned_away(self, failure: ConnectionFailed) -> bool:
+        """Whether a connection may have failed only because it asked for `seq_start`.
+
+        A status of the 400s says so at once; what may have other reasons has to happen again.
+        """
+        if isinstance(failure, Rejected):
+            if 400 <= failure.status < 500:
+                return failure.status not in (401, 403, 408, 429)
+            vain = failure.status in TURNING_AWAY
+        else:
+            vain = self._silent and isinstance(failure, Closed) and failure.code not in RESTARTING
+            self._vain_requests *= self._silent
+        self._vain_requests += vain
+        return vain and self._vain_requests >= VAIN_REQUESTS
 
     def _wait_for_room(self) -> None:
         """Wait until the writer has caught up, and a while until the largest message has room."""
@@ -221,6 +253,7 @@ class Stream:
         to_seq, time_left = self._settings.to_seq, self._retries.time_left
         connection = self._dialer.open(resume_from, to_seq, time_left, self._admit)
         self.connections += 1
+        self._silent = True
         self._retries.opened()
         self.session.connected(asked=resume_from is not None, now=time.monotonic())
         self._put(Connected(self._dialer.host, resume_from, again=self.connections > 1))
@@ -230,14 +263,22 @@ class Stream:
         """Wait before the next attempt. Raises the failure where there is to be none."""
         now = time.monotonic()
         self.session.disconnected(now)
-        filled_at = self._filling.opened_at if self._filling else self._filled_at
-        if isinstance(failure, Closed) and now - filled_at < BLAME:
-            self._stop_filling("the live connection ended when a second one was opened")
+        self._blame_filling(failure, now)
         pause = self._retries.pause_after(failure)
         self._put(Disconnected(str(failure), self._retries.attempt, pause, self.session.last))
         until = now + pause
         while (left := until - time.monotonic()) > 0 and not self._stopping.wait(min(left, POLL)):
             self._look_after_gaps()
+
+    def _blame_filling(self, failure: ConnectionFailed, now: float) -> None:
+        """See whether the connection ended because of a second one."""
+        age = now - (self._filling.opened_at if self._filling else self._filled_at)
+        if isinstance(failure, Closed) and age < BLAME:
+            self._stop_filling(REPLACED)
+        elif isinstance(failure, Cut) and age < BLAME_FOR_A_CUT:
+            self._cut_by_filling = self._filling is not None
+            if self._filling is None and self._filled:
+                self._stop_filling(REPLACED)
 
     def _read(self, connection: Connection) -> None:
         """Read until the stream is over. Raises ConnectionFailed when the connection ends."""
@@ -284,6 +325,7 @@ class Stream:
             raise
         self._answer(self._inbox.add(received), connection)
         if received:
+            self._silent = False
             self._retries.proved_healthy(new_events=False)
         return bool(received)
 
@@ -376,9 +418,12 @@ class Stream:
 
     def _end_filling(self, filling: Filling, now: float) -> None:
         self._filling = None
-        self._filled_at = filling.opened_at
+        self._filled_at, self._filled = filling.opened_at, filling.answered
         if filling.refused:
             self._stop_filling(filling.refused)
+        elif self._cut_by_filling and filling.answered:
+            self._stop_filling(REPLACED)
+        self._cut_by_filling = False
         self._put_all(self.session.replay_ended(now, asked=filling.answered))
 
     def _stop_filling(self, reason: str) -> None:
@@ -392,6 +437,9 @@ class Stream:
 
     def _put(self, content: Delivery | Status) -> None:
         self._handover.put(Batch(self.name, time.time(), content))
+
+
+REPLACED = "the live connection ended when a second one was opened"
 
 
 class _Backlog(Exception):
@@ -504,16 +552,6 @@ class _Retries:
         if retry_for is not None:
             pause = min(pause, max(0.0, since + retry_for - now))
         return pause
-
-
-def _refuses_replay(rejection: ConnectionFailed, resume_from: int | None) -> bool:
-    """Whether the handshake may have failed only because it asked for `seq_start`."""
-    return (
-        resume_from is not None
-        and isinstance(rejection, Rejected)
-        and 400 <= rejection.status < 500
-        and rejection.status not in (401, 403, 408, 429)
-    )
 
 
 def open_stream(

@@ -32,18 +32,18 @@ def value_text(value: Any, base_type: Any, text: bytes, unicode: bool = True) ->
     kind = type(value)
     if base_type == "boolean" and kind in (str, int, float) and value in _TRUTH:
         return _TRUTH[value]
-    if kind is str:
-        if base_type in ("integer", "decimal", "float"):
-            return visible(value[:LONGEST], unicode=unicode)
-        if base_type == "file" and "/" in value:
-            mark = "…/" if unicode else ".../"
-            return mark + _string(value.rpartition("/")[2][:LONGEST], unicode)
-        return _string(value[:LONGEST], unicode)
-    if kind is int:
-        return str(value)
     if kind is float:
         return number_as_written(value, text)
-    return shown(value, unicode=unicode)
+    if kind is int:
+        return str(value)
+    if kind is not str:
+        return shown(value, unicode=unicode)
+    if base_type in ("integer", "decimal", "float"):
+        return visible(value[:LONGEST], unicode=unicode)
+    if base_type == "file" and "/" in value:
+        mark = "…/" if unicode else ".../"
+        return mark + _string(value.rpartition("/")[2][:LONGEST], unicode)
+    return _string(value[:LONGEST], unicode)
 
 
 def shown(value: Any, *, unicode: bool = True) -> str:
@@ -75,19 +75,20 @@ def compact(value: Any) -> str:
 
 def number_as_written(number: float, text: bytes) -> str:
     """The datapoint's value with the digits that the event's text gives it: 21.50, not 21.5."""
+    shortest = repr(number)
+    if text.rpartition(b'"value":')[2].partition(b",")[0] == shortest.encode():
+        return shortest
     member = _MEMBER_NUMBER.match(text, text.rfind(b'"value"') + len(b'"value"'))
     if member is not None and float(member[1]) == number:
         return member[1][:LONGEST].decode()
-    return repr(number)
+    return shortest
 
 
 def _string(value: str, unicode: bool) -> str:
-    if value.isascii() and value.isprintable() and value[:1].isalpha() and value[-1] != " ":
-        mistakable = value in _WORDS
-        text = value
-    else:
-        mistakable = _MISTAKABLE.match(value) is not None
-        text = visible(value, unicode=unicode)
-    if text == value and not mistakable:
+    plain = "A" <= value < "{" and value.isascii() and value.isprintable() and value[-1] != " "
+    if plain and value not in _WORDS:
+        return value
+    text = visible(value, unicode=unicode)
+    if text == value and _MISTAKABLE.match(value) is None:
         return value
     return '"' + visible(value.replace("\\", r"\\").replace('"', r"\""), unicode=unicode) + '"'

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, repeat
-from operator import contains, itemgetter
-from typing import Any
 
-from dsstail.annotation import unannotated
-from dsstail.messages import seq_of
+from dsstail.annotation import may_be_annotated, unannotated
+from dsstail.messages import Event, number_on
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
-from dsstail.recording.reading import check, named, read
+from dsstail.recording.odometer import Odometer
+from dsstail.recording.reading import check, named, read_file
 from dsstail.recording.splitting import Damage, Lines
 
 DAMAGED, TORN = "damaged", "torn"
@@ -94,16 +92,22 @@ class Verdict:
         return self.counts.total() - len(self.findings)
 
 
-def verify(paths: Sequence[str]) -> Verdict:
-    """Read files as one recording, in this order. Raises ConfigurationError where that fails."""
-    check(paths)
+def verify(odometer: Odometer, tick: Callable[[], None] = lambda: None) -> Verdict:
+    """Read files as one recording, in this order. Raises ConfigurationError where that fails.
+
+    `tick` is called now and then.
+    """
     verification = Verification()
+    paths = odometer.paths
+    check(paths)
     for file, path in enumerate(paths):
-        for found in read(path, decode=True):
-            if isinstance(found, Damage):
-                verification.take_damage(file, found)
-            else:
-                verification.take(file, found)
+        with odometer.opened(path) as recording:
+            for found in read_file(recording, named(path)):
+                if isinstance(found, Damage):
+                    verification.take_damage(file, found)
+                elif found is not None:
+                    verification.take(file, found)
+                tick()
     return verification.verdict(tuple(map(named, paths)))
 
 
@@ -115,21 +119,18 @@ class _Stream:
         self.numbering: Numbering[Place] = Numbering(name, texts, self._found)
         self._verification = verification
 
-    def take(self, text: bytes, data: dict[str, Any], place: Place) -> None:
+    def take(self, text: bytes, place: Place) -> None:
         self.contents.events += 1
-        seq = seq_of(data)
+        seq = Event(text).seq
         if seq is None:
             self.contents.unnumbered += 1
         else:
             self.numbering.take(seq, text, place)
 
-    def goes_on(self, data: list[dict[str, Any]]) -> bool:
+    def goes_on(self, texts: list[bytes]) -> bool:
         """Whether the numbers of these events go on from the last one without a break."""
         expected = self.numbering.expected
-        if expected is None:
-            return False
-        numbers = [event.get("seq") for event in data]
-        return numbers == list(map(str, range(expected, expected + len(data))))
+        return expected is not None and number_on(texts, expected)
 
     def take_run(self, texts: list[bytes]) -> None:
         self.contents.events += len(texts)
@@ -160,17 +161,18 @@ class Verification:
         self._extents: Counter[str] = Counter()
 
     def take(self, file: int, lines: Lines) -> None:
-        """Take events, which have data."""
-        data = lines.data or []
-        if not any(map(contains, data, repeat("_dsstail"))):
-            self._take_run(file, "", lines.numbers, lines.texts, data)
+        """Take events."""
+        if not may_be_annotated(lines.texts):
+            self._take_run(file, "", lines.numbers, lines.texts)
             return
-        start = 0
-        for name, run in groupby(map(unannotated, lines.texts), _NAME):
-            texts = [text for text, _ in run]
-            end = start + len(texts)
-            self._take_run(file, name or "", lines.numbers[start:end], texts, data[start:end])
-            start = end
+        of_streams: dict[str, tuple[list[int], list[bytes]]] = {}
+        for number, line in zip(lines.numbers, lines.texts, strict=True):
+            text, name = unannotated(line)
+            numbers, texts = of_streams.setdefault(name or "", ([], []))
+            numbers.append(number)
+            texts.append(text)
+        for name, (numbers, texts) in of_streams.items():
+            self._take_run(file, name, numbers, texts)
 
     def take_damage(self, file: int, damage: Damage) -> None:
         """Take what is no event."""
@@ -191,32 +193,22 @@ class Verification:
         findings = tuple(sorted(self._findings, key=lambda finding: finding.place))
         return Verdict(files, contents, findings, self._counts, self._extents)
 
-    def _take_run(
-        self,
-        file: int,
-        name: str,
-        numbers: Sequence[int],
-        texts: list[bytes],
-        data: list[dict[str, Any]],
-    ) -> None:
+    def _take_run(self, file: int, name: str, numbers: Sequence[int], texts: list[bytes]) -> None:
         """Take events of one stream; usually their own numbers just go on."""
         stream = self._stream(name)
-        if stream is not None and stream.goes_on(data):
+        if stream is not None and stream.goes_on(texts):
             stream.take_run(texts)
             return
-        for number, text, event in zip(numbers, texts, data, strict=True):
+        for number, text in zip(numbers, texts, strict=True):
             place = Place(file, number)
             if stream is None:
                 detail = f"more than {MOST_STREAMS} streams"
                 self.add(Finding(DAMAGED, place, "", number, number, detail))
             else:
-                stream.take(text, event, place)
+                stream.take(text, place)
 
     def _stream(self, name: str) -> _Stream | None:
         stream = self._streams.get(name)
         if stream is None and len(self._streams) < MOST_STREAMS:
             stream = self._streams[name] = _Stream(name, self._texts, self)
         return stream
-
-
-_NAME = itemgetter(1)

@@ -221,6 +221,10 @@ def test_options_work_before_and_after_the_command(words: list[str]) -> None:
         (["demmo"], 'error: no command "demmo". Did you mean "demo"?'),
         (["-r", "eu", "simulat", "f"], 'error: no command "simulat". Did you mean "simulate"?'),
         (["xyzzy"], 'error: no command "xyzzy". See dsstail --help.'),
+        (
+            [__file__],
+            f'error: no command "{__file__}". It is a file: "dsstail show {__file__}" prints it.',
+        ),
         ([KEY], 'error: no command "0123…cdef". See dsstail --help.'),
         (["--regoin", "eu"], 'error: no option "--regoin". Did you mean "--region"?'),
         (["--key"], "error: option '--key' requires an argument. See dsstail --help."),

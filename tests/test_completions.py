@@ -37,6 +37,11 @@ TYPED = [
     ("dsstail --ca-file=cert", "--ca-file=certificates.pem"),
     ("dsstail stats x --svg cert", "--svg certificates.pem"),
     ("dsstail stats x -o j", "-o json"),
+    ("dsstail show cert", "show certificates.pem"),
+    ("dsstail verify x ./cert", "x ./certificates.pem"),
+    ("dsstail watch -r eu cert", "-r eu certificates.pem"),
+    ("dsstail record cert", "record certificates.pem"),
+    ("dsstail -t datapoint,reg", "-t datapoint,registration"),
 ]
 
 OFFERED = [

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsstail import config, keys
@@ -546,9 +546,12 @@ def test_keys_are_masked() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=8))
+@example(r"\1\2_is_no_reference")
 def test_no_form_of_a_key_survives_concealing(key: str) -> None:
     stream_keys([Source("--key", f"name={key}")])
-    for form in (key, quote(key, safe=""), repr(key)[1:-1]):
+    encoded = quote(key, safe="")
+    hexadecimal = "".join(f"%{byte:02x}" for byte in key.encode())
+    for form in (key, encoded, encoded.lower(), quote(encoded), hexadecimal, repr(key)[1:-1]):
         assert form not in concealed(f"x{form}\n{form!r}")
 
 

@@ -95,6 +95,9 @@ def test_of_a_large_event_the_size_stands_for_the_value() -> None:
     [
         ("{vlaue}", 'there is no field "vlaue" (did you mean "value"?)'),
         ("{property_name}", 'there is no field "property_name" (did you mean "property"?)'),
+        ("{ack}", 'there is no field "ack" (did you mean "ack_status" or "ack_message"?)'),
+        ("{nope}", f'there is no field "nope" (there are {", ".join(FIELDS)})'),
+        ("{}", f'there is no field "" (there are {", ".join(FIELDS)})'),
         ("{dsn.x}", 'there is no field "dsn.x" (did you mean "dsn"?)'),
         ("{0}", f'there is no field "0" (there are {", ".join(FIELDS)})'),
         ("{dsn:x}", '"x" is no width, such as <20, >8, ^10 or <20.20'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -237,3 +238,64 @@ def test_what_is_too_rich_is_checked_in_little_memory(name: str) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 5 << 20
+
+
+LENDERS = [
+    (b'{"a":[{}', b"{}]}"),
+    (b'{"a":{"b":{}', b'{"c":{}}}}'),
+    (b'{"a":[{}', b'{"a":1},{"b":[{}]}]}'),
+    (b'{"a":"', b'{"}'),
+    (b'{"a":"', b'":{"}'),
+    (b'{"a":"\\', b'{"}'),
+    (b'{"a":1},{"b":2}', b"{}"),
+    (b'{"a":1},"b":{}', b"{}"),
+    (b'{"a":1},"b"', b"{}"),
+    (b"{}],[{}", b"{}"),
+    (b'{}},{"":{}', b"{}"),
+    (b'{}],{"":{}', b"{}"),
+    (b"{}]]!", b"{}"),
+    (b"{}}]!", b"{}"),
+    (b"{}!", b"{}"),
+    (b"{}", b""),
+    (b"{}", b"{} {}"),
+]
+"""Texts that are not JSON by themselves, though some are together, in an array or an object."""
+
+
+@pytest.mark.parametrize("texts", LENDERS)
+@pytest.mark.parametrize("before", [[], [b"{}"]])
+@pytest.mark.parametrize("after", [[], [b"{}"]])
+def test_no_text_lends_brackets_to_another(
+    texts: tuple[bytes, bytes], before: list[bytes], after: list[bytes]
+) -> None:
+    one, other = texts
+    assert not json_text.are_json([*before, one, other, *after])
+    assert not json_text.are_json([*before, other, one, *after])
+
+
+def test_usual_texts_are_told_at_once_to_be_json() -> None:
+    usual = [b"{}", b' {"a" : [1,true,null,""]}\n', '{"a":"\\"}]Größe 🎈"}'.encode(), b"[]", b"0"]
+    for count in range(1, len(usual) + 1):
+        assert json_text.are_json(usual[:count])
+        assert json_text.are_json(usual[-count:])
+
+
+_JSON = st.recursive(
+    st.sampled_from([b"0", b"true", b'""', b'"}"', b'"]"', b'",\\""']),
+    lambda parts: st.one_of(
+        st.lists(parts, max_size=3).map(lambda values: b"[%b]" % b",".join(values)),
+        st.lists(parts, max_size=3).map(
+            lambda values: b"{%b}" % b",".join(b'"":%b' % value for value in values)
+        ),
+    ),
+)
+
+
+@given(st.lists(_JSON, min_size=1, max_size=3).map(b",".join), st.lists(st.integers(0, 99)))
+@example(b'{"":[{}],"":{}}', [7, 10])
+def test_what_is_told_at_once_to_be_json_is_json(text: bytes, cuts: list[int]) -> None:
+    places = sorted({0, *(cut % (len(text) + 1) for cut in cuts), len(text)})
+    texts = [text[a:b] for a, b in pairwise(places)]
+    if json_text.are_json(texts):
+        assert all(map(json_text.is_json, texts))
+    assert json_text.are_json([text]) == json_text.is_json(text)

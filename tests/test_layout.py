@@ -16,8 +16,10 @@ USUAL = b'{"seq":"13","metadata":' + METADATA + b',"datapoint":{"value":1,"metad
 
 
 def test_the_usual_layout() -> None:
-    digits, between, at = divided(USUAL)
-    assert (digits, USUAL[at:]) == (b"13", b'{"value":1,"metadata":{}}}')
+    usual = divided(USUAL)
+    assert usual is not None
+    digits, between, body = usual.groups()
+    assert (digits, body) == (b"13", b'{"value":1,"metadata":{}}')
     assert between == b'","metadata":' + METADATA + b',"datapoint":'
     assert metadata_of(between, "datapoint") == METADATA
     assert metadata_of(between, "connection") is None
@@ -34,17 +36,22 @@ def test_the_usual_layout() -> None:
         USUAL.replace(b":", b": "),
         b'{"metadata":{},"seq":"13","datapoint":{}}',
         b'{"seq":"13"}',
+        USUAL + b" ",
+        USUAL[:-1] + b"]",
         b"{}",
         b"",
     ],
 )
 def test_other_layouts_are_not_divided(text: bytes) -> None:
-    assert divided(text) == (b"", b"", 0)
+    assert divided(text) is None
 
 
 def test_a_large_event_is_not_divided() -> None:
-    text = USUAL.replace(b"1,", b'"%s",' % (b"x" * LARGE))
-    assert divided(text) == (b"", b"", 0)
+    text = USUAL.replace(b"1,", b'"%s",' % (b"x" * (LARGE - len(USUAL) - 1)))
+    assert len(text) == LARGE
+    assert divided(text)
+    text = text.replace(b"x", b"xx", 1)
+    assert divided(text) is None
     assert beginning(text) == {"seq": "13", "metadata": json.loads(METADATA)}
 
 
@@ -88,10 +95,17 @@ def test_a_division_that_holds_is_what_decoding_says(pairs: list[tuple[str, Any]
         f"{json.dumps(name)}:{json.dumps(value, separators=(',', ':'))}" for name, value in pairs
     ]
     text = "{" + ",".join(members) + "}"
-    digits, between, at = divided(text.encode())
+    usual = divided(text.encode())
+    if usual is None:
+        return
+    digits, between, body = usual.groups()
     metadata = metadata_of(between, "datapoint")
     try:
-        found = [json.loads(part) for part in (metadata or b"", text[at:-1])]
+        found = [json.loads(part) for part in (metadata or b"", body)]
     except ValueError:
         return  # a guess that does not hold
-    assert pairs == [("seq", digits.decode()), ("metadata", found[0]), ("datapoint", found[1])]
+    assert list(pairs) == [
+        ("seq", digits.decode()),
+        ("metadata", found[0]),
+        ("datapoint", found[1]),
+    ]

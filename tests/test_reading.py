@@ -329,6 +329,16 @@ def test_damaged_compression_is_told_where_it_is(
     assert damage[-1].reason == "the compressed data is damaged here"
 
 
+@pytest.mark.parametrize("pack", [gz, zst])
+def test_zeros_behind_compressed_data_are_no_damage(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "out"
+    path.write_bytes(pack(lines([0])) + bytes(70_000) + pack(lines([1])) + bytes(100_000))
+    events, damage = sorted_out(read(path))
+    assert ([text for _, text in events], damage) == ([event(0), event(1)], [])
+
+
 def test_without_the_package_for_zstd_a_hint_is_given(tmp_path: Path) -> None:
     (tmp_path / "zstandard.py").write_text("raise ImportError")
     (tmp_path / "out.zst").write_bytes(zst(lines([1])))

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import KEY, PATIENCE, Command, installed, wait_until
@@ -30,8 +31,8 @@ from torture.kills import SHARED, kill_again_and_again
 from torture.power import cut_power_again_and_again
 
 
-def record(dsstail: Starter, server: Server, *arguments: str) -> Command:
-    return dsstail("record", "out.jsonl", "--url", server.url(), *arguments)
+def record(dsstail: Starter, server: Server, *arguments: str, **options: Any) -> Command:
+    return dsstail("record", "out.jsonl", "--url", server.url(), *arguments, **options)
 
 
 def read(path: Path) -> bytes:
@@ -200,7 +201,18 @@ def record_into(fd: int, dsstail: Starter, server: Server, *arguments: str) -> C
 def test_a_fifo(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     command = dsstail("record", "fifo", "--url", serve(honest).url(), "-c", "6")
+    command.wait_for_report("warning: waiting for somebody to read fifo.")
     assert (tmp_path / "fifo").read_bytes() == lines(range(6))
+    assert command.finish().code == 0
+
+
+def test_who_stops_reading_stdout_ends_a_recording_into_it(dsstail: Starter, serve: Serve) -> None:
+    ours, theirs = os.pipe()
+    url = serve(honest).url()
+    command = dsstail("record", "/dev/stdout", "--url", url, stdout=theirs)
+    os.close(theirs)
+    with open(ours, "rb", 0) as pipe:
+        assert pipe.read(1) == b"{"
     assert command.finish().code == 0
 
 
@@ -393,6 +405,28 @@ def test_a_directory_that_goes_away_ends_it_with_6(
     )
 
 
+def test_a_working_directory_that_goes_away_ends_it_with_6(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    directory = tmp_path / "gone"
+    directory.mkdir()
+    run = f"cd gone && exec {installed()} record out.jsonl --url {serve(honest).url()}"
+    command = subprocess.Popen(
+        ["/bin/sh", "-c", run],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "DSSTAIL_KEY": f"stream={KEY}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: read(directory / "out.jsonl") == lines(range(6)))
+    shutil.rmtree(directory)
+    told = command.communicate(timeout=PATIENCE)[1]
+    assert command.returncode == 6
+    assert told.splitlines()[-1] == (
+        "error: cannot open out.jsonl: No such file or directory. The last event recorded is seq 5."
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -411,6 +445,21 @@ def test_options_that_cannot_work(
     done = record(dsstail, server, *options).finish()
     assert done.code == 2
     assert done.err.startswith(f"error: {error}")
+    assert server.visits == []
+
+
+def test_without_the_package_for_zstd_it_does_not_begin(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "zstandard.py").write_text("raise ImportError")
+    server = serve(honest)
+    options = ("--rotate-size", "1kB", "--compress", "zst")
+    here = {"PYTHONPATH": str(tmp_path)}
+    done = record(dsstail, server, *options, environment=here).finish()
+    assert (done.code, done.err) == (
+        2,
+        "error: zst needs the zstandard package: pip install 'dsstail[zst]'. Or use gz.\n",
+    )
     assert server.visits == []
 
 
@@ -448,7 +497,7 @@ def test_it_waits_for_room_and_then_goes_on(
     filler.write_bytes(bytes(40_000))
     arguments = ("disk/out.jsonl", "--url", serve(honest, newest=80).url(), "--on-full", "wait")
     command = dsstail("record", *arguments, "-c", "81")
-    command.wait_for_report("warning: disk full: waiting for room. disk/out.jsonl ends cleanly at")
+    command.wait_for_report("warning: disk full: waiting for room; disk/out.jsonl ends cleanly at")
     held = (disk / "out.jsonl").read_bytes()
     assert held == lines(range(held.count(b"\n")))
     filler.unlink()
@@ -466,6 +515,18 @@ def test_a_signal_ends_the_waiting(disk: Path, dsstail: Starter, serve: Serve) -
     assert time.monotonic() - began < 2.5
     count = (disk / "out.jsonl").read_bytes().count(b"\n")
     assert (disk / "out.jsonl").read_bytes() == lines(range(count))
+
+
+def test_no_room_until_the_end_of_its_time_is_exit_code_6(
+    disk: Path, dsstail: Starter, serve: Serve
+) -> None:
+    arguments = ("disk/out.jsonl", "--url", serve(honest, newest=400).url(), "--on-full", "wait")
+    done = dsstail("record", *arguments, "--duration", "1s").finish()
+    count = (disk / "out.jsonl").read_bytes().count(b"\n")
+    assert (done.code, done.lines[-1]) == (
+        6,
+        f"error: disk full: disk/out.jsonl ends cleanly at seq {count - 1}.",
+    )
 
 
 # Proofs, in their short form

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import resource
 import stat
 import threading
@@ -283,8 +284,10 @@ def test_damage_in_the_middle_stops_nothing(tmp_path: Path) -> None:
 # Taking up where it ends
 
 
-def test_the_end_is_found_without_reading_the_whole(tmp_path: Path) -> None:
-    path = tmp_path / "out.jsonl"
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz"])
+def test_the_end_is_found_without_reading_the_whole(name: str, tmp_path: Path) -> None:
+    """A name does not make a recording compressed."""
+    path = tmp_path / name
     path.write_bytes(lines(range(30_000)))
     read = read_by(lambda: resumed(path))
     assert read < resuming.WINDOW_BYTES + 3 * resuming.BLOCK
@@ -293,6 +296,17 @@ def test_the_end_is_found_without_reading_the_whole(tmp_path: Path) -> None:
         known = recording.recorder.known("stream")
     assert known == tuple(map(event, range(30_000 - len(known), 30_000)))
     assert 9_000 < len(known) <= resuming.WINDOW_LINES
+
+
+def test_what_is_no_line_is_not_read_to_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n" + lines([7]))
+    read = read_by(lambda: resumed(path))
+    assert read < resuming.WINDOW_BYTES + 3 * resuming.BLOCK
+    assert resumed(path) == {"stream": 7}
 
 
 def read_by(action: Callable[[], object]) -> int:
@@ -318,7 +332,7 @@ LONG = Random(1).randbytes(1_500_000).hex().encode()
         lines([6, 7]).replace(b"\n", b"\r\n"),
         b"\xef\xbb\xbf" + lines([7]),
         lines([6, 7]) + b'[{"seq":"9"}]\n{"no":"number"}\n\n\n',
-        lines([6, 7]) + event(8, LONG) + b"\n",
+        lines([5]) + event(7, LONG) + b"\n",
         event(6, LONG) + b"\n" + lines([7]),
     ],
     ids=["CRLF", "byte order mark", "no events", "too long", "too long, before it"],
@@ -354,6 +368,25 @@ def test_a_quiet_stream_is_found_in_an_older_segment(form: str | None, tmp_path:
             recording.write(*map(event, range(first, first + 1000)), stream="busy")
     assert len(names(tmp_path)) == 4
     assert resumed(path, ["quiet", "busy"], **options) == {"quiet": 5, "busy": 19_999}
+
+
+@pytest.mark.parametrize("form", [None, "gz"])
+def test_a_stream_that_is_not_found_far_back_is_told(
+    form: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resuming, "SEARCH_BYTES", 9_000_000)
+    path = tmp_path / "out.jsonl"
+    options = {"rotate_size": 3_000_000, "compress": form}
+    with Recording(path, ["quiet", "busy"], **options) as recording:
+        recording.write(event(5), stream="quiet")
+        for first in range(0, 30_000, 1000):
+            recording.write(*map(event, range(first, first + 1000)), stream="busy")
+    with Recording(path, ["quiet", "busy", "new"], **options) as recording:
+        assert recording.recorder.last("quiet") is None
+        assert recording.told == [
+            f"no event of {stream} is in the last 4.3 GB of {path}: it begins with what comes now."
+            for stream in ("new", "quiet")
+        ]
 
 
 def test_a_stream_without_a_past_begins_anew(tmp_path: Path) -> None:
@@ -496,6 +529,8 @@ def test_a_fifo_that_nobody_reads_any_more_is_an_error(tmp_path: Path) -> None:
         reader.join()
         with pytest.raises(OutputError, match="Broken pipe"):
             recording.write(event(1))
+        with pytest.raises(OutputError, match="Broken pipe"):
+            recording.look()
 
 
 def test_a_device_cannot_be_rotated() -> None:
@@ -781,6 +816,14 @@ def test_a_plain_percent_sign(tmp_path: Path) -> None:
     assert resumed(tmp_path / "100%%.jsonl", overwrite=False) == {"stream": 2}
 
 
+def test_a_dated_name_can_have_bytes_that_are_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff%%-%Y.jsonl")
+    with Recording(tmp_path / name) as recording:
+        recording.write(event(1), received_at=NOON)
+    (made,) = names(tmp_path)
+    assert re.fullmatch(r"\udcff%-[0-9]{4}\.jsonl", made)
+
+
 # What a crash leaves behind
 
 SEGMENT = "out.20170312T210124.000Z.jsonl"
@@ -861,6 +904,47 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
 
 
+def test_a_file_that_was_removed_takes_nothing_with_it_that_comes_later(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with Recording(path) as recording:
+        recording.write(event(1))
+        path.unlink()
+        recording.write(event(2))
+    assert path.read_bytes() == lines([2])
+    assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
+
+
+@pytest.mark.parametrize("kept", range(0, 2 * len(lines([1])) + 1, 97))
+def test_a_file_that_another_program_cuts_off_goes_on_with_whole_lines(
+    kept: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.jsonl"
+    with Recording(path, rotate_size=3 * len(lines([1]))) as recording:
+        recording.write(event(1), event(2), event(3))
+        os.truncate(path, kept)
+        recording.write(event(4))
+        recording.look()
+        assert path.read_bytes() == lines([*range(1, 1 + kept // len(lines([1]))), 4])
+        assert recording.recorder.size == path.stat().st_size
+    assert recording.told == [
+        f"{path} was cut off by another program: recording goes on with what is left."
+    ]
+
+
+def test_what_another_program_writes_spoils_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with Recording(path) as recording:
+        recording.write(event(1))
+        for seq in (2, 3):
+            with path.open("ab") as file:
+                file.write(b"{half a line")
+            recording.write(event(seq))
+    assert path.read_bytes() == lines([1]) + b"".join(
+        b"{half a line\n" + lines([seq]) for seq in (2, 3)
+    )
+    assert recording.told == [f"another program writes to {path}, too."]
+
+
 def test_without_its_directory_it_ends_with_6(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "out.jsonl"
     path.parent.mkdir()
@@ -935,7 +1019,7 @@ def test_a_full_disk_is_waited_for(disk: Path) -> None:
         writing.join(30)
     assert path.read_bytes() == lines(range(1, 40))
     assert recording.told == [
-        f"disk full: waiting for room. {path} ends cleanly at seq {held.count(bytes([10]))}.",
+        f"disk full: waiting for room; {path} ends cleanly at seq {held.count(bytes([10]))}.",
         "there is room again: recording goes on.",
     ]
 

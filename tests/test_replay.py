@@ -78,13 +78,14 @@ def test_the_moment_of_an_event(text: bytes, expected: float | None) -> None:
 
 def test_a_window_includes_its_ends() -> None:
     window = Window(since=NOON + 1, until=NOON + 3)
-    assert [window.admits(Event(at(second))) for second in (0, 1, 3, 4, -1)] == [
+    assert [window.spans(NOON + second) for second in (0, 1, 3, 4, -1)] == [
         *(False, True, True, False, False)
     ]
+    assert not window.spans(None)
     window = Window(from_seq=0, to_seq=2)
-    assert [window.admits(Event(at(0, seq))) for seq in (0, 2, 3)] == [True, True, False]
-    assert not window.admits(Event(b"{}"))
-    assert Window().admits(Event(b"{}"))
+    assert [window.counts(seq) for seq in (0, 2, 3, None)] == [True, True, False, False]
+    assert not Window().timed
+    assert not Window().numbered
 
 
 # Order
@@ -290,17 +291,30 @@ def test_the_streams_of_a_recording_are_told_apart(tmp_path: Path) -> None:
             found.append((batch.stream, batch.received_at, batch.content))
         return found
 
-    assert batches() == [
-        ("in", 0.0, [event(1), event(2)]),
-        ("out", 0.0, [event(3), event(4)]),
+    assert batches() == [("", 0.0, list(map(event, range(1, 6))))]
+    assert batches(annotated=True) == [("", 0.0, parts)]
+    assert batches(apart=True) == [
+        ("in", NOON, [event(1), event(2)]),
+        ("out", NOON, [event(3)]),
+        ("out", NOON + 1, [event(4)]),
         ("", 0.0, [event(5)]),
     ]
-    assert batches(stamped=True, annotated=True) == [
+    assert batches(apart=True, annotated=True) == [
         ("in", NOON, parts[:2]),
         ("out", NOON, parts[2:3]),
         ("out", NOON + 1, parts[3:4]),
         ("", 0.0, parts[4:]),
     ]
+
+
+def test_what_only_resembles_a_last_member_stays_on(tmp_path: Path) -> None:
+    member = b'"_dsstail":{"stream":"in"}}'
+    [text] = annotated([b"{}"], "in", None)
+    assert text == b"{" + member
+    others = [b'{"a":1, ' + member, b'{"a":{' + member + b"}"]
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(b"\n".join([text, *others, b'{"a":1 ,' + member]))
+    assert replayed(path) == ([b"{}", *others, b'{"a":1 }'], [])
 
 
 def test_a_missing_file_is_told_before_anything_is_read(written: Path) -> None:

@@ -282,6 +282,21 @@ def test_retry_after_is_heeded(dsstail: Starter, serve: Serve) -> None:
     assert re.search(r"answered HTTP 503 Service Unavailable; retry 1 in [12]\.\d s", done.err)
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"],
+    ids=["usual", "of RFC 850", "of asctime"],
+)
+def test_retry_after_can_be_a_date(form: str, dsstail: Starter, serve: Serve) -> None:
+    """In each form that RFC 9110 (5.6.7) has clients understand, and always GMT."""
+    date = time.strftime(form, time.gmtime(time.time() + 150))
+    server = serve(answer("503 Service Unavailable", f"Retry-After: {date}"))
+    command = dsstail("--url", server.url(), environment={"TZ": "Asia/Tokyo"})
+    command.wait_for_report("; retry 1 in 1")
+    command.wait_for_report(" s")
+    assert re.search(r"; retry 1 in 1[1-5]\d\.\d s", command.stop().err)
+
+
 def test_retry_after_does_not_outlive_retry_for(dsstail: Starter, serve: Serve) -> None:
     server = serve(answer("429 Too Many Requests", "Retry-After: 86400"))
     done = dsstail("--url", server.url(), "--retry-for", "500ms").finish()
@@ -585,22 +600,28 @@ def test_a_refused_second_connection_is_not_tried_again(
     assert "24 events, 0 reconnects, 22 gaps (44 events missing), 0 malformed" in done.err
 
 
+@pytest.mark.parametrize(
+    "end",
+    [close(4000, b"replaced"), Visit.end, Visit.reset, send(event_frame(3)[:9])],
+    ids=["close frame", "FIN", "RST", "cut in a frame"],
+)
 def test_a_live_connection_that_ends_by_the_second_is_not_risked_again(
-    dsstail: Starter, serve: Serve
+    end: Script, dsstail: Starter, serve: Serve
 ) -> None:
     """A service that allows one connection a key may end the older one."""
-    gone = threading.Event()
+    opening, gone = threading.Event(), threading.Event()
 
     def live(visit: Visit) -> None:
         opened(tell(0, 1, 2, 5))(visit)
-        gone.wait(PATIENCE)
-        visit.send_close(4000, b"replaced")
-        visit.stay()
+        opening.wait(PATIENCE)
+        gone.set()
+        end(visit)
 
     def second(visit: Visit) -> None:
         visit.shake_hands()
+        opening.set()
+        gone.wait(PATIENCE)
         visit.send_events(visit.asked)
-        gone.set()
         visit.stay()
 
     server = serve(live, second, opened(tell(*range(3, 9), 11, 12), Visit.stay), newest=20)
@@ -609,6 +630,30 @@ def test_a_live_connection_that_ends_by_the_second_is_not_risked_again(
     assert done.err.count("the live connection ended when a second one was opened") == 1
     assert "gap: seq 9–10 (2 events) did not come back" in done.err
     assert len(server.visits) == 3
+
+
+def test_a_network_that_cuts_both_connections_is_not_taken_for_a_refusal(
+    dsstail: Starter, serve: Serve
+) -> None:
+    """The third connection brings the numbers that the second was cut for; it lacks 9 and 10."""
+    opening = threading.Event()
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1, 2, 5))(visit)
+        opening.wait(PATIENCE)
+        visit.reset()
+
+    def second(visit: Visit) -> None:
+        visit.shake_hands()
+        opening.set()
+        visit.reset()
+
+    third = opened(tell(*range(3, 9), 11, 12), Visit.stay)
+    server = serve(live, second, Visit.reset, Visit.reset, third, honest, newest=12)
+    done = dsstail("--url", server.url(), "-c", "13").finish()
+    assert (done.code, done.out) == (0, lines(range(13)))
+    assert "seq 3–4 (2 events) came back into its place" in done.err
+    assert "seq 9–10 (2 events) came back into its place" in done.err
 
 
 def test_a_second_connection_is_not_made_for_mobile_keys(dsstail: Starter, serve: Serve) -> None:
@@ -1264,6 +1309,32 @@ def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None
         command.interrupt()
         time.sleep(50 * MS)
     assert command.finish().code == 130
+    os.close(reading)
+
+
+def test_signals_that_come_at_once_are_one(dsstail: Starter, serve: Serve) -> None:
+    """As they do where `timeout` or a wrapper hands on what the terminal has sent, too."""
+    server = serve(honest)
+    command = dsstail("--url", server.url())
+    command.wait_for_events(6)
+    for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+        command.interrupt(number)
+    done = command.finish()
+    assert done.code == 0
+    assert "6 events, 0 reconnects" in done.err
+
+
+def test_a_hangup_may_come_again(dsstail: Starter, serve: Serve) -> None:
+    """A terminal that is closed sends it, and then the shell in it."""
+    server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))
+    reading, writing = os.pipe()
+    command = dsstail("--url", server.url(), stdout=writing)
+    os.close(writing)
+    wait_until(lambda: server.visits and server.visits[0].heard)
+    while command.process.poll() is None:
+        command.interrupt(signal.SIGHUP)
+        time.sleep(50 * MS)
+    assert command.finish().code == 0
     os.close(reading)
 
 

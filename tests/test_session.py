@@ -284,6 +284,33 @@ def test_what_waits_outlives_the_connection() -> None:
     assert session.counts.gaps == 0
 
 
+@pytest.mark.parametrize("reconnected", [False, True])
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_a_replay_did_not_give_before_both_were_cut_is_awaited(
+    reconnected: bool, asked: bool
+) -> None:
+    session = live(0)
+    session.take(texts(3), 0.0)
+    assert ask(session, 0.0) == Gap(1, 2)
+    session.disconnected(1.0)
+    if reconnected:
+        session.connected(asked=True, now=2.0)
+    if asked and not reconnected:
+        assert session.replay_ended(2.0, asked=True) == [Gap(1, 2), texts(3)]
+        return
+    assert session.replay_ended(2.0, asked=asked) == []
+    assert session.wanted(LONG) is None, "the next connection is asked"
+    assert session.tick(2.0 + REPLAY_GRACE - 0.1) == []
+    if not reconnected:
+        assert session.resume_from == 1
+        session.connected(asked=True, now=4.0)
+    assert merged(session.take(texts(1, 2, 3, 4), 4.0)) == [
+        texts(1, 2),
+        Filled(1, 2),
+        texts(3, 4),
+    ]
+
+
 def test_a_number_that_comes_after_it_was_given_up_is_late() -> None:
     session = live(0, fill_gaps=False)
     session.take(texts(3), 0.0)

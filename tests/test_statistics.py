@@ -228,6 +228,13 @@ def test_a_boolean_is_true_now_and_then() -> None:
     assert "60.0 % true" in shown(counted(*boolean))
 
 
+def test_a_boolean_with_another_number_is_measured() -> None:
+    boolean = [text.replace(b'"decimal"', b'"boolean"') for text in map(datapoint, (1, 0, 7))]
+    seen = shown(counted(*boolean))
+    assert "true" not in seen
+    assert re.search("x +3 +0 +1 +7", seen)
+
+
 def test_several_devices_of_an_event_each_count() -> None:
     statistics = counted(datapoint(1, dsn="A, B,A"), datapoint(1, dsn="A"))
     assert [(device.name, device.events) for device in statistics.devices.busiest()] == [
@@ -339,7 +346,7 @@ def test_what_cannot_be_remembered_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(statistics.devices) == 3001  # estimated only from SAMPLE on
     seen = shown(statistics, top=5)
     assert "6,000 events of about 3,000 devices\n" in seen
-    assert "  about 2,995 more devices not listed\n" in seen
+    assert "  about 2,995 more, not listed\n" in seen
     assert f"each number of events may be short by {short_by}\n" in seen
 
 

@@ -156,7 +156,7 @@ def test_lists_are_as_long_as_one_wants(tmp_path: Path, stats: Stats) -> None:
     record(tmp_path, b"\n".join([*texts, b""]))
     seen = stats("out.jsonl").out.decode()
     assert seen.count("\n  D") == 10
-    assert "  20 more devices not listed\n" in seen
+    assert "  20 more, not listed\n" in seen
     assert stats("out.jsonl", "--top", "30").out.decode().count("\n  D") == 30
     listed = [
         len(json.loads(stats("out.jsonl", "-o", "json", *top).out)["devices"]["list"])

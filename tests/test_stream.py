@@ -12,9 +12,11 @@ import pytest
 from command import KEY, PATIENCE, wait_until
 from conftest import Serve
 from scenarios import (
+    Script,
     Server,
     Visit,
     answer,
+    close,
     event,
     frame,
     honest,
@@ -191,6 +193,68 @@ def test_a_refused_window_is_a_rejection(longest_pauses: list[float], serve: Ser
         next(stream)
     assert [visit.seq_start for visit in server.visits] == [3, None]
     assert any(isinstance(batch.content, NotReplaying) for batch in told)
+
+
+def refusing_to_resume(how: Script) -> Script:
+    """Serve the events 6 and 7, and only those who ask for no others."""
+
+    def script(visit: Visit) -> None:
+        visit.read_request()
+        if visit.seq_start is None:
+            visit.send_raw(visit.handshake())
+            visit.send_events([6, 7])
+            visit.end()
+        how(visit)
+
+    return script
+
+
+def turning_away(code: int | None) -> Script:
+    return refusing_to_resume(lambda visit: (visit.send_raw(visit.handshake()), close(code)(visit)))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        turning_away(1008),
+        turning_away(4000),
+        turning_away(None),
+        refusing_to_resume(lambda visit: visit.send_raw(b"HTTP/1.1 500 Oops\r\n\r\n")),
+    ],
+    ids=["code 1008", "code 4000", "no code", "HTTP 500"],
+)
+def test_a_service_that_turns_away_who_resumes_is_survived(
+    script: Script, longest_pauses: list[float], serve: Serve
+) -> None:
+    """The fourth connection asks for nothing; once that is known, one in vain is enough."""
+    server = serve(working(Visit.end), script)
+    told: list[Batch] = []
+    stream = open_stream(server.url(), KEY, StreamSettings(fill_gaps=False), on_status=told.append)
+    assert [next(stream).seq for _ in range(5)] == [0, 1, 2, 6, 7]
+    wait_until(lambda: len(server.visits) > 6)
+    stream.close()  # type: ignore[attr-defined]
+    asked = [visit.seq_start for visit in server.visits[:7]]
+    assert asked == [None, 3, 3, 3, None, 8, None]
+    assert any(isinstance(batch.content, NotReplaying) for batch in told)
+    assert Gap(3, 5) in [batch.content for batch in told]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *(opened(close(code)) for code in (1001, 1012, 1013)),
+        opened(Visit.send_heartbeat, close(1008)),
+        opened(Visit.end),
+        answer("503 Service Unavailable"),
+    ],
+    ids=["code 1001", "code 1012", "code 1013", "after a heartbeat", "FIN", "HTTP 503"],
+)
+def test_trouble_is_not_taken_for_a_refusal_to_resume(
+    trouble: Script, longest_pauses: list[float], serve: Serve
+) -> None:
+    server = serve(working(Visit.end), *[trouble] * 6, honest)
+    assert len(read(server, 6)) == 6
+    assert [visit.seq_start for visit in server.visits] == [None, *[3] * 7]
 
 
 def test_a_window_whose_last_event_cannot_be_read_ends(

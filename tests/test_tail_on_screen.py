@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from command import wait_until
-from scenarios import Server, Visit, opened, tell
+from scenarios import Server, Visit, opened, say, tell
 from screen import Screen
 
 
@@ -31,3 +31,22 @@ def test_lines_take_the_width_that_the_terminal_has_now(
     screen.resize(50, 24)
     sizes.append(50)
     screen.wait_for(lambda lines: any(" data " in line and "#" not in line for line in lines))
+
+
+def test_a_warning_is_yellow_and_ends_its_lines_between_words(
+    on_screen: Callable[..., Screen], serve: Callable[..., Server]
+) -> None:
+    server = serve(opened(tell(0), say(b"9|{no JSON}"), Visit.stay))
+    screen = on_screen("--url", server.url(), columns=50)
+    told = "warning: malformed (neither an event nor a\n         heartbeat): 9|{no JSON}"
+    screen.wait_for(told)
+    assert b"\x1b[33mwarning:\x1b[0m malformed" in screen.written
+
+
+def test_without_colours_a_warning_is_plain(
+    on_screen: Callable[..., Screen], serve: Callable[..., Server]
+) -> None:
+    server = serve(opened(say(b"9|{no JSON}"), Visit.stay))
+    screen = on_screen("--url", server.url(), "--color", "never")
+    screen.wait_for("warning: malformed")
+    assert b"\x1b" not in screen.written

@@ -14,9 +14,12 @@ from conftest import Starter
 from hypothesis import given
 from hypothesis import strategies as st
 from scenarios import event, lines
+from terminal import Terminal
 
 from dsstail.annotation import annotated
+from dsstail.json_text import as_lines
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
+from dsstail.recording.odometer import Odometer
 from dsstail.verification import LISTED, Verdict, verify
 
 Verify = Callable[..., Finished]
@@ -141,7 +144,7 @@ def test_streams_in_one_file_are_told_apart(tmp_path: Path, run: Verify) -> None
 def test_a_repetition_received_at_another_time_is_one(tmp_path: Path) -> None:
     parts = [annotated([event(1)], "in", at)[0] for at in (1.0, 2.0)]
     path = record(tmp_path, b"\n".join([*parts, b""]))
-    assert found(verify([str(path)])) == [(REPEAT, 2, 1, 1)]
+    assert found(verify(Odometer([str(path)]))) == [(REPEAT, 2, 1, 1)]
 
 
 def test_every_cut_of_a_recording_is_torn_or_complete(tmp_path: Path) -> None:
@@ -150,7 +153,7 @@ def test_every_cut_of_a_recording_is_torn_or_complete(tmp_path: Path) -> None:
     for kept in range(len(content) + 1):
         path = record(tmp_path, content[:kept])
         torn = kept > 0 and not any(kept in (end, end + 1) for end in ends)
-        verdict = verify([str(path)])
+        verdict = verify(Odometer([str(path)]))
         events = sum(contents.events for contents in verdict.contents)
         assert events == sum(end <= kept for end in ends)
         assert [finding.kind for finding in verdict.findings] == ["torn"] * torn
@@ -177,6 +180,17 @@ def test_what_cannot_be_is_said(run: Verify, words: list[str], message: str) -> 
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_bar_shows_how_far_it_is(tmp_path: Path) -> None:
+    texts = [annotated([event(seq // 2)], f"stream {seq % 2}", None)[0] for seq in range(75_000)]
+    record(tmp_path, as_lines(texts))
+    variables = {"PATH": os.defpath, "HOME": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"}
+    terminal = Terminal([installed(), "verify", "out.jsonl"], variables, tmp_path)
+    code, seen = terminal.finish()
+    assert code == 0
+    assert "% of 38 MB" in seen
+    assert seen.rpartition("\x1b[K")[2].splitlines()[-1] == COMPLETE
+
+
 def test_a_verdict_that_cannot_be_written(tmp_path: Path, dsstail: Starter) -> None:
     record(tmp_path, lines([1]))
     with open("/dev/full", "wb") as full:
@@ -198,7 +212,7 @@ def test_memory_is_bounded_however_much_is_wrong(tmp_path: Path) -> None:
 
 def test_more_findings_than_can_be_read_are_counted(tmp_path: Path) -> None:
     path = record(tmp_path, lines(range(0, 4 * LISTED, 2)))
-    verdict = verify([str(path)])
+    verdict = verify(Odometer([str(path)]))
     assert len(verdict.findings) == LISTED
     assert verdict.counts == {GAP: 2 * LISTED - 1}
     assert verdict.unlisted == LISTED - 1

@@ -90,6 +90,16 @@ def test_devices_of_a_recording(tmp_path: Path, watch: Watch, columns: int, rows
     assert screen.finish() == 0
 
 
+def test_where_there_are_few_lines_they_show_devices(tmp_path: Path, watch: Watch) -> None:
+    recording(tmp_path, *SCENE)
+    screen = watch("out.jsonl", columns=20, rows=5)
+    shown = screen.wait_for("AC000W000000001", "AC000W000000002")
+    assert shown[0] == " dsstail watch"
+    assert shown[4].startswith(" ? help")
+    screen.type("\x1b[Z")
+    screen.wait_for("STREAM", "ended")
+
+
 def test_all_of_a_device(tmp_path: Path, watch: Watch) -> None:
     recording(tmp_path, *SCENE)
     screen = watch("out.jsonl")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from dsstail.annotation import instant
 from dsstail.charts.view import View
-from dsstail.statistics.moments import within
+from dsstail.clock import within
 from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Device, Property
 from dsstail.statistics.tables import Counted, Table

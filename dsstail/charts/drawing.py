@@ -130,7 +130,7 @@ def _types(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
     if not rows:
         return y
     y = _bars(sheet, x, _title(sheet, x, y, "Types"), width, rows)
-    return _notes(sheet, x, y, sentences.unlisted(view.all.event_types, len(rows), "types"))
+    return _notes(sheet, x, y, sentences.unlisted(view.all.event_types, len(rows)))
 
 
 def _hours(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
@@ -178,7 +178,7 @@ def _devices(sheet: Sheet, view: View, x: float, y: float, width: float) -> floa
     most = devices[0].events
     rows = [(one.name, f"{one.events:,}", one.events / most) for one in devices]
     y = _bars(sheet, x, _title(sheet, x, y, "Devices"), width, rows)
-    return _notes(sheet, x, y, sentences.unlisted(view.all.devices, len(rows), "devices"))
+    return _notes(sheet, x, y, sentences.unlisted(view.all.devices, len(rows)))
 
 
 def _gone(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
@@ -231,7 +231,7 @@ def _failures(sheet: Sheet, view: View, x: float, y: float, width: float) -> flo
     if not rows:
         return y
     y = _bars(sheet, x, _title(sheet, x, y, "Failures"), width, rows, kind="bad")
-    return _notes(sheet, x, y, sentences.unlisted(acks.failures, len(rows), "failures"))
+    return _notes(sheet, x, y, sentences.unlisted(acks.failures, len(rows)))
 
 
 def _properties(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
@@ -250,12 +250,12 @@ def _properties(sheet: Sheet, view: View, x: float, y: float, width: float) -> f
         told = (f"{one.events:,}", *figures.values(one))
         for end, text in zip(numbers.values(), told, strict=True):
             sheet.text(end, y + 14, text, "mono", end=True)
-        if one.distribution is not None and one.base_type != "boolean":
+        if one.distribution is not None and not figures.is_switch(one):
             _distribution(sheet, often, y, 120, 18, one.distribution)
             _means(sheet, course, y, x + width - course, 18, view.course(one, POINTS))
         y += 28
     y = _notes(sheet, x, y, sentences.approximate(properties))
-    notes = sentences.unlisted(view.all.properties, len(properties), "properties")
+    notes = sentences.unlisted(view.all.properties, len(properties))
     return _notes(sheet, x, y, notes)
 
 

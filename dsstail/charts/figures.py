@@ -76,12 +76,20 @@ def _to_the_second(seconds: float) -> str:
     return to_the_second(seconds) if seconds < 10 else brief(seconds)
 
 
+def is_switch(one: Property) -> bool:
+    """Whether it is a boolean that had no number but 0 and 1."""
+    if one.base_type != "boolean" or one.distribution is None:
+        return False
+    least, most = one.distribution.at(0, 1)
+    return least >= 0 and most <= 1
+
+
 def values(one: Property) -> tuple[str, str, str]:
     """The least number, the median and the greatest; of a boolean how often it is true."""
     distribution = one.distribution
     if distribution is None:
         return "", "", ""
-    if one.base_type == "boolean":
+    if is_switch(one):
         return "", f"{percent(one.total, distribution.count)} true", ""
     about = "" if distribution.exact else "~"
     least, median, most = map(measured, distribution.at(0, 0.5, 1))

@@ -97,7 +97,7 @@ def _types(view: View, canvas: Canvas) -> Iterator[str]:
         Column("", [figures.percent(one.events, total) for one in types]),
     ]
     yield from _with_bars(canvas, table, [one.events / total for one in types])
-    yield from _notes(canvas, sentences.unlisted(view.all.event_types, len(types), "types"))
+    yield from _notes(canvas, sentences.unlisted(view.all.event_types, len(types)))
 
 
 def _devices(view: View, canvas: Canvas) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _devices(view: View, canvas: Canvas) -> Iterator[str]:
     ]
     most = max([device.events for device in devices], default=0)
     yield from _with_bars(canvas, table, [device.events / most for device in devices])
-    yield from _notes(canvas, sentences.unlisted(view.all.devices, len(devices), "devices"))
+    yield from _notes(canvas, sentences.unlisted(view.all.devices, len(devices)))
 
 
 def _connectivity(view: View, canvas: Canvas) -> Iterator[str]:
@@ -158,7 +158,7 @@ def _acks(view: View, canvas: Canvas) -> Iterator[str]:
         ]
         parts = [one.events / acks.failed for one in failures]
         yield from _with_bars(canvas, table, parts, bad=True)
-        yield from _notes(canvas, sentences.unlisted(acks.failures, len(failures), "failures"))
+        yield from _notes(canvas, sentences.unlisted(acks.failures, len(failures)))
 
 
 def _properties(view: View, canvas: Canvas) -> Iterator[str]:
@@ -180,9 +180,7 @@ def _properties(view: View, canvas: Canvas) -> Iterator[str]:
     plots = [_course(view, canvas, one, room, both=both) for one in properties]
     yield from canvas.table(table, plots, title)
     yield from _notes(canvas, sentences.approximate(properties))
-    yield from _notes(
-        canvas, sentences.unlisted(view.all.properties, len(properties), "properties")
-    )
+    yield from _notes(canvas, sentences.unlisted(view.all.properties, len(properties)))
 
 
 def _streams(view: View, canvas: Canvas) -> Iterator[str]:
@@ -238,7 +236,7 @@ def _distribution(canvas: Canvas, distribution: Quantiles, cells: int) -> str:
 
 def _course(view: View, canvas: Canvas, one: Property, room: int, *, both: bool) -> str:
     """How often a property has which numbers, and behind it how they went."""
-    if one.distribution is None or one.base_type == "boolean":
+    if one.distribution is None or figures.is_switch(one):
         return ""
     often = _distribution(canvas, one.distribution, min(room, SPARK))
     if not both:

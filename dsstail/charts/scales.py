@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import floor, log10
 
-from dsstail.clock import Clock
-from dsstail.statistics.moments import EARLIEST, LATEST
+from dsstail.clock import EARLIEST, LATEST, Clock
 from dsstail.statistics.timeline import Course, Span
 
 DAY = 86400

@@ -7,10 +7,9 @@ from typing import Any
 
 from dsstail.charts.figures import percent, short
 from dsstail.charts.scales import Rates
-from dsstail.clock import Clock
+from dsstail.clock import Clock, within
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET
 from dsstail.statistics.counting import Statistics
-from dsstail.statistics.moments import within
 from dsstail.statistics.outcomes import Acks
 from dsstail.statistics.records import Property
 from dsstail.statistics.tables import Table
@@ -53,14 +52,11 @@ def number_of(table: Table[Any], noun: str) -> str:
     return about + counted(_rounded(table), noun, ",")
 
 
-def unlisted(table: Table[Any], listed: int, what: str) -> Iterator[str]:
-    """What a list of so many entries leaves out, and how it may be wrong, if it does or is.
-
-    `what` they are is in the plural.
-    """
+def unlisted(table: Table[Any], listed: int) -> Iterator[str]:
+    """What a list of so many entries leaves out, and how it may be wrong, if it does or is."""
     more = _rounded(table) - listed
     if more > 0:
-        yield f"{'' if table.exact else 'about '}{more:,} more {what} not listed"
+        yield f"{'' if table.exact else 'about '}{more:,} more, not listed"
     if not table.exact:
         yield f"too many to be remembered: each number of events may be short by {table.short_by:,}"
 
@@ -102,8 +98,9 @@ def approximate(properties: Iterable[Property]) -> Iterator[str]:
         if one.distribution is not None and not one.distribution.exact
     ]
     if errors:
-        most = f"{100 * max(errors):.1f} %"
-        yield f"~ at most {most} of the numbers lie between this and the median"
+        most = max(errors)
+        few = "less than 0.1 %" if most < 0.001 else f"at most {100 * most:.1f} %"
+        yield f"~ near the median: {few} of the numbers lie between"
 
 
 def absences(statistics: Statistics) -> str:
@@ -112,7 +109,8 @@ def absences(statistics: Statistics) -> str:
     times = sum(device.absences for device in gone)
     were = "device was" if len(gone) == 1 else "devices were"
     known = "" if statistics.devices.exact else "of the devices that are remembered, "
-    told = f"{known}{len(gone):,} {were} away {counted(times, 'time', ',')}"
+    often = "once" if times == 1 else f"{times:,} times"
+    told = f"{known}{len(gone):,} {were} away {often}"
     if statistics.absences.count:
         median, most = map(to_the_second, statistics.absences.at(0.5, 1))
         told += f" (median {median}, longest {most})"

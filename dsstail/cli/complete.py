@@ -82,8 +82,10 @@ def _options(line: Line, start: str) -> Iterator[Candidate]:
 
 
 def _values(param: Any, start: str) -> Iterator[Candidate]:
-    if param.type.name == "path":
+    if param.type.name == "path" or "FILE" in (param.metavar or ""):
         yield FILES, ""
     context = typer.Context(load("tail"))
-    for item in param.shell_complete(context, start):
-        yield item.value, item.help or ""
+    # What may be given several times may be given with commas as well.
+    before, comma, last = start.rpartition(",") if param.multiple else ("", "", start)
+    for item in param.shell_complete(context, last):
+        yield f"{before}{comma}{item.value}", item.help or ""

@@ -12,8 +12,6 @@ from dsstail.errors import OutputError
 WIDEST = 80
 NARROWEST = 40
 
-_RED, _YELLOW = "31", "33"
-
 
 class Unread(Exception):
     """Nobody reads stdout any more (`| head`): a reason to end, and no error."""
@@ -37,17 +35,13 @@ def tell(text: str) -> None:
 
 def complain(kind: str, text: str) -> None:
     """Print `error: …` or `warning: …` on stderr, wrapped and colored on a terminal."""
-    line = _safe(f"{kind}: {text}")
     if not sys.stderr.isatty():
-        return _print(line)
-    from textwrap import wrap
+        return tell(f"{kind}: {text}")
+    from dsstail.config import colored
+    from dsstail.report import laid_out
 
-    indent = " " * len(f"{kind}: ")
-    width = columns(sys.stderr)
-    first, *more = wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
-    for part in (_colored_kind(first, kind), *more):
-        _print(part)
-    return None
+    color = colored(_color, os.environ, sys.stderr)
+    return _print(laid_out(kind, _safe(text), columns(sys.stderr), color=color))
 
 
 def warn(text: str) -> None:
@@ -87,12 +81,3 @@ def _safe(text: str) -> str:
 def _print(line: str) -> None:
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
-
-
-def _colored_kind(line: str, kind: str) -> str:
-    from dsstail.config import colored
-
-    if not colored(_color, os.environ, sys.stderr):
-        return line
-    color = _RED if kind == "error" else _YELLOW
-    return f"\x1b[{color}m{kind}:\x1b[0m{line.removeprefix(f'{kind}:')}"

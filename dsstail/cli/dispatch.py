@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -29,7 +31,7 @@ def dispatch(words: Sequence[str]) -> int:
     elif line.command == "help":
         return dispatch([*line.rest, "--help"])
     else:
-        raise ConfigurationError(_no_such("command", line.command, COMMANDS, PROGRAM))
+        raise ConfigurationError(_no_command(line.command))
     try:
         with command.make_context(name, rest) as context:
             console.choose_color(context.params.get("color"))
@@ -51,6 +53,12 @@ def _reason(error: typer.TyperException, command: TyperCommand, name: str) -> st
     if surplus:
         return f'too many arguments for {command.name}: "{surplus[1]}". See {name} --help.'
     return f"{message[:1].lower()}{message[1:]}. See {name} --help."
+
+
+def _no_command(word: str) -> str:
+    if os.path.isfile(word):
+        return f'no command "{word}". It is a file: "{PROGRAM} show {shlex.quote(word)}" prints it.'
+    return _no_such("command", word, COMMANDS, PROGRAM)
 
 
 def _no_option(option: str, command: TyperCommand, name: str) -> str:

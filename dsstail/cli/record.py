@@ -94,7 +94,7 @@ def record(
       dsstail record '{stream}-%Y-%m-%d.jsonl' -k in=KEY -k out=KEY
     """
     profile = choose(connection.profile, os.environ, warn)
-    showing = config.showing(vars(output), os.environ, sys.stdout, profile)
+    showing = config.showing(vars(output), os.environ, sys.stdout, profile, sys.stderr)
     asked = recording_settings(vars(recording), annotate=showing.annotate)
     settings = config.TailSettings(
         filtering=config.filtering(vars(filters), profile, warn),

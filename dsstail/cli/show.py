@@ -88,7 +88,7 @@ def show(
       dsstail show events.jsonl --speed 10 --max-idle 5s
       zcat old.gz | dsstail show - -o csv > old.csv
     """
-    showing = config.showing(vars(output), os.environ, sys.stdout)
+    showing = config.showing(vars(output), os.environ, sys.stdout, stderr=sys.stderr)
     filtering = config.filtering(vars(filters), warn=warn)
     options = vars(recordings) | vars(period) | vars(numbers)
     asked = replaying(files, options, filtering, showing)
@@ -123,7 +123,7 @@ def replaying(
         merge=given.switch("merge", default=False),
         speed=given.value("speed", positive(number), None),
         max_idle=given.value("max_idle", duration, inf),
-        stamped=showing.output in ("text", "csv"),
+        apart=showing.output in ("text", "csv"),
         annotated=showing.annotate,
     )
     _check(asked)

@@ -40,9 +40,17 @@ def verify(
       dsstail verify events.*.jsonl.gz events.jsonl    segments and the live file
     """
     form = text_or_json(output)
+    from dsstail.gauge import Gauge
+    from dsstail.recording.odometer import Odometer
+    from dsstail.report import Reporter
     from dsstail.verification import verify
 
-    verdict = verify(files)
+    odometer = Odometer(files)
+    gauge = Gauge(Reporter(), odometer, beside_output=False)
+    try:
+        verdict = verify(odometer, lambda: gauge.tick(0))
+    finally:
+        gauge.close()
     say(_json(verdict) if form == "json" else _text(verdict))
     return 0 if verdict.complete else StrictViolation.exit_code
 

@@ -20,6 +20,7 @@ from dsstail.annotation import brief, unannotated
 from dsstail.errors import OutputError
 from dsstail.messages import Event
 from dsstail.recording.locking import holder, lock
+from dsstail.recording.naming import resolved
 from dsstail.recording.scanning import LONGEST_LINE
 from dsstail.recording.unpacking import MAGIC, is_packed
 
@@ -41,9 +42,13 @@ Warn = Callable[[str], None]
 class Patience:
     """What to do about a full disk: raise the error, or wait until there is room again."""
 
-    def __init__(self, warn: Warn | None) -> None:
-        """`warn` is told that the disk is full; without it nothing waits."""
+    def __init__(self, warn: Warn | None, until: float) -> None:
+        """`warn` is told that the disk is full; without it nothing waits.
+
+        `until` is when there is to be no more waiting, by the monotonic clock.
+        """
         self._warn = warn
+        self._until = until
 
     def attempt(self, action: Callable[[], None], where: Callable[[], str]) -> None:
         """Call `action` until it finds room. Raises the OSError that it does not wait for."""
@@ -52,12 +57,13 @@ class Patience:
             try:
                 action()
             except OSError as error:
-                if self._warn is None or error.errno not in FULL:
+                left = self._until - time.monotonic()
+                if self._warn is None or error.errno not in FULL or left <= 0:
                     raise
                 if not told:
-                    self._warn(f"disk full: waiting for room. {where()}.")
+                    self._warn(f"disk full: waiting for room; {where()}.")
                     told = True
-                time.sleep(RETRY_EVERY)
+                time.sleep(min(RETRY_EVERY, left))
             else:
                 if told and self._warn is not None:
                     self._warn("there is room again: recording goes on.")
@@ -76,7 +82,7 @@ class LiveFile:
     def __init__(self, name: Path, fsync: str, patience: Patience, last_line: bytes = b"") -> None:
         """`fsync` is when to sync: `always`, `1s` after a write, or `never`."""
         self.name = name
-        self.path = Path(os.path.realpath(name))
+        self.path = resolved(name)
         self.last_line = last_line
         self.size = 0
         self.modified_at = 0.0
@@ -86,6 +92,7 @@ class LiveFile:
         self._unsynced_since: float | None = None
         self._synced = (0, last_line)
         self._torn = 0  # bytes at the end of the file that are to be cut off
+        self._shared = False  # whether it was told that another program writes to it
 
     def open(self, *, overwrite: bool = False) -> int:
         """Lock the file and heal it, or empty it; how many bytes of a torn line were cut off."""
@@ -153,6 +160,37 @@ class LiveFile:
     def gone(self) -> bool:
         """Whether its name leads to another file by now, or to none."""
         return not _leads_to(self.path, self._fd)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it is what was written here, as far as one cheap look tells."""
+        stat = os.fstat(self._fd)
+        return stat.st_size == self.size + self._torn and stat.st_nlink > 0
+
+    def put_right(self) -> str:
+        """Where another program changed it, have it end with a whole line; what happened then."""
+        try:
+            size = os.fstat(self._fd).st_size
+            was_cut = size < self.size + self._torn
+            if size == self.size + self._torn:
+                return ""
+            self._torn = 0
+            if torn := self._torn_line():
+                if was_cut and self._is_torn_event(torn):
+                    self._torn = len(torn)
+                    self._cut_torn()
+                else:
+                    os.write(self._fd, b"\n")
+            self.size = os.fstat(self._fd).st_size
+        except OSError as error:
+            raise self._failure(error) from None
+        self._synced = min(self._synced[0], self.size), self._synced[1]
+        if was_cut:
+            return (
+                f"{self.name} was cut off by another program: recording goes on with what is left."
+            )
+        told, self._shared = self._shared, True
+        return "" if told else f"another program writes to {self.name}, too."
 
     @property
     def end(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -13,7 +12,6 @@ from dsstail.errors import ConfigurationError
 from dsstail.recording.unpacking import Spoiled, unpacked
 
 FORMS = ("gz", "zst")
-ENDINGS = tuple(f".{form}" for form in FORMS)
 
 PIECE = 1 << 20
 """Bytes that are read at a time."""
@@ -24,11 +22,15 @@ class Sink(Protocol):
 
 
 def require(form: str) -> None:
-    """Raises ConfigurationError where the package for this form is not installed."""
-    if form == "zst" and importlib.util.find_spec("zstandard") is None:
+    """Raises ConfigurationError where the package for this form cannot be used."""
+    if form != "zst":
+        return
+    try:
+        import zstandard  # noqa: F401
+    except ImportError:
         raise ConfigurationError(
             "zst needs the zstandard package: pip install 'dsstail[zst]'. Or use gz."
-        )
+        ) from None
 
 
 def compressed_into(file: BinaryIO, form: str) -> AbstractContextManager[Sink]:

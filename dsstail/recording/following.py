@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dsstail.errors import ConfigurationError
 from dsstail.recording.backwards import numbered
-from dsstail.recording.naming import Segment, segments_beside
+from dsstail.recording.naming import Segment, resolved, segments_beside
 from dsstail.recording.reading import opened, read_file, read_on, unreadable
 from dsstail.recording.splitting import Damage, Found, Splitter
 
@@ -87,7 +87,7 @@ class Follower:
             raise unreadable(self._path, error) from None
 
     def _segments(self) -> list[Segment]:
-        return segments_beside(Path(os.path.realpath(self._path)))
+        return segments_beside(resolved(self._path))
 
     def _newest_before(self) -> str:
         stamp = ""

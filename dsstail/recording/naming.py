@@ -83,10 +83,12 @@ class Naming:
 
     def live(self, at: float) -> Path:
         """The file for what comes `at` this time (seconds since the epoch), named in local time."""
-        name = self._template.replace("%%", "%")
-        if self.dated:
-            name = datetime.fromtimestamp(at).strftime(self._template)
-        return Path(self._directory, name)
+        moment = datetime.fromtimestamp(at)
+
+        def written(part: re.Match[str]) -> str:
+            return "%" if part[1] == "%" else moment.strftime(part[0])
+
+        return Path(self._directory, _DIRECTIVE.sub(written, self._template))
 
     def segments(self, live: Path) -> list[Segment]:
         """The segments that there are beside the live file, the oldest first."""
@@ -160,6 +162,14 @@ class Naming:
 def segments_beside(live: Path) -> list[Segment]:
     """The segments of a live file whose name is what it is, the oldest first."""
     return Naming(str(live).replace("%", "%%"), "").segments(live)
+
+
+def resolved(name: str | Path) -> Path:
+    """The file that a name leads to, with links followed, whether or not it is there."""
+    try:
+        return Path(os.path.realpath(name))
+    except FileNotFoundError:  # the working directory was removed, and all that is in it
+        return Path(name)
 
 
 def _digits(part: str, seen: set[str]) -> str:

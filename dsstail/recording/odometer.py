@@ -13,7 +13,7 @@ class Odometer:
     """Opens recordings, one after the other, and counts the bytes that are read of the files."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        self._paths = paths
+        self.paths = paths
         self._passed = 0  # bytes of the files before the current one
         self._current: FileIO | None = None
         self._length = 0  # of the current one
@@ -28,9 +28,9 @@ class Odometer:
     @property
     def size(self) -> int:
         """How many bytes there are to be read; 0 where that cannot be told."""
-        if not all(map(os.path.isfile, self._paths)):
+        if not all(map(os.path.isfile, self.paths)):
             return 0
-        return sum(map(os.path.getsize, self._paths))
+        return sum(map(os.path.getsize, self.paths))
 
     @property
     def position(self) -> int:

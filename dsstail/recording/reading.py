@@ -18,14 +18,13 @@ from dsstail.recording.splitting import Damage, Found, Lines, Splitter
 from dsstail.recording.unpacking import MAGIC, PIECE, Spoiled, is_bare, unpacked
 
 
-def read(path: str | Path, *, decode: bool = False) -> Iterator[Found]:
+def read(path: str | Path) -> Iterator[Found]:
     """The events of a recording in runs, and the damage between them; `-` is stdin.
 
-    With `decode`, the runs have the decoded objects, too. Raises ConfigurationError for what
-    cannot be read at all.
+    Raises ConfigurationError for what cannot be read at all.
     """
     with opened(path) as file:
-        for found in read_file(file, named(path), decode=decode):
+        for found in read_file(file, named(path)):
             if found is not None:
                 yield found
 
@@ -38,9 +37,9 @@ def read_recording(
     Their texts are as they were recorded, `_dsstail` included. Raises ConfigurationError for
     what cannot be read at all.
     """
-    for found in read(path, decode=True):
+    for found in read(path):
         if isinstance(found, Lines):
-            yield from map(Event, found.texts, found.data or ())
+            yield from map(Event, found.texts)
         elif damaged is not None:
             damaged(found)
 
@@ -72,7 +71,10 @@ def check(paths: Sequence[str]) -> None:
 def read_file(
     file: FileIO, name: str, *, decode: bool = False, patient: bool = True
 ) -> Iterator[Found | None]:
-    """`read` for an open file; unless `patient`, None stands for there being nothing yet."""
+    """`read` for an open file; unless `patient`, None stands for there being nothing yet.
+
+    With `decode`, the runs have the decoded objects, too.
+    """
     splitter = Splitter(decode=decode)
     spoiled = None
     try:

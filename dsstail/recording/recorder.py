@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
+import stat
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from dsstail.annotation import annotated, unannotated
 from dsstail.clock import since_epoch
-from dsstail.errors import ConfigurationError, OutputError
+from dsstail.errors import ConfigurationError, OutputClosed, OutputError
 from dsstail.json_text import as_lines
 from dsstail.messages import Event
 from dsstail.recording import compression
 from dsstail.recording.appending import LiveFile, Patience, Warn, is_device
 from dsstail.recording.naming import Naming
-from dsstail.recording.resuming import NO_PAST, Past, look_back
+from dsstail.recording.resuming import NO_PAST, SEARCH_BYTES, Past, look_back
 from dsstail.recording.rotating import Tidier
+from dsstail.wording import spoken_size
 
 FSYNC = ("always", "1s", "never")
 
@@ -69,9 +74,18 @@ class Recorder:
     written: then it ends with a whole line, and the error says at which event.
     """
 
-    def __init__(self, settings: RecordingSettings, streams: Sequence[str], warn: Warn) -> None:
+    def __init__(
+        self,
+        settings: RecordingSettings,
+        streams: Sequence[str],
+        warn: Warn,
+        *,
+        until: float = inf,
+    ) -> None:
+        """`until` is when it stops to wait for room on a disk, by the monotonic clock."""
         self._settings = settings
         self._warn = warn
+        self._patience = Patience(warn if settings.wait_for_room else None, until)
         self._tidier = Tidier(settings.compress, settings.keep)
         self._tracks: dict[str, Track | Device] = {}
         self._look_at = 0.0
@@ -150,7 +164,7 @@ class Recorder:
         if is_device(name):
             if makes_segments:
                 raise ConfigurationError(f"{name} is no regular file: it cannot be rotated.")
-            return Device(name, streams)
+            return Device(name, streams, self._warn)
         self._check_unshared(name, streams[0])
         if not makes_segments and (settings.keep or settings.compress):
             raise ConfigurationError(
@@ -159,7 +173,7 @@ class Recorder:
             )
         if makes_segments:
             naming.check_room(name)
-        return Track(naming, settings, streams, self._tidier, self._warn)
+        return Track(naming, settings, streams, self._tidier, self._patience, self._warn)
 
     def _check_unshared(self, name: Path, stream: str) -> None:
         """Files that are meant to be two can be one: by a link, or where case makes no name."""
@@ -180,6 +194,7 @@ class Track:
         settings: RecordingSettings,
         streams: Sequence[str],
         tidier: Tidier,
+        patience: Patience,
         warn: Warn,
     ) -> None:
         self.streams = streams
@@ -187,7 +202,7 @@ class Track:
         self._settings = settings
         self._tidier = tidier
         self._warn = warn
-        self._patience = Patience(warn if settings.wait_for_room else None)
+        self._patience = patience
         self._newest = time.time()
         self._live = self._open(b"", overwrite=settings.overwrite)
         self._period = self._period_of(self._live.modified_at)
@@ -210,6 +225,8 @@ class Track:
 
     def append(self, lines: bytes, received_at: float) -> None:
         """Append whole lines, that came at this time, to the file or files where they belong."""
+        if not self._live.is_untouched:
+            self._put_right()
         self._newest = max(self._newest, received_at)
         if self._naming.dated and self._naming.live(self._newest) != self._live.name:
             self._begin_next()
@@ -227,10 +244,8 @@ class Track:
     def look(self) -> None:
         """Sync, rotate, open anew: whatever is due."""
         self._live.sync_if_due()
-        if self._live.gone:
-            self._warn(f"{self._live.name} was renamed or removed: recording to a new one.")
-            self._begin_next()
-        elif self._period_of(time.time()) > self._period and self._live.size:
+        self._put_right()
+        if self._period_of(time.time()) > self._period and self._live.size:
             self._rotate()
 
     def sync(self) -> None:
@@ -255,10 +270,24 @@ class Track:
         path = self._live.path
         segments = reversed(self._naming.segments(path))
         try:
-            return look_back([path, *(segment.paths[0] for segment in segments)], self.streams)
+            past = look_back([path, *(segment.paths[0] for segment in segments)], self.streams)
         except BaseException:
             self._live.close()
             raise
+        for stream in sorted(past.given_up):
+            self._warn(
+                f"no event of {stream} is in the last {spoken_size(SEARCH_BYTES)} of {self.name}: "
+                "it begins with what comes now."
+            )
+        return past
+
+    def _put_right(self) -> None:
+        """Make good what others did to the live file."""
+        if self._live.gone:
+            self._warn(f"{self._live.name} was renamed or removed: recording to a new one.")
+            self._begin_next()
+        elif told := self._live.put_right():
+            self._warn(told)
 
     def _fitting(self, lines: bytes) -> int:
         """How many bytes of these lines the live file takes; a line may be more than it should."""
@@ -291,36 +320,65 @@ class Track:
 
 
 class Device:
-    """A FIFO, a terminal or another device: what is written there is gone, and that is all."""
+    """A FIFO, a terminal or another device: what is written there is gone, and that is all.
+
+    Raises OutputError, and where it is our own stdout, which nobody reads any more, OutputClosed.
+    """
 
     past = NO_PAST
     end = ""
 
-    def __init__(self, name: Path, streams: Sequence[str]) -> None:
-        """Open it; a FIFO waits for a reader. Raises OutputError."""
+    def __init__(self, name: Path, streams: Sequence[str], warn: Warn) -> None:
+        """Open it; a FIFO waits for a reader, of which `warn` is told. Raises OutputError."""
         self.streams = streams
         self.name = name
         self.size = 0
         try:
-            self._fd = os.open(name, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+            self._fd = _open_device(name, warn)
         except OSError as error:
-            raise OutputError(f"cannot write {name}: {error.strerror}.") from None
+            raise self._failure(error) from None
 
     def append(self, lines: bytes, received_at: float) -> None:
-        """Write whole lines. Raises OutputError, also where nobody reads a FIFO any more."""
+        """Write whole lines."""
         rest = memoryview(lines)
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
-            raise OutputError(f"cannot write {self.name}: {error.strerror}.") from None
+            raise self._failure(error) from None
         self.size += len(lines)
 
     def look(self) -> None:
-        """Nothing is ever due."""
+        """See whether somebody still reads it."""
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(self._fd, 0)
+            if stat.S_ISFIFO(os.fstat(self._fd).st_mode) and poll.poll(0):
+                raise self._failure(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
 
     def sync(self) -> None:
         """There is nothing to sync."""
 
     def close(self) -> None:
         os.close(self._fd)
+
+    def _failure(self, error: OSError) -> OutputError | OutputClosed:
+        with suppress(OSError):
+            if error.errno == errno.EPIPE and os.path.samestat(os.fstat(1), os.fstat(self._fd)):
+                return OutputClosed()
+        return OutputError(f"cannot write {self.name}: {error.strerror}.")
+
+
+def _open_device(name: Path, warn: Warn) -> int:
+    flags = os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    if name.is_fifo():
+        try:
+            fd = os.open(name, flags | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            warn(f"waiting for somebody to read {name}.")
+        else:
+            os.set_blocking(fd, True)
+            return fd
+    return os.open(name, flags)

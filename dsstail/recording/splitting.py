@@ -13,7 +13,6 @@ However the bytes are cut into pieces, the same is found in them.
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -111,9 +110,12 @@ class Splitter:
         at = 0
         if self._mid_line and not self._resuming and buffer[:1] == b"\n":
             at = self._pass_blank(buffer, at)
+        before = at
         if not self._mid_line and not self._resuming:
             at = self._take_block(buffer, at)
-        at = self._take_carefully(buffer, at, final)
+        only_begun = at > before and not buffer.endswith(b"}") and len(buffer) - at <= _LONG
+        if final or not only_begun:  # a line that the next bytes finish needs no look now
+            at = self._take_carefully(buffer, at, final)
         rest = buffer[at:]
         self._pieces = [rest]
         self._size = len(rest)
@@ -138,8 +140,8 @@ class Splitter:
                 return start
             if self._decode:
                 data = list(map(orjson.loads, texts))
-            else:
-                deque(map(orjson.loads, texts), maxlen=0)
+            elif not json_text.are_json(texts):
+                return start
         except (IndexError, orjson.JSONDecodeError):
             return start
         self._close_damage()
@@ -196,7 +198,9 @@ class Splitter:
 
     def _skip(self, resuming: re.Pattern[bytes], buffer: bytes, at: int, final: bool) -> int:
         """Pass what is broken, as far as it is there."""
-        resume = resuming.search(buffer, at)
+        # Looking for these first is much faster where there are none.
+        hopeless = buffer.find(b"\n", at) < 0 and buffer.find(EVENT_START, at) < 0
+        resume = None if hopeless else resuming.search(buffer, at)
         if resume is not None:
             self._resuming = None
             return self._extend(buffer, at, resume.start())

@@ -92,6 +92,8 @@ def _decompressed(
                 assert piece is not None
                 packed = piece[at : at + step]
                 while packed:
+                    if decompressor.eof and not (packed := packed.lstrip(b"\0")):
+                        break  # zeros behind the end are no damage: blocks can be filled with them
                     if decompressor.eof:
                         decompressor = new()
                     out += decompressor.decompress(packed)

@@ -12,7 +12,7 @@ from dsstail.clock import Clock
 from dsstail.escaping import cut, visible, width
 from dsstail.messages import Event
 from dsstail.render.ink import Ink
-from dsstail.values import LONGEST, shown, value_text
+from dsstail.values import LONGEST, number_as_written, shown, value_text
 from dsstail.wording import brief, spoken_size, to_the_second
 
 Members = dict[str, Any]
@@ -123,16 +123,17 @@ class Bodies:
         self, source: Source, text: bytes, body: Members, room: int, received_at: float
     ) -> Painted:
         """`old → new` once the old value is known, and by how much a number changed."""
-        value = body.get("value")
-        base_type = source.base_type
-        new = value_text(value, base_type, text, self._unicode)
-        cells = len(new) if new.isascii() else width(new)
+        value, base_type = body.get("value"), source.base_type
         number = value if type(value) in _NUMBERS and base_type != "boolean" else None
+        if number is None:
+            new = value_text(value, base_type, text, self._unicode)
+        else:
+            new = str(number) if type(number) is int else number_as_written(number, text)
+        cells = len(new) if new.isascii() else width(new)
+        subject = source.subject
         identity: str | int = new
         if len(new) > LONGEST_REMEMBERED:
             identity = hash(value if type(value) is str else new)
-
-        subject = source.subject
         if subject.identity is None or subject.identity == identity:
             painted, used = (new, cells) if cells <= room else self._alone(new, room)
         else:
@@ -142,10 +143,11 @@ class Bodies:
             else:
                 painted, used = self._after_arrow(new, room)
             if number is not None and subject.number is not None:
-                difference = _difference(subject.number, number)
-                if difference and used + 2 + len(difference) <= room:
-                    painted += f"  {self._faint}{difference}{self._reset}"
-                    used += 2 + len(difference)
+                difference = number - subject.number
+                told = f"{difference:+d}" if type(difference) is int else f"{difference:+.6g}"
+                more = used + 2 + len(told)
+                if difference and more <= room:
+                    painted, used = f"{painted}  {self._faint}{told}{self._reset}", more
         if self.notes_arrivals:
             self._arrivals.note(body.get("id"), received_at)
         subject.identity, subject.number = identity, number
@@ -154,7 +156,6 @@ class Bodies:
         else:
             beginning = new[:LONGEST_REMEMBERED]
             subject.shown, subject.cells = self._alone(beginning, LONGEST_REMEMBERED - 1)
-
         if body.get("echo") is True:
             painted, used = _beside(painted, used, room, self._echo)
         if source.alias is not None:
@@ -173,6 +174,12 @@ class Bodies:
         text = cut(text, room, unicode=self._unicode)
         return text, width(text)
 
+    def _signed(self, sign: str, text: str, room: int) -> Painted:
+        signed = f"{sign} {text}"
+        if text.isascii() and len(signed) <= room:
+            return signed, len(signed)
+        return self._alone(signed, room)
+
     def _ack(
         self, source: Source, text: bytes, body: Members, room: int, received_at: float
     ) -> Painted:
@@ -185,7 +192,7 @@ class Bodies:
         sign = self._signs.success if success else self._signs.failure
         color = self._ink.good if success else self._ink.bad
         result = value_text(status, "integer", text, self._unicode)
-        result, result_cells = self._alone(f"{sign} {result}", room - 6)
+        result, result_cells = self._signed(sign, result, room - 6)
         value, cells = self._alone(value, room - result_cells - 1)
         painted = f"{value} {color}{result}{self._reset}"
         cells += 1 + result_cells
@@ -215,28 +222,29 @@ class Bodies:
         status = self._text(body.get("status"))
         subject = source.subject
         now = self._clock.seconds(body.get("event_time")) or received_at or None
-        away = ""
+        away = None
         match status.lower():
             case "online":
-                status = f"{self._signs.online} {status}"
+                stated = self._signed(self._signs.online, status, room)
                 color = self._ink.good
                 if now and subject.away_since and now >= subject.away_since:
-                    away = f"after {to_the_second(now - subject.away_since)}"
+                    away = self._detail(f"after {to_the_second(now - subject.away_since)}")
                 subject.away_since = None
             case "offline":
-                status = f"{self._signs.offline} {status}"
+                stated = self._signed(self._signs.offline, status, room)
                 color = self._ink.bad
                 subject.away_since = subject.away_since or now
             case _:
+                stated = self._alone(status, room)
                 color = self._ink.strong
-        return self._statement(color, status, room, [self._detail(away), source.model])
+        return self._statement(color, stated, room, (away, source.model))
 
     def _location(
         self, source: Source, text: bytes, body: Members, room: int, received_at: float
     ) -> Painted:
         place = f"{self._coordinate(body.get('lat'))}, {self._coordinate(body.get('long'))}"
         details = [self.detail(body.get(name)) for name in ("provider", "ip")]
-        return self._statement("", place, room, details)
+        return self._statement("", self._alone(place, room), room, details)
 
     def _registration(
         self, source: Source, text: bytes, body: Members, room: int, received_at: float
@@ -247,7 +255,7 @@ class Bodies:
         else:
             what = f"registered: {self._text(registered)}"
         details = [self.detail(body.get("registration_type")), source.model]
-        return self._statement(self._ink.strong, what, room, details)
+        return self._statement(self._ink.strong, self._alone(what, room), room, details)
 
     def large(
         self, source: Source, text: bytes, body: Members, room: int, received_at: float
@@ -275,15 +283,16 @@ class Bodies:
         return self._alone(statement[1:], room)
 
     def _statement(
-        self, color: str, text: str, room: int, details: Iterable[Painted | None]
+        self, color: str, stated: Painted, room: int, details: Iterable[Painted | None]
     ) -> Painted:
         """What happened in a few words, and the details in a column of their own."""
-        text, cells = self._alone(text, room)
+        text, cells = stated
         blanks = max(min(self.first_column, room) - cells - 1, 0)
         painted = f"{color}{text}{self._reset if color else ''}{' ' * blanks}"
         cells += blanks
-        for detail in filter(None, details):
-            painted, cells = _beside(painted, cells, room, detail)
+        for detail in details:
+            if detail is not None:
+                painted, cells = _beside(painted, cells, room, detail)
         return painted, cells
 
     def detail(self, member: Any) -> Painted | None:
@@ -306,10 +315,3 @@ def _beside(painted: str, cells: int, room: int, detail: Painted) -> Painted:
     """Add a detail if it fits in whole."""
     text, needed = detail
     return (painted + text, cells + needed) if cells + needed <= room else (painted, cells)
-
-
-def _difference(old: float, new: float) -> str:
-    difference = new - old
-    if not difference:
-        return ""
-    return f"{difference:+d}" if type(difference) is int else f"{difference:+.6g}"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import re
+from functools import lru_cache
 from typing import Any
 
 from dsstail.annotation import instant
 from dsstail.escaping import visible, visible_json
 from dsstail.layout import LARGE, beginning
-from dsstail.messages import BODIES, Event
+from dsstail.messages import BODIES, Event, time_of
 from dsstail.render import Renderer, Style
 from dsstail.values import compact, number_as_written
 
@@ -27,6 +28,9 @@ COLUMNS = ("received_at", "stream", "time", "seq", *_FROM_METADATA, *_FROM_BODY,
 
 Of a large event it tells the size, and what follows the metadata has no cells.
 """
+
+_SHORT = 100
+"""Characters of a text whose cell is remembered."""
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
 # Where the semicolon separates, as in many locales, a formula can also start behind one.
@@ -51,19 +55,21 @@ class CsvRows(Renderer):
 def _cells(text: bytes) -> list[str]:
     large = len(text) > LARGE
     event = Event(text, beginning(text) if large else None)
-    metadata, body = event.metadata, event.body
-    seq = event.seq
-    known = event.event_type in BODIES
-    happened = f"{len(text)} bytes, not shown" if large else compact(body)
+    metadata, body, seq = event.metadata, event.body, event.seq
+    happened = ""
+    if large:
+        happened = cell(f"{len(text)} bytes, not shown")
+    elif event.event_type not in BODIES:
+        happened = cell(compact(body))
     value = body.get("value")
     if isinstance(value, float):
         body = {**body, "value": number_as_written(value, text)}
     return [
-        cell(event.time),
+        cell(time_of(body)),
         "" if seq is None else str(seq),
-        *(cell(metadata.get(name)) for name in _FROM_METADATA),
-        *(cell(body.get(name)) for name in _FROM_BODY),
-        cell(happened) if large or not known else "",
+        *[cell(metadata[name]) if name in metadata else "" for name in _FROM_METADATA],
+        *[cell(body[name]) if name in body else "" for name in _FROM_BODY],
+        happened,
     ]
 
 
@@ -71,7 +77,18 @@ def cell(member: Any) -> str:
     """A member as a cell: visible, and no spreadsheet takes it for a formula."""
     if member is None:
         return ""
-    text = visible(member) if isinstance(member, str) else visible_json(compact(member))
+    if not isinstance(member, str):
+        return _harmless(visible_json(compact(member)))
+    return _cell_of(member) if len(member) <= _SHORT else _harmless(visible(member))
+
+
+@lru_cache(maxsize=4096)
+def _cell_of(text: str) -> str:
+    """The cell of a short text: most come again and again."""
+    return _harmless(visible(text))
+
+
+def _harmless(text: str) -> str:
     number = text.strip(" ")  # a latitude can have leading blanks
     return number if _NUMBER.match(number) else _FORMULA.sub(r"\1'", text)
 

@@ -18,12 +18,13 @@ from dsstail.render.json_lines import Annotation, visible_parts
 DEEPEST_INDENT = 64
 """Levels beyond are not indented further: a line's blanks would outgrow the event."""
 
+_NEW_LINES = ["\n" + "  " * depth for depth in range(DEEPEST_INDENT + 1)]
+
 _PARTS_AT_ONCE = 4096  # as strings they take several times the memory of their text
 
 _TOKEN = re.compile(
     r"""
-      (?P<key>"(?:[^"\\]|\\.)*+") [ \t\r\n]*+ :
-    | (?P<string>"(?:[^"\\]|\\.)*+")
+      (?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+") (?P<colon>[ \t\r\n]*+:)?+
     | (?P<number>-?[0-9][-+.0-9eE]*+)
     | (?P<literal>[a-z]++)
     | (?P<empty>\{[ \t\r\n]*+\} | \[[ \t\r\n]*+\])
@@ -43,7 +44,7 @@ class Pretty(Renderer):
         self._annotation = Annotation(style)
         self._unicode = style.unicode
         self._forms = {
-            "key": f"{colors.key}%s{colors.reset}: ",
+            "colon": f"{colors.key}%s{colors.reset}: ",
             "string": f"{colors.string}%s{colors.reset}",
             "number": f"{colors.number}%s{colors.reset}",
             "literal": f"{colors.literal}%s{colors.reset}",
@@ -60,30 +61,27 @@ class Pretty(Renderer):
 
     def _indented(self, text: bytes) -> Iterator[bytes]:
         """The tokens of `text` as they are, and between them white space as people like it."""
-        depth = 0
+        depth, new_line = 0, "\n"
         parts: list[str] = []
         seen = visible_json(text.decode(errors="replace"), unicode=self._unicode)
         for token in _TOKEN.finditer(seen):
             kind = str(token.lastgroup)
-            written = token[kind]
             if kind in self._forms:
-                parts.append(self._forms[kind] % written)
+                parts.append(self._forms[kind] % token["string" if kind == "colon" else kind])
             elif kind == "comma":
-                parts.append("," + _new_line(depth))
+                parts.append("," + new_line)
             elif kind == "open":
                 depth += 1
-                parts.append(written + _new_line(depth))
+                new_line = _NEW_LINES[min(depth, DEEPEST_INDENT)]
+                parts.append(token[0] + new_line)
             elif kind == "close":
                 depth -= 1
-                parts.append(_new_line(depth) + written)
+                new_line = _NEW_LINES[min(depth, DEEPEST_INDENT)]
+                parts.append(new_line + token[0])
             else:
-                parts.append(written[0] + written[-1])
+                parts.append(token[0][0] + token[0][-1])
             if len(parts) >= _PARTS_AT_ONCE:
                 yield "".join(parts).encode()
                 parts.clear()
         parts.append("\n")
         yield "".join(parts).encode()
-
-
-def _new_line(depth: int) -> str:
-    return "\n" + "  " * min(depth, DEEPEST_INDENT)

@@ -57,6 +57,9 @@ LONGEST_METADATA = 1000
 FEW = 50
 """Events of one read whose time of arrival is worth something: many have been waiting for it."""
 
+_UNDIVIDED = b"", b"", b""
+_UNREADABLE = object()  # equals no time
+
 
 class TextLines(Renderer):
     """Remembers the day that it showed last, to mark a new one."""
@@ -68,8 +71,8 @@ class TextLines(Renderer):
         self._clock = Clock(utc=style.utc)
         self._streams: dict[str, Recent[bytes, Source]] = {}
         self._subjects: Recent[tuple[str, ...], Subject] = Recent(REMEMBERED)
-        self._written = ""
-        self._time = ""
+        self._written: object = _UNREADABLE  # the time of the last event, ...
+        self._time = ""  # ... and how it is shown
         self._day = ""
         self._highlight = Highlight.of(style)
         self._folding = Folding() if style.fold else None
@@ -99,33 +102,38 @@ class TextLines(Renderer):
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         sources = self._sources(stream)
-        faint, reset, start_of, plain = self._faint, self._reset, self._start, self._plain
+        faint, reset, numbers, plain = self._faint, self._reset, self._numbers, self._plain
         self._bodies.notes_arrivals = received_at > 0 and len(texts) <= FEW
-        lines = []
-        for text in texts:
-            digits, between, at = divided(text)
+        loads, lines = orjson.loads, []
+        for text, usual in zip(texts, map(divided, texts), strict=True):
             try:  # what has been seen before is not decoded again
+                digits, between, happened = usual.groups() if usual else _UNDIVIDED
                 source = sources[between]
-                body = orjson.loads(text[at:-1])
+                body = loads(happened)
                 seq = f"#{digits.decode()}"
             except (KeyError, orjson.JSONDecodeError):
                 source, body, seq = self._decoded(text, sources, stream, between)
             room = source.room
-            if len(seq) > _SEQ_CELLS and self._numbers:
-                seq = cut(seq, room + _SEQ_CELLS, unicode=self._style.unicode)
-                room -= len(seq) - _SEQ_CELLS
+            end = room + _SEQ_CELLS - len(seq)  # where the blank before the number is, at least
+            if end < room and numbers:
+                if end < 0:
+                    seq, end = cut(seq, len(seq) + end, unicode=self._style.unicode), 0
+                room = end
             what, cells = source.paint(source, text, body, room, received_at)
-            start = start_of(body, received_at)
-            free = source.room - cells + _SEQ_CELLS - len(seq)
+            written = body.get("updated_at")
+            if written != self._written or "event_time" in body or "acked_at" in body:
+                start = self._start(body, received_at)
+            else:
+                start = self._time
             if plain and seq:
                 lines.append(
                     f"{start}{source.label}{source.device}{source.name}{what}"
-                    f"{' ' * free} {faint}{seq}{reset}\n"
+                    f"{' ' * (end - cells)} {faint}{seq}{reset}\n"
                 )
             else:
                 said = f"{source.label}{source.device}{source.name}{what}"
-                number = seq if self._numbers else ""
-                lines.append(self._finished(start, said, free, number, received_at))
+                number = seq if numbers else ""
+                lines.append(self._finished(start, said, end - cells, number, received_at))
         return "".join(lines).encode() + self.rest(received_at)
 
     def rest(self, now: float | None = None) -> bytes:
@@ -181,10 +189,10 @@ class TextLines(Renderer):
                 break
         else:
             written = ""
-        if written and written == self._written:
+        if written == self._written:
             return self._time
         reading = self._clock.read(written)
-        self._written = written if reading else ""
+        self._written = written if reading else _UNREADABLE
         if reading is None and self._style.live and received_at:
             reading = self._clock.at(int(received_at))
         day, time, _ = reading or (self._day, "--:--:--", 0)

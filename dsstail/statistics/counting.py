@@ -1,8 +1,8 @@
 """Counts events as they are found in recordings.
 
-Devices send events with the same metadata again and again. What these count for is looked up once
-and remembered as their source, which counts by itself until it is settled: this runs for every
-event of recordings of many gigabytes.
+Devices send events with the same metadata again and again. What a type, a serial number and a name
+count for is looked up once and remembered: this runs for every event of recordings of many
+gigabytes.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dsstail.annotation import received_at
+from dsstail.clock import Moments
 from dsstail.filters import Filter
 from dsstail.messages import BODIES, Event
+from dsstail.passages import moment
 from dsstail.recording.splitting import Damage, Found
 from dsstail.replay import EVERYTHING, Window
-from dsstail.statistics.moments import Moments, received_at
 from dsstail.statistics.outcomes import Acks
 from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Device, EventType, Property
@@ -26,8 +28,8 @@ from dsstail.verification import Verdict, Verification
 EVENT_TYPES, DEVICES, PROPERTIES = 50, 10_000, 250
 """Of each, so many are remembered at least, and at most twice as many."""
 
-SOURCES = 40_000
-"""Sources that are remembered."""
+SENDERS = 40_000
+"""Serial numbers, single or joined, that are remembered with their devices."""
 
 PENDING = 20_000
 """Events after which what has come of numbers is taken in."""
@@ -40,8 +42,8 @@ MOST_TOGETHER = 100
 
 Members = dict[str, Any]
 
-Taker = Callable[["Source", Members, float | None, Members], None]
-"""Takes an event, given its source, its body, when it happened if that is known, and all of it."""
+Taker = Callable[[list[Device], Members, float | None, Members], None]
+"""Takes an event: its devices, its body, when it happened if that is known, and all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +67,19 @@ class Statistics:
     verdict: Verdict
 
 
-@dataclass(slots=True)
-class Source:
-    """What events with the same metadata count for."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What all events of a type have in common."""
 
     event_type: EventType
-    devices: list[Device]
-    property: Property | None
     member: str
-    """The member of its events that says what happened, ..."""
+    """The member of an event that says what happened, ..."""
     clock: str
     """... and the member of that which usually says when."""
-    numbers: list[float] | None
-    """Where the numbers in its events go, if it may have any, ..."""
-    times: list[float | None]
-    """... and the time of each."""
+    measures: bool
+    """Whether numbers in it are measurements of its property."""
     take: Taker | None
-    """What else is to be done with its events."""
-    events: int = 0
-
-    def settle(self) -> None:
-        """Hand over what was counted."""
-        self.event_type.events += self.events
-        for device in self.devices:
-            device.events += self.events
-        if self.property is not None:
-            self.property.events += self.events
-        self.events = 0
+    """What else is to be done with the event."""
 
 
 class Counting:
@@ -109,9 +97,9 @@ class Counting:
         self._pending = 0
         self._moments = Moments()
         self._timeline = Timeline(utc=utc)
-        self._sources: dict[str, dict[str, dict[str, Source]]] = {}  # by type, property, device
-        self._remembered = 0  # sources
-        self._passing: list[Source] = []  # sources that are not remembered
+        self._kinds: dict[str, Kind] = {}  # those remembered, like the devices of each sender
+        self._senders: dict[str, list[Device]] = {}
+        self._named: dict[str | None, Property | None] = {}
         self._event_types = Table(EVENT_TYPES, EventType)
         self._devices = Table(DEVICES, Device)
         self._properties = Table(PROPERTIES, Property)
@@ -121,6 +109,7 @@ class Counting:
             "datapointack": self._take_ack,
             "connectivity": self._take_connectivity,
         }
+        self._forget()
 
     def take(self, file: int, found: Found) -> None:
         """Take what was found in the file of this number: events, which have data, or damage."""
@@ -141,7 +130,7 @@ class Counting:
 
     def statistics(self, files: tuple[str, ...]) -> Statistics:
         """All that was counted, now that nothing more comes."""
-        self._settle()
+        self._forget()
         self._fold()
         self._timeline.fold()
         return Statistics(
@@ -159,88 +148,89 @@ class Counting:
         )
 
     def _wants(self, event: Event) -> bool:
-        return self._selection.matches(event) and self._window.admits(event)
+        return self._selection.matches(event) and (
+            not self._window.timed or self._window.spans(moment(event))
+        )
 
     def _count(self, data: list[Members]) -> None:
-        sources, moments = self._sources, self._moments
+        kinds, senders, named, moments = self._kinds, self._senders, self._named, self._moments
         times = []
         for event in data:
             try:  # what has been seen before is found at once
                 metadata = event["metadata"]
-                of_property = sources[metadata["event_type"]][metadata.get("property_name", "")]
-                source = of_property[metadata["dsn"]]
-                body = event[source.member]
-                at = moments[body[source.clock]]
+                kind = kinds[metadata["event_type"]]
+                devices = senders[metadata["dsn"]]
+                property = named[metadata.get("property_name") or metadata.get("display_name")]
+                body = event[kind.member]
+                at = moments[body[kind.clock]]
             except (KeyError, TypeError, AttributeError):
-                source, body, at = self._look(event)
-            source.events += 1
+                kind, devices, property, body, at = self._look(event)
+            kind.event_type.events += 1
+            for device in devices:
+                device.events += 1
             if at is not None:
                 times.append(at)
-            if source.numbers is not None:
-                value = body.get("value")
-                if type(value) in _NUMBERS:
-                    source.numbers.append(value)
-                    source.times.append(at)
-            if source.take is not None:
-                source.take(source, body, at, event)
+            if property is not None:
+                property.events += 1
+                if kind.measures:
+                    value = body.get("value")
+                    if type(value) in _NUMBERS:
+                        property.numbers.append(value)
+                        property.times.append(at)
+            if kind.take is not None:
+                kind.take(devices, body, at, event)
             elif "_dsstail" in event:
-                self._acks.sent(body, event)
+                self._acks.sent(body, received_at(event))
         self._timed += len(times)
         self._timeline.add(times)
-        for source in self._passing:
-            source.settle()
-        self._passing.clear()
 
-    def _look(self, data: Members) -> tuple[Source, Members, float | None]:
-        """The source, the body and the time of an event that may be written in any way."""
+    def _look(
+        self, data: Members
+    ) -> tuple[Kind, list[Device], Property | None, Members, float | None]:
+        """What an event counts for that may be written in any way; its body and its time."""
         event = Event(b"", data)
-        event_type, dsn = event.event_type[:LONGEST_NAME], event.dsn
-        name = (event.property_name or event.display_name)[:LONGEST_NAME]
-        source = self._sources.get(event_type, {}).get(name, {}).get(dsn)
-        if source is None:
-            crowded = self._devices.full or self._properties.full or self._event_types.full
-            if crowded or self._remembered >= SOURCES:
-                self._settle()
-            source = self._source(event, event_type, name)
-            if len(dsn) > LONGEST_NAME or (name and not event.property_name):
-                self._passing.append(source)
-            else:
-                self._remembered += 1
-                # A name that sources have in common stays in the processor's cache.
-                known = next((one.name for one in source.devices if one.name == dsn), dsn)
-                self._sources.setdefault(event_type, {}).setdefault(name, {})[known] = source
-        return source, event.body, self._moments[event.time or received_at(data)]
+        tables = self._event_types, self._devices, self._properties
+        if len(self._senders) >= SENDERS or any(table.full for table in tables):
+            self._forget()
+        kind, devices, property = self._kind(event), self._sender(event), self._property(event)
+        return kind, devices, property, event.body, self._moments[event.time or received_at(data)]
 
-    def _source(self, event: Event, event_type: str, name: str) -> Source:
+    def _kind(self, event: Event) -> Kind:
+        name = event.event_type[:LONGEST_NAME]
+        if name not in self._kinds:
+            self._kinds[name] = Kind(
+                event_type=self._event_types[name],
+                member=BODIES.get(name, ""),
+                clock=_CLOCKS.get(name, ""),
+                measures=name == "datapoint",
+                take=self._takers.get(name),
+            )
+        return self._kinds[name]
+
+    def _sender(self, event: Event) -> list[Device]:
+        if event.dsn in self._senders:
+            return self._senders[event.dsn]
         dsns = event.dsns if event.dsn.count(",") < MOST_TOGETHER else [event.dsn]
         devices = [self._devices[dsn] for dsn in {dsn[:LONGEST_NAME]: None for dsn in dsns} if dsn]
         for device in devices:
             device.model = device.model or event.oem_model[:LONGEST_NAME]
-        property = self._properties[name] if name else None
-        if property is not None:
-            property.base_type = property.base_type or event.base_type[:LONGEST_NAME]
-        measures = property is not None and event_type == "datapoint"
-        return Source(
-            event_type=self._event_types[event_type],
-            devices=devices,
-            property=property,
-            member=BODIES.get(event_type) or _name_of(event.body, event.data),
-            clock=_CLOCKS.get(event_type, ""),
-            numbers=property.numbers if property and measures else None,
-            times=property.times if property and measures else [],
-            take=self._takers.get(event_type),
-        )
+        if len(event.dsn) <= LONGEST_NAME:
+            self._senders[event.dsn] = devices
+        return devices
 
-    def _settle(self) -> None:
-        """Bring the tables up to date, and down to their size, which forgets all sources."""
-        for of_type in self._sources.values():
-            for of_property in of_type.values():
-                for source in of_property.values():
-                    source.settle()
-        for source in self._passing:
-            source.settle()
-        self._sources.clear()
-        self._remembered = 0
+    def _property(self, event: Event) -> Property | None:
+        name = (event.property_name or event.display_name)[:LONGEST_NAME]
+        if name not in self._named:
+            property = self._named[name] = self._properties[name]
+            property.base_type = property.base_type or event.base_type[:LONGEST_NAME]
+        return self._named[name]
+
+    def _forget(self) -> None:
+        """Bring the tables down to their size; what was in them has to be looked up again."""
+        self._kinds.clear()
+        self._senders.clear()
+        self._named.clear()
+        self._named.update({None: None, "": None})
         for table in (self._event_types, self._devices, self._properties):
             table.thin()
 
@@ -250,23 +240,25 @@ class Counting:
             property.fold()
         self._acks.fold()
 
-    def _take_ack(self, source: Source, body: Members, at: float | None, event: Members) -> None:
-        if not self._acks.take(body, event):
-            for device in source.devices:
+    def _take_ack(
+        self, devices: list[Device], body: Members, at: float | None, event: Members
+    ) -> None:
+        if not self._acks.take(body, received_at(event)):
+            for device in devices:
                 device.failed += 1
 
     def _take_connectivity(
-        self, source: Source, body: Members, at: float | None, event: Members
+        self, devices: list[Device], body: Members, at: float | None, event: Members
     ) -> None:
         status = body.get("status")
         if at is None or not isinstance(status, str):
             return
         match status.lower():
             case "offline":
-                for device in source.devices:
+                for device in devices:
                     device.goes(at)
             case "online":
-                back = [device.comes(at) for device in source.devices]
+                back = [device.comes(at) for device in devices]
                 self._absences.add([away for away in back if away is not None])
 
 
@@ -278,7 +270,3 @@ _CLOCKS = {
     "location": "created_at",
     "registration": "registered_at",
 }
-
-
-def _name_of(body: Members, data: Members) -> str:
-    return next((name for name, member in data.items() if member is body), "")

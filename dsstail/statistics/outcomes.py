@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dsstail.acks import Arrivals, latency, says_something, succeeded
-from dsstail.statistics.moments import Moments, received_at
+from dsstail.clock import Moments
 from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Failure
 from dsstail.statistics.tables import Table
@@ -35,13 +35,13 @@ class Acks:
         self._arrivals: Arrivals[str] = Arrivals()
         self._pending: tuple[list[float], list[float]] = [], []  # those told, those measured
 
-    def sent(self, body: Members, event: Members) -> None:
-        """Take a datapoint that may tell when it was received."""
-        self._arrivals.note(body.get("id"), received_at(event))
+    def sent(self, body: Members, received: str) -> None:
+        """Take a datapoint, and when it was received."""
+        self._arrivals.note(body.get("id"), received)
 
-    def take(self, body: Members, event: Members) -> bool:
-        """Take an ack; whether it tells a success."""
-        self._take_latency(body, event)
+    def take(self, body: Members, received: str) -> bool:
+        """Take an ack, and when it was received, or `""`; whether it tells a success."""
+        self._take_latency(body, received)
         status, message = body.get("ack_status"), body.get("ack_message")
         if succeeded(status):
             self.succeeded += 1
@@ -59,10 +59,10 @@ class Acks:
             distribution.add(seconds)
             seconds.clear()
 
-    def _take_latency(self, body: Members, event: Members) -> None:
+    def _take_latency(self, body: Members, received: str) -> None:
         created, acked = self._moment(body.get("created_at")), self._moment(body.get("acked_at"))
         told = None if created is None or acked is None else acked - created
-        came = self._moment(received_at(event))
+        came = self._moment(received)
         sent_at = None if came is None else self._moment(self._arrivals.of(body.get("id")))
         known = latency(told, sent_at, came or 0.0)
         if known is not None:

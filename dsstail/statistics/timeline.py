@@ -15,7 +15,7 @@ from itertools import accumulate
 from math import isfinite
 from typing import TypeVar
 
-from dsstail.statistics.moments import EARLIEST, LATEST
+from dsstail.clock import EARLIEST, LATEST
 from dsstail.statistics.quantiles import ASTRAY, FAR, FEWEST
 
 WIDTHS = (1, 5, 15, 60, 300, 900, 3600, 10800, 21600, 43200, 86400)

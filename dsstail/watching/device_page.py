@@ -7,7 +7,10 @@ from dsstail.watching.brush import Brush, Moment
 from dsstail.watching.devices import Device, Property
 
 WIDEST_VALUE = 40
-"""Cells of a property's value."""
+"""Cells of a property's value at most, ..."""
+
+STEP = 8
+"""... which are a multiple of this where they fit, so that few values move what is behind them."""
 
 
 class DevicePage:
@@ -43,7 +46,11 @@ class DevicePage:
         longest = max(width(one.label) for one in properties)
         name = min(max(longest, len("PROPERTY")) + 2, columns // 3)
         rest = min(columns - 2 - name - 9 - 12, 2 * WIDEST_VALUE)
-        value, before = rest - rest // 2 - 2, rest // 2 - 2
+        widest = max(
+            width(text) for one in properties for text in (one.shown, one.before, "BEFORE")
+        )
+        value = min(-(-widest // STEP) * STEP, rest - rest // 2 - 2)
+        before = min(value, rest // 2 - 2)
         titles = ("PROPERTY", name), ("VALUE", value + 2), ("BEFORE", before + 2)
         head = self._brush.row(columns)
         head.space(2)

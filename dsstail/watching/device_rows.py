@@ -22,10 +22,16 @@ _COLUMNS = (
     ("LAST", "last event", 5, 50),
     ("EVENT", "", 13, 100),
     ("EVENTS", "events", 9, 100),
-    ("FAILED", "failed acks", 7, 60),
+    ("FAILED", "failed acks", 8, 60),
 )
 """The columns between the serial number and the properties: title, the order by which it is
 sorted, cells, and the columns of the screen from which on there is room for it."""
+
+_NUMBERS = ("EVENTS", "FAILED")
+"""Those that hold numbers, which end below each other."""
+
+LEAST_TITLED = 4
+"""Lines in which a rule and titles have room above the devices."""
 
 
 class DeviceRows:
@@ -38,12 +44,13 @@ class DeviceRows:
 
     def table(self, columns: int, room: int, browser: Browser, moment: Moment) -> list[str]:
         """The devices as they are listed, on `room` lines at most."""
-        rows = browser.rows
-        seen = browser.list.seen(len(rows), room - 2)
+        rows, titled = browser.rows, room >= LEAST_TITLED
+        seen = browser.list.seen(len(rows), room - 2 if titled else room)
         told, order = self._told(browser.devices), self._order(browser, seen)
         if width(told) + width(order) + 12 > columns:
             told = ""
-        lines = [self._brush.rule(columns, left=told, right=order), self._titles(columns, browser)]
+        rule = self._brush.rule(columns, left=told, right=order)
+        lines = [rule, self._titles(columns, browser)] if titled else []
         for number in seen:
             chosen = number == browser.list.at
             lines.append(self._row(columns, rows[number], browser, moment, chosen=chosen))
@@ -81,7 +88,8 @@ class DeviceRows:
         for title, order, cells, least in (first, *_COLUMNS):
             if columns >= least:
                 strong = order == browser.order.name
-                row.add(title, cells, ink=self._ink.strong if strong else self._ink.faint)
+                ink = self._ink.strong if strong else self._ink.faint
+                self._cell(row, title, title, cells, ink)
         before = f" after {browser.shift}" if browser.shift else ""
         row.add(f"PROPERTIES{before}", ink=self._ink.faint)
         return str(row)
@@ -110,12 +118,20 @@ class DeviceRows:
                     kind = self._brush.seen(device.event_type, cells - 1)
                     row.add(kind, cells, ink=self._ink.faint)
                 case "EVENTS":
-                    row.add(f"{device.events.total:,}", cells)
+                    self._cell(row, title, f"{device.events.total:,}", cells)
                 case "FAILED":
                     failed = f"{device.failed:,}" if device.failed else ""
-                    row.add(failed, cells, ink=self._ink.bad)
+                    self._cell(row, title, failed, cells, self._ink.bad)
         self._properties(row, list(device.properties.values())[browser.shift :], moment)
         return str(row)
+
+    def _cell(self, row: Row, title: str, text: str, cells: int, ink: str = "") -> None:
+        """Text in the column of this title."""
+        if title in _NUMBERS:
+            row.add(text, cells - 2, ink=ink, right=True)
+            row.space(2)
+        else:
+            row.add(text, cells, ink=ink)
 
     def _state(self, row: Row, device: Device, cells: int, moment: Moment) -> None:
         if device.online is None:

@@ -25,6 +25,9 @@ _HINTS = {
     View.MESSAGES: "Esc back   ↑ ↓ scroll",
     View.HELP: "Esc back   ↑ ↓ scroll",
 }
+LEAST_BESIDE = 6
+"""Lines in which streams have room above devices or events; else Tab leads to them."""
+
 _TIME_CELLS = len("00:00:00 ")
 
 
@@ -65,7 +68,7 @@ class Painter:
         foot = [self._message(columns, browser, log), self._hints(columns, browser)]
         room = max(rows - len(head) - len(foot), 1)
         body: list[str] = []
-        if browser.view in (View.DEVICES, View.EVENTS):
+        if browser.view in (View.DEVICES, View.EVENTS) and room >= LEAST_BESIDE:
             body += self._stream_rows.panel(columns, max(room // 3, 2), streams, moment.steady)
         body += self._view(columns, room - len(body), browser, streams, log, moment)
         body = body[:room]
