@@ -164,8 +164,11 @@ class LiveFile:
     @property
     def is_untouched(self) -> bool:
         """Whether it is what was written here, as far as one cheap look tells."""
-        stat = os.fstat(self._fd)
-        return stat.st_size == self.size + self._torn and stat.st_nlink > 0
+        try:
+            seen = os.fstat(self._fd)
+        except OSError:  # `put_right` will tell
+            return False
+        return seen.st_size == self.size + self._torn and seen.st_nlink > 0
 
     def put_right(self) -> str:
         """Where another program changed it, have it end with a whole line; what happened then."""
