@@ -1024,6 +1024,22 @@ def test_a_full_disk_is_waited_for(disk: Path) -> None:
     ]
 
 
+def test_removing_the_recording_itself_makes_room(disk: Path) -> None:
+    path = disk / "out.jsonl"
+    with Recording(path, wait_for_room=True) as recording:
+        recording.write(*map(event, range(1500)))
+        writing = threading.Thread(
+            target=lambda: recording.write(*map(event, range(1500, 3000))), daemon=True
+        )
+        writing.start()
+        wait_until(lambda: recording.told)
+        before = path.read_bytes()
+        path.unlink()
+        writing.join(PATIENCE)
+    assert before + path.read_bytes() == lines(range(3000))
+    assert recording.told[-1] == f"{path} was renamed or removed: recording to a new one."
+
+
 def fill(path: Path) -> None:
     """Take all the room that there is."""
     with path.open("wb", 0) as file, suppress(OSError):

@@ -109,12 +109,20 @@ class LiveFile:
             after = f" The last event recorded is {last}." if last else ""
             raise OutputError(f"cannot open {self.name}: {reason}.{after}") from None
 
-    def append(self, lines: bytes) -> None:
-        """Append whole lines, in one write unless the system takes fewer bytes."""
+    def append(self, lines: bytes) -> int:
+        """Append whole lines, in one write unless the system takes fewer bytes.
+
+        Returns how many bytes of them were written: not all if the file is `gone` after a wait for
+        room, which whoever removed it wanted to make.
+        """
         rest = lines
+        waited = False
 
         def write() -> None:
-            nonlocal rest
+            nonlocal rest, waited
+            if waited and self.gone:
+                return
+            waited = True
             self._cut_torn()
             written = 0
             try:
@@ -133,6 +141,7 @@ class LiveFile:
             raise self._failure(error) from None
         if self._fsync == "always":
             self.sync()
+        return len(lines) - len(rest)
 
     def sync_if_due(self) -> None:
         """Sync, if lines have waited for that long enough."""

@@ -235,11 +235,13 @@ class Track:
         self._period = self._period_of(self._newest)
         while lines:
             fitting = self._fitting(lines)
-            if fitting:
-                self._live.append(lines[:fitting])
-                lines = lines[fitting:]
-            else:
+            if not fitting:
                 self._rotate()
+                continue
+            written = self._live.append(lines[:fitting])
+            lines = lines[written:]
+            if written < fitting:
+                self._put_right()
 
     def look(self) -> None:
         """Sync, rotate, open anew: whatever is due."""
