@@ -183,8 +183,8 @@ def test_every_cut_of_a_recording_heals(annotate: bool, tmp_path: Path) -> None:
         assert last in (kept, kept + 1)  # one more where nothing but the line break was missing
         torn = size - (whole.rfind(b"\n", 0, size) + 1)
         cut = torn if last == kept else 0
-        size = "1 byte" if cut == 1 else f"{cut} bytes"
-        expected = [f"{path}: cut off an incomplete last line of {size}."] if cut else []
+        much = "1 byte" if cut == 1 else f"{cut} bytes"
+        expected = [f"{path}: cut off an incomplete last line of {much}."] if cut else []
         assert told == expected
 
 
