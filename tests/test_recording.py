@@ -817,6 +817,14 @@ def test_a_plain_percent_sign(tmp_path: Path) -> None:
     assert resumed(tmp_path / "100%%.jsonl", overwrite=False) == {"stream": 2}
 
 
+def test_a_directory_can_have_a_percent_sign(tmp_path: Path) -> None:
+    directory = tmp_path / "100%d"
+    directory.mkdir()
+    with Recording(directory / "out-%Y.jsonl") as recording:
+        recording.write(event(1), received_at=NOON)
+    assert len(names(directory)) == 1
+
+
 def test_a_dated_name_can_have_bytes_that_are_no_text(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff%%-%Y.jsonl")
     with Recording(tmp_path / name) as recording:
@@ -903,6 +911,19 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     assert (tmp_path / "old.jsonl").read_bytes() == lines([1])
     assert path.read_bytes() == lines([2])
     assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
+
+
+def test_a_link_that_leads_elsewhere_by_now_is_followed(tmp_path: Path) -> None:
+    link = tmp_path / "out.jsonl"
+    link.symlink_to("first.jsonl")
+    with Recording(link) as recording:
+        recording.write(event(1))
+        link.unlink()
+        link.symlink_to("second.jsonl")
+        recording.look()
+        recording.write(event(2))
+    assert (tmp_path / "first.jsonl").read_bytes() == lines([1])
+    assert (tmp_path / "second.jsonl").read_bytes() == lines([2])
 
 
 def test_a_file_that_was_removed_takes_nothing_with_it_that_comes_later(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ class LiveFile:
     @property
     def gone(self) -> bool:
         """Whether its name leads to another file by now, or to none."""
-        return not _leads_to(self.path, self._fd)
+        return not _leads_to(self.name, self._fd)
 
     @property
     def is_untouched(self) -> bool:
