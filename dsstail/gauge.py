@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Protocol
 
+from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch
 from dsstail.report import Reporter
 from dsstail.wording import spoken_size
@@ -52,8 +53,7 @@ class Gauge:
             return
         self._due = time.monotonic() + EVERY
         part = min(self._reading.position / self._total, 1.0)
-        encoding = (sys.stderr.encoding or "ascii").lower()
-        full, empty = "━─" if encoding.startswith("utf") else "#."
+        full, empty = "━─" if shows_unicode(sys.stderr) else "#."
         filled = round(part * CELLS)
         bar = full * filled + empty * (CELLS - filled)
         self._reporter.status(f"{bar} {part:4.0%} of {spoken_size(self._total)}")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from dsstail import dialing, filters, render
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
 from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
-from dsstail.escaping import visible
+from dsstail.escaping import shows_unicode, visible
 from dsstail.handover import Batch, Ended, Handover
 from dsstail.interruption import interruptible
 from dsstail.messages import Malformed
@@ -337,12 +337,11 @@ def stream_settings(connecting: Connecting) -> StreamSettings:
 def _style(showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]) -> render.Style:
     """How to show events on stdout, as that is."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
     return render.Style(
         color=showing.color,
         utc=showing.utc,
         width=shutil.get_terminal_size().columns if terminal else 80,
-        unicode=encoding.startswith("utf"),
+        unicode=shows_unicode(sys.stdout),
         streams=streams,
         annotate=showing.annotate,
         live=True,

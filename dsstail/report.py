@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
 
-from dsstail.escaping import shortened, visible
+from dsstail.escaping import shortened, spelled, visible
 from dsstail.handover import (
     Backlogged,
     Batch,
@@ -45,7 +45,8 @@ def write_to_stderr(text: str) -> None:
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
-            os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
+            told = spelled(text, sys.stderr).encode(errors="backslashreplace")
+            os.write(sys.stderr.fileno(), told)
     except (OSError, ValueError):
         pass
 

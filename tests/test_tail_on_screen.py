@@ -50,3 +50,12 @@ def test_without_colours_a_warning_is_plain(
     screen = on_screen("--url", server.url(), "--color", "never")
     screen.wait_for("warning: malformed")
     assert b"\x1b" not in screen.written
+
+
+def test_in_the_c_locale_all_is_ascii(
+    on_screen: Callable[..., Screen], serve: Callable[..., Server]
+) -> None:
+    server = serve(opened(tell(0), say(b"9|\xe2\x80\xa6"), tell(3), Visit.stay))
+    screen = on_screen("--url", server.url(), "--no-fill-gaps", variables={"LANG": "C"})
+    screen.wait_for("warning: malformed", "gap: seq 1-2 (2 events)", "#3")
+    assert screen.written.isascii()
