@@ -7,9 +7,11 @@ duration, the end of every stream, an output that cannot be written.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -652,4 +654,6 @@ def write_all(fd: int, data: bytes, name: str) -> None:
         except BrokenPipeError:
             raise OutputClosed from None
         except OSError as error:
+            if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
+                raise OutputClosed from None  # a terminal that is gone
             raise OutputError(f"cannot write {name}: {error.strerror}") from None

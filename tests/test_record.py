@@ -256,15 +256,17 @@ def test_a_terminal_shows_how_it_stands(dsstail: Starter, serve: Serve) -> None:
     ), text
 
 
+@pytest.mark.parametrize("tee", [False, True])
 def test_it_goes_on_when_its_terminal_is_gone(
-    tmp_path: Path, dsstail: Starter, serve: Serve
+    tee: bool, tmp_path: Path, dsstail: Starter, serve: Serve
 ) -> None:
     gone = threading.Event()
     first = opened(tell(0), lambda visit: wait_until(gone.is_set), Visit.end)
     server = serve(first, opened(tell(1), Visit.stay))
     ours, theirs = os.openpty()
     command = dsstail(
-        *("record", "out.jsonl", "--url", server.url()),
+        *("record", "out.jsonl", "--url", server.url(), *["--tee"] * tee),
+        stdout=theirs if tee else None,
         stderr=theirs,
         environment={"TERM": "xterm"},
     )
