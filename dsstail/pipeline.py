@@ -7,9 +7,11 @@ duration, the end of every stream, an output that cannot be written.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import shutil
+import stat
 import sys
 import threading
 import time
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from dsstail import dialing, filters, render
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
 from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
-from dsstail.escaping import visible
+from dsstail.escaping import shows_unicode, visible
 from dsstail.handover import Batch, Ended, Handover
 from dsstail.interruption import interruptible
 from dsstail.messages import Malformed
@@ -345,12 +347,11 @@ def stream_settings(connecting: Connecting) -> StreamSettings:
 def _style(showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]) -> render.Style:
     """How to show events on stdout, as that is."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
     return render.Style(
         color=showing.color,
         utc=showing.utc,
         width=shutil.get_terminal_size().columns if terminal else 80,
-        unicode=encoding.startswith("utf"),
+        unicode=shows_unicode(sys.stdout),
         streams=streams,
         annotate=showing.annotate,
         live=True,
@@ -689,4 +690,6 @@ def write_all(fd: int, data: bytes, name: str) -> None:
         except BrokenPipeError:
             raise OutputClosed from None
         except OSError as error:
+            if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
+                raise OutputClosed from None  # a terminal that is gone
             raise OutputError(f"cannot write {name}: {error.strerror}") from None

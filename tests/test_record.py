@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from command import KEY, PATIENCE, Command, installed, wait_until
 from conftest import Serve, Starter
-from scenarios import Server, Visit, event, honest, lines, unit
+from scenarios import Server, Visit, event, honest, lines, opened, tell, unit
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
 from torture.full import fill_again_and_again
@@ -293,6 +293,28 @@ def test_a_terminal_shows_how_it_stands(dsstail: Starter, serve: Serve) -> None:
         r"out\.jsonl: 2\.8 kB, ends with seq 5\r\n",
         last,
     ), text
+
+
+@pytest.mark.parametrize("tee", [False, True])
+def test_it_goes_on_when_its_terminal_is_gone(
+    tee: bool, tmp_path: Path, dsstail: Starter, serve: Serve
+) -> None:
+    gone = threading.Event()
+    first = opened(tell(0), lambda visit: wait_until(gone.is_set), Visit.end)
+    server = serve(first, opened(tell(1), Visit.stay))
+    ours, theirs = os.openpty()
+    command = dsstail(
+        *("record", "out.jsonl", "--url", server.url(), *["--tee"] * tee),
+        stdout=theirs if tee else None,
+        stderr=theirs,
+        environment={"TERM": "xterm"},
+    )
+    os.close(theirs)
+    assert b"connected" in os.read(ours, 100)
+    os.close(ours)
+    gone.set()
+    wait_until(lambda: (tmp_path / "out.jsonl").read_bytes().count(b"\n") == 2)
+    assert command.stop().code == 0
 
 
 def test_elsewhere_it_is_silent_for_a_minute(dsstail: Starter, serve: Serve) -> None:
