@@ -57,7 +57,7 @@ class Source:
     """The member of its events that says what happened."""
     paint: Painter
     subject: Subject
-    base_type: Any
+    base_type: str
     alias: Painted | None
     """What people call the property, where that is another name; a detail like the model."""
     model: Painted | None
