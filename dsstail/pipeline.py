@@ -383,11 +383,11 @@ class Printer:
             self._renderer.resize(columns)
         lines = self._header + self._renderer.render(texts, stream, received_at)
         self._header = b""
-        write_all(1, lines, "stdout")
+        self._put(lines)
 
     def idle(self) -> None:
         """Write what is due; see that somebody still reads: `| head` ends without an event."""
-        write_all(1, self._renderer.rest(time.time()), "stdout")
+        self._put(self._renderer.rest(time.time()))
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(1, 0)
@@ -395,16 +395,25 @@ class Printer:
                 raise OutputClosed
 
     def close(self, *, in_haste: bool) -> None:
-        write_all(1, self._renderer.rest(), "stdout")
+        self._put(self._renderer.rest())
+
+    def _put(self, lines: bytes) -> None:
+        write_all(1, lines, "stdout")
 
 
 class RecordingPrinter(Printer):
-    """A Printer that learns the names of the streams from the events."""
+    """A Printer that learns the names of the streams from the events.
+
+    While there is more to read at once, it writes as much as a pipe takes.
+    """
 
     MOST_STREAMS = 100
+    AT_ONCE = 1 << 16
 
     def __init__(self, showing: Showing, warn: Callable[[str], None]) -> None:
         super().__init__(showing, (), warn)
+        self._waiting: list[bytes] = []
+        self._size = 0
         self._showing = showing
         self._warn = warn
         self._names: tuple[str, ...] = ()
@@ -416,6 +425,26 @@ class RecordingPrinter(Printer):
             self.close(in_haste=False)
             super().__init__(self._showing, self._names, self._warn)
         super().write(texts, stream, received_at)
+
+    def idle(self) -> None:
+        super().idle()
+        self._flush()
+
+    def close(self, *, in_haste: bool) -> None:
+        super().close(in_haste=in_haste)
+        self._flush()
+
+    def _put(self, lines: bytes) -> None:
+        self._waiting.append(lines)
+        self._size += len(lines)
+        if self._size >= self.AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        lines = b"".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        write_all(1, lines, "stdout")
 
 
 class Tee:

@@ -16,7 +16,7 @@ from dsstail.clock import since_epoch
 from dsstail.escaping import visible
 from dsstail.filters import Filter
 from dsstail.handover import Batch, Ended
-from dsstail.messages import Event, Malformed
+from dsstail.messages import Event, Malformed, number_on
 from dsstail.passages import (
     BREATH,
     Item,
@@ -66,6 +66,14 @@ class Window:
     def counts(self, seq: int | None) -> bool:
         """Whether this number is within; an event without one is in no window of numbers."""
         return seq is not None and self.from_seq <= seq <= self.to_seq
+
+    def numbered_within(self, texts: list[bytes]) -> list[bytes]:
+        """Those of the events whose numbers are within; usually these go on one by one."""
+        first = Event(texts[0]).seq if texts else None
+        if first is None or not number_on(texts, first):
+            return [text for text in texts if self.counts(Event(text).seq)]
+        last = min(self.to_seq, first + len(texts) - 1)
+        return texts[max(self.from_seq - first, 0) : max(int(last) - first + 1, 0)]
 
 
 EVERYTHING = Window()
@@ -278,7 +286,7 @@ class Replay:
         """Those of the events that are in the window."""
         window = self._asked.window
         if window.numbered:
-            texts = [text for text in texts if window.counts(Event(text).seq)]
+            texts = window.numbered_within(texts)
         if window.timed:
             texts = [text for text in texts if window.spans(moment(Event(text)))]
         return texts
@@ -295,6 +303,6 @@ class Replay:
             yield Passage(own)
             return
         abouts = [about or UNTOLD for _, about in divided]
-        for about, group in groupby(zip(own, abouts, strict=True), itemgetter(1)):
-            received_at = since_epoch(about.received_at) or 0.0
-            yield Passage([text for text, _ in group], about.stream, received_at)
+        for (stream, received), group in groupby(zip(own, abouts, strict=True), itemgetter(1)):
+            received_at = since_epoch(received) or 0.0 if received else 0.0
+            yield Passage([text for text, _ in group], stream, received_at)
