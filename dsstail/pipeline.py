@@ -24,7 +24,7 @@ from dsstail import dialing, filters, render
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
 from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
 from dsstail.escaping import shows_unicode, visible
-from dsstail.handover import Batch, Ended, Handover
+from dsstail.handover import Batch, Ended, Handover, Violated
 from dsstail.interruption import interruptible
 from dsstail.messages import Malformed
 from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
@@ -663,7 +663,7 @@ class Flow:
         if isinstance(content, Malformed) and self._malformed is not None:
             self._malformed.write(content.raw)
         self._reporter.tell(batch)
-        if self._strict and isinstance(content, Gap | Reset | Malformed):
+        if self._strict and isinstance(content, Gap | Reset | Malformed | Violated):
             raise StrictViolation(f"{describe(content)[1]} (--strict)")
 
     def _stop_streams(self) -> None:

@@ -20,6 +20,7 @@ from dsstail.handover import (
     NotFilling,
     NotReplaying,
     Status,
+    Violated,
 )
 from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
@@ -208,6 +209,8 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
             seen = concealed(raw[:SAMPLE].decode(errors="backslashreplace"))
             sample = f": {shortened(seen.encode())}" if seen else ""
             return WARNING, f"malformed ({reason}){sample}"
+        case Violated(reason):
+            return DEBUG, visible(reason)
         case WrongLength(declared, actual):
             return WARNING, (
                 f"an event's length is given as {declared} and is {actual}; "
