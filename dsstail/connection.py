@@ -31,7 +31,7 @@ import websocket
 from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
-from dsstail.errors import Closed, ConnectionFailed, Cut, Rejected, Unreadable
+from dsstail.errors import Closed, ConnectionFailed, Cut, Rejected, Unreadable, Violation
 
 READ_AHEAD = 128 << 10
 """Bytes that one read from the socket asks for."""
@@ -198,7 +198,7 @@ class Connection:
         for number, text in enumerate(run):
             if not _is_utf8(text):
                 received += [run[:number]] if number else []
-                raise _BadMessage(BAD_TEXT, "a message was not UTF-8")
+                raise _not_utf8(b"%d|%b" % (len(text), text))
         received.append(run)
 
     def _cut_small(self, received: list[Received]) -> None:
@@ -236,7 +236,7 @@ class Connection:
         if final:
             binary, payload = self._frames.end_message()
             if not binary and not _is_utf8(payload):
-                raise _BadMessage(BAD_TEXT, "a message was not UTF-8")
+                raise _not_utf8(payload)
             received.append(TextMessage(payload, binary))
 
     def _end(self, failure: Exception) -> ConnectionFailed:
@@ -246,7 +246,7 @@ class Connection:
             return failure.told()
         if isinstance(failure, websocket.WebSocketProtocolException):
             self.close(PROTOCOL_ERROR, linger=LINGER)
-            return ConnectionFailed(f"protocol violation: {failure}")
+            return Violation(f"protocol violation: {failure}")
         self._frames.message = None
         self._wire.close()
         answering = " while answering" if failure is self._unsent else ""
@@ -315,20 +315,25 @@ def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> None
 class _Failure(Exception):
     """Why the connection has to end, with which close code, and as what that is told."""
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, raw: bytes = b"") -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.raw = raw
 
     def told(self) -> ConnectionFailed:
-        return ConnectionFailed(self.reason)
+        return Violation(self.reason)
 
 
 class _BadMessage(_Failure):
-    """The reason is a message, which may come again."""
+    """The reason is a message, which may come again; `raw`, where all of it is there."""
 
     def told(self) -> ConnectionFailed:
-        return Unreadable(self.reason)
+        return Unreadable(self.reason, self.raw)
+
+
+def _not_utf8(message: bytes) -> _BadMessage:
+    return _BadMessage(BAD_TEXT, "a message was not UTF-8", message)
 
 
 class _Goodbye(_Failure):

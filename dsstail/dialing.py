@@ -130,8 +130,9 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
     """The proxy that the usual variables name: HTTPS_PROXY for wss, HTTP_PROXY for ws, ALL_PROXY.
 
     Lower-case names win. NO_PROXY lists hosts separated by commas: a name covers itself and its
-    sub-domains, `10.0.0.0/8` a network, `*` everything. Raises ConfigurationError for a proxy that
-    is not HTTP.
+    sub-domains, `10.0.0.0/8` a network, `*` everything. A proxy elsewhere cannot lead to this
+    machine, and would see the key in ws: there it is passed over. Raises ConfigurationError for a
+    proxy that is not HTTP.
     """
     if _goes_direct(endpoint, _variable(environment, "no_proxy")):
         return None
@@ -154,7 +155,9 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
     credentials = None
     if parts.username is not None:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return Proxy(Endpoint(parts.hostname, port, secure=False), credentials, variable)
+    proxy = Proxy(Endpoint(parts.hostname, port, secure=False), credentials, variable)
+    shows_key = not endpoint.secure and _is_here(endpoint.host) and not _is_here(parts.hostname)
+    return None if shows_key else proxy
 
 
 def dial(
@@ -333,6 +336,15 @@ def _variable(environment: Mapping[str, str], name: str) -> str:
 def _goes_direct(endpoint: Endpoint, no_proxy: str) -> bool:
     entries = no_proxy.lower().replace(" ", ",").split(",")
     return any(_covers(entry, endpoint) for entry in entries if entry)
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine, by its name or address."""
+    from ipaddress import ip_address
+
+    with contextlib.suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _covers(entry: str, endpoint: Endpoint) -> bool:

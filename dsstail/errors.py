@@ -44,7 +44,18 @@ class Cut(ConnectionFailed):
     """The connection ended without a word: by the network, or by a service that is rude."""
 
 
-class Unreadable(ConnectionFailed):
+class Violation(ConnectionFailed):
+    """The service broke the protocol, or a limit, and the connection was closed for it.
+
+    `raw` is the message that did, where all of it came.
+    """
+
+    def __init__(self, reason: str, raw: bytes = b"") -> None:
+        super().__init__(reason)
+        self.raw = raw
+
+
+class Unreadable(Violation):
     """A message came that cannot be taken: sent again, it would end the next connection too."""
 
 

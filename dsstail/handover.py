@@ -57,6 +57,16 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True)
+class Violated:
+    """The service broke the protocol in a way that leaves no message to keep.
+
+    The connection ends for it, which `Disconnected` tells.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Backlogged:
     """The writer is `CAPACITY` behind: the stream disconnects until it has caught up."""
 
@@ -87,6 +97,7 @@ class Ended:
 Status = (
     Connected
     | Disconnected
+    | Violated
     | Backlogged
     | NotFilling
     | NotReplaying

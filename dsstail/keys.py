@@ -178,12 +178,14 @@ def hide_arguments() -> None:
 @cache
 def _any_form(key: str) -> re.Pattern[str]:
     """Finds a key: as it is, percent-encoded (once or again, all or some of it), or escaped."""
-    form = "".join(
-        rf"\\?(?:{re.escape(character)}|{''.join(f'%(?:25)*{b:02x}' for b in character.encode())})"
-        for character in key
-    )
+    form = "".join(map(_any_form_of, key))
     # A short key is only looked for as a word of its own, or it would hit anywhere.
-    return re.compile(form if len(key) >= 8 else rf"(?<!\w){form}(?!\w)", re.IGNORECASE)
+    return re.compile(form if len(key) >= 8 else rf"(?<!\w){form}(?!\w)")
+
+
+def _any_form_of(character: str) -> str:
+    encoded = "".join(f"%(?:25)*{byte:02x}" for byte in character.encode())
+    return rf"\\?(?:{re.escape(character)}|(?i:{encoded}))"
 
 
 _read: set[str] = set()

@@ -7,10 +7,13 @@ duration, the end of every stream, an output that cannot be written.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import shutil
+import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,8 +23,8 @@ from typing import TYPE_CHECKING, Protocol
 from dsstail import dialing, filters, render
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
 from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
-from dsstail.escaping import visible
-from dsstail.handover import Batch, Ended, Handover
+from dsstail.escaping import shows_unicode, visible
+from dsstail.handover import Batch, Ended, Handover, Violated
 from dsstail.interruption import interruptible
 from dsstail.messages import Malformed
 from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
@@ -43,6 +46,12 @@ FLUSH_LIMIT = 1.0
 
 TICK = 0.5
 """Seconds after which a writer with nothing to do looks at the time."""
+
+TEE_POLL = 0.05
+"""Seconds between two looks at whether a reader of stdout has caught up."""
+
+TEE_HASTE = 0.5
+"""Seconds that are waited for one when there is no time."""
 
 DAMAGE_TOLD = 100
 """Damaged places of recordings that are reported in a burst; the others are counted."""
@@ -338,12 +347,11 @@ def stream_settings(connecting: Connecting) -> StreamSettings:
 def _style(showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]) -> render.Style:
     """How to show events on stdout, as that is."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
     return render.Style(
         color=showing.color,
         utc=showing.utc,
         width=shutil.get_terminal_size().columns if terminal else 80,
-        unicode=encoding.startswith("utf"),
+        unicode=shows_unicode(sys.stdout),
         streams=streams,
         annotate=showing.annotate,
         live=True,
@@ -440,33 +448,62 @@ class RecordingPrinter(Printer):
 
 
 class Tee:
-    """Records events, and shows them as long as somebody looks."""
+    """Records events, and shows them as long as somebody looks.
+
+    They are shown by a thread of its own, so that no recording waits for a pager, or a terminal
+    that was stopped, until that is as far behind as a handover holds.
+    """
 
     def __init__(self, recorder: Writer, printer: Writer) -> None:
         self._recorder = recorder
-        self._printer: Writer | None = printer
+        self._printer = printer
+        self._handover = Handover()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="tee", daemon=True)
+        self._thread.start()
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         self._recorder.write(texts, stream, received_at)
-        if self._printer is not None:
-            try:
-                self._printer.write(texts, stream, received_at)
-            except OutputClosed:
-                self._printer = None
+        while self._handover.full and self._thread.is_alive():
+            self.idle()
+            time.sleep(TEE_POLL)
+        self._tell_failure()
+        if self._thread.is_alive():
+            self._handover.put(Batch(stream, received_at, texts))
 
     def idle(self) -> None:
         self._recorder.idle()
-        if self._printer is not None:
-            try:
-                self._printer.idle()
-            except OutputClosed:
-                self._printer = None
+        self._tell_failure()
 
     def close(self, *, in_haste: bool) -> None:
         self._recorder.close(in_haste=in_haste)
-        if self._printer is not None:
-            with contextlib.suppress(OutputClosed):
-                self._printer.close(in_haste=in_haste)
+        self._handover.put(Batch("", 0.0, Ended(None)))
+        self._thread.join(TEE_HASTE if in_haste else None)
+        self._tell_failure()
+
+    def _tell_failure(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _run(self) -> None:
+        try:
+            self._show()
+        except OutputClosed:
+            pass  # nobody looks any more, and the recording goes on
+        except BaseException as failure:  # raised again by `idle` or `close`
+            self._failure = failure
+
+    def _show(self) -> None:
+        while True:
+            batch = self._handover.take(TICK)
+            if batch is None:
+                self._printer.idle()
+            elif isinstance(batch.content, list):
+                self._printer.write(batch.content, batch.stream, batch.received_at)
+                self._handover.done()
+            else:
+                return self._printer.close(in_haste=False)
 
 
 class Flow:
@@ -626,7 +663,7 @@ class Flow:
         if isinstance(content, Malformed) and self._malformed is not None:
             self._malformed.write(content.raw)
         self._reporter.tell(batch)
-        if self._strict and isinstance(content, Gap | Reset | Malformed):
+        if self._strict and isinstance(content, Gap | Reset | Malformed | Violated):
             raise StrictViolation(f"{describe(content)[1]} (--strict)")
 
     def _stop_streams(self) -> None:
@@ -682,4 +719,6 @@ def write_all(fd: int, data: bytes, name: str) -> None:
         except BrokenPipeError:
             raise OutputClosed from None
         except OSError as error:
+            if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
+                raise OutputClosed from None  # a terminal that is gone
             raise OutputError(f"cannot write {name}: {error.strerror}") from None

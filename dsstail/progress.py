@@ -8,9 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from dsstail.escaping import cut
+from dsstail.escaping import cut, shows_unicode
 from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended
-from dsstail.report import INFO, Reporter
+from dsstail.report import INFO, Reporter, columns_of
 from dsstail.stream import Stream
 from dsstail.wording import counted, spoken_size
 
@@ -61,8 +61,8 @@ class Progress:
         self._counts.append((now, events))
         if self._terminal:
             self._due = now + STATUS_EVERY
-            columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-            self._reporter.status(cut(line, columns - 1))
+            columns = columns_of(sys.stderr.fileno())
+            self._reporter.status(cut(line, columns - 1, unicode=shows_unicode(sys.stderr)))
         else:
             self._due = now + LINE_EVERY
             if events > self._told:

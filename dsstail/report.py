@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
 
-from dsstail.escaping import shortened, visible
+from dsstail.escaping import shortened, spelled, visible
 from dsstail.handover import (
     Backlogged,
     Batch,
@@ -20,6 +20,7 @@ from dsstail.handover import (
     NotFilling,
     NotReplaying,
     Status,
+    Violated,
 )
 from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
@@ -45,9 +46,18 @@ def write_to_stderr(text: str) -> None:
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
-            os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
+            told = spelled(text, sys.stderr).encode(errors="backslashreplace")
+            os.write(sys.stderr.fileno(), told)
     except (OSError, ValueError):
         pass
+
+
+def columns_of(terminal: int) -> int:
+    """How wide a terminal is now; 80 where it does not tell, or is gone."""
+    try:
+        return os.get_terminal_size(terminal).columns or 80
+    except OSError:
+        return 80
 
 
 def laid_out(kind: str, text: str, columns: int, *, color: bool) -> str:
@@ -145,8 +155,8 @@ class Reporter:
             kind = {ERROR: "error", WARNING: "warning"}.get(level, "")
             told = concealed(text)
             if self._terminal is not None:
-                columns = os.get_terminal_size(self._terminal).columns or 80
-                told = laid_out(kind, told, max(columns, NARROWEST), color=self._color)
+                columns = max(columns_of(self._terminal), NARROWEST)
+                told = laid_out(kind, told, columns, color=self._color)
             elif kind:
                 told = f"{kind}: {told}"
             self._write(f"{self._erase}{told}\n")
@@ -199,6 +209,8 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
             seen = concealed(raw[:SAMPLE].decode(errors="backslashreplace"))
             sample = f": {shortened(seen.encode())}" if seen else ""
             return WARNING, f"malformed ({reason}){sample}"
+        case Violated(reason):
+            return DEBUG, visible(reason)
         case WrongLength(declared, actual):
             return WARNING, (
                 f"an event's length is given as {declared} and is {actual}; "

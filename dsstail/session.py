@@ -131,6 +131,8 @@ class Session:
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None
+        self._outdated: list[Gap] = []  # what it lacked when another numbering began
+        self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
         self._answers_request = False  # the next event is the first of what was asked for
         self._spared = False  # whether 0 was missing, and not counted
@@ -221,7 +223,11 @@ class Session:
         asked = self._replaying
         for text in texts:
             seq = Event(text).seq
-            if asked and seq is not None and asked.first <= seq <= asked.last:
+            if seq is None:
+                continue
+            if asked is None:
+                self._take_outdated(seq, text)
+            elif asked.first <= seq <= asked.last:
                 self._place(seq, text, now)
         if texts and self._early and not self._cut:
             self._deadline = now + HOLD_LIMIT
@@ -234,6 +240,8 @@ class Session:
         its way, or asked already, everything waits for it.
         """
         replaying, self._replaying = self._replaying, None
+        self._outdated = []
+        self._outdated_taken.clear()
         if replaying is None or self._answers_request:
             return self._delivered()
         if asked:
@@ -381,6 +389,15 @@ class Session:
         self._deliver([text])
         self._out.append(Filled(first, seq, late=True))
 
+    def _take_outdated(self, seq: int, text: bytes) -> None:
+        """What was missing in the numbering before this one comes after all: it has no place."""
+        is_missing = any(gap.first <= seq <= gap.last for gap in self._outdated)
+        if is_missing and seq not in self._outdated_taken:
+            self._outdated_taken.add(seq)
+            self.counts.missing -= 1
+            self._deliver([text])
+            self._out.append(Filled(seq, seq, late=True))
+
     def _append(self, seq: int, text: bytes) -> None:
         self._last = seq
         self._seen.add(seq, [text])
@@ -408,6 +425,11 @@ class Session:
             self.counts.gaps,
             self.counts.missing,
         )
+        if (asked := self._replaying) is not None:
+            self._outdated = [
+                gap for gap in self._lost if gap.last >= asked.first and gap.first <= asked.last
+            ]
+            self._replaying = None
         self._begin(0, -1)
         if seq > 1:
             self._deadline = now + HOLD_LIMIT

@@ -25,6 +25,7 @@ from dsstail.errors import (
     Cut,
     Rejected,
     Unreadable,
+    Violation,
 )
 from dsstail.filling import Filling
 from dsstail.handover import (
@@ -38,6 +39,7 @@ from dsstail.handover import (
     NotReplaying,
     Room,
     Status,
+    Violated,
 )
 from dsstail.inbox import Inbox
 from dsstail.keys import StreamKey, masked
@@ -200,6 +202,8 @@ class Stream:
                 self._put(Backlogged(self.session.last))
                 self._wait_for_room()
             except ConnectionFailed as failure:
+                if isinstance(failure, Violation):
+                    self._count_violation(failure)
                 if isinstance(failure, Unreadable):
                     self._stumble(resume_from)
                 if self._over:
@@ -241,6 +245,13 @@ class Stream:
     def _complete(self) -> bool:
         """Whether the window that was asked for has been seen."""
         return self._beyond_window or self.session.last == self._settings.to_seq is not None
+
+    def _count_violation(self, violation: Violation) -> None:
+        if violation.raw:
+            self._put_all(self.session.take_malformed(Malformed(violation.raw, str(violation))))
+        else:
+            self.session.counts.malformed += 1
+            self._put(Violated(str(violation)))
 
     def _stumble(self, asked_from: int | None) -> None:
         """Step over an event that ended two connections in a row: others would end there too."""

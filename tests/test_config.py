@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -550,8 +551,9 @@ def test_keys_are_masked() -> None:
 def test_no_form_of_a_key_survives_concealing(key: str) -> None:
     stream_keys([Source("--key", f"name={key}")])
     encoded = quote(key, safe="")
+    lower = re.sub("%..", lambda found: found[0].lower(), encoded)
     hexadecimal = "".join(f"%{byte:02x}" for byte in key.encode())
-    for form in (key, encoded, encoded.lower(), quote(encoded), hexadecimal, repr(key)[1:-1]):
+    for form in (key, encoded, lower, quote(encoded), hexadecimal, repr(key)[1:-1]):
         assert form not in concealed(f"x{form}\n{form!r}")
 
 

@@ -144,6 +144,15 @@ def test_hosts_are_matched_by_whole_names_and_by_networks(
     assert (proxy_for(Endpoint(host, 443, secure=True), environment) is None) == direct
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_a_proxy_elsewhere_does_not_see_what_is_for_this_machine_in_plaintext(host: str) -> None:
+    elsewhere, here = {"all_proxy": "http://p:3128"}, {"all_proxy": "http://127.0.0.1:3128"}
+    plain, secure = (Endpoint(host, 443, secure=secure) for secure in (False, True))
+    assert proxy_for(plain, elsewhere) is None
+    assert proxy_for(secure, elsewhere) is not None
+    assert proxy_for(plain, here) is not None
+
+
 def test_a_proxy_has_credentials() -> None:
     proxy = proxy_for(SECURE, {"https_proxy": "http://us%40er:p%3Ass@p:3128"})
     assert proxy == Proxy(Endpoint("p", 3128, secure=False), "us@er:p:ss")

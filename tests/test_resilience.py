@@ -101,7 +101,29 @@ def test_a_violation_is_answered_with_its_code(name: str, dsstail: Starter, serv
     assert (done.code, done.out) == (0, lines(range(6)))
     assert server.visits[0].close_code == code
     assert len(disconnections(done.err)) == 1
-    assert "1 reconnect, 0 gaps" in done.err
+    assert "1 reconnect, 0 gaps, 1 malformed" in done.err
+
+
+@pytest.mark.parametrize("name", ["rsv1, as compressed", "event that is not UTF-8"])
+def test_a_violation_is_a_malformed_frame(name: str, dsstail: Starter, serve: Serve) -> None:
+    data, code = VIOLATIONS[name]
+    server = serve(working(send(data), Visit.stay), honest)
+    done = dsstail("--url", server.url(), "--strict").finish()
+    assert (done.code, done.out) == (5, lines(range(3)))
+    assert done.lines[-1].endswith("(--strict).")
+    wait_until(lambda: server.visits[0].left)
+    assert server.visits[0].close_code == code
+
+
+@pytest.mark.parametrize("message", [unit(event(3, b"\xff")), b"9|\xc3\x28"])
+def test_a_message_that_is_not_utf8_is_kept(
+    message: bytes, dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(working(say(message), Visit.stay), honest)
+    kept = tmp_path / "malformed"
+    done = dsstail("--url", server.url(), "-c", "6", "--save-malformed", str(kept)).finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
+    assert kept.read_bytes() == message + b"\n"
 
 
 @pytest.mark.parametrize("name", REFUSALS)
@@ -739,7 +761,7 @@ def test_a_message_that_kills_each_connection_is_stepped_over(
     assert (done.code, done.out) == (0, lines([0, 1, 2, 4, 5]))
     assert [visit.seq_start for visit in server.visits] == [None, 3, 4]
     assert "gap: seq 3 (1 event) did not come back" in done.err
-    assert "5 events, 2 reconnects, 1 gap (1 event missing), 0 malformed" in done.err
+    assert "5 events, 2 reconnects, 1 gap (1 event missing), 2 malformed" in done.err
 
 
 # It answers.

@@ -480,6 +480,19 @@ def test_after_a_reset_nothing_older_is_asked_for() -> None:
     assert session.resume_from == 2
 
 
+def test_what_was_asked_for_before_a_reset_has_no_place_after_it() -> None:
+    session = live(*range(10))
+    session.take(texts(13), 0.0)
+    assert ask(session, 0.0) == Gap(10, 12)
+    anew = [text(seq, 1) for seq in range(4)]
+    assert session.take(anew[:3], 1.0) == [Gap(10, 12), texts(13), Reset(13, 0), anew[:3]]
+    given = session.take_replayed(texts(10, 9, 11, 11, 12), 1.1)
+    assert one_by_one(given) == one_by_one([texts(10, 11, 12), Filled(10, 12, late=True)])
+    assert session.replay_ended(1.2, asked=True) == []
+    assert session.take(anew[3:], 1.3) == [anew[3:]]
+    assert (session.counts.missing, session.counts.resets, session.last) == (0, 1, 3)
+
+
 def test_a_gap_that_is_filled_shows_that_there_are_no_holes() -> None:
     session = live(0)
     for missing, filled in ((1, False), (3, False), (5, True), (7, False), (9, False)):

@@ -210,7 +210,7 @@ def refusing_to_resume(how: Script) -> Script:
 
 
 def turning_away(code: int | None) -> Script:
-    return refusing_to_resume(lambda visit: (visit.send_raw(visit.handshake()), close(code)(visit)))
+    return refusing_to_resume(steps(lambda visit: visit.send_raw(visit.handshake()), close(code)))
 
 
 @pytest.mark.parametrize(

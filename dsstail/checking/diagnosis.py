@@ -19,7 +19,7 @@ from dsstail.checking.certificate import Certificate
 from dsstail.checking.steps import Advice
 from dsstail.clock import Clock
 from dsstail.dialing import Endpoint, Proxy
-from dsstail.errors import Closed, ConnectionFailed, Unreadable
+from dsstail.errors import Closed, ConnectionFailed, Violation
 from dsstail.wording import counted, spoken
 
 NOT_YET_VALID, EXPIRED = 9, 10
@@ -242,7 +242,7 @@ def of_handshake(route: Route, status: int | None, failure: ConnectionFailed) ->
 
 def of_end(failure: ConnectionFailed, *, answered: bool) -> Advice:
     """The open connection ended; `answered` where it did so right after a heartbeat's answer."""
-    if isinstance(failure, Unreadable):
+    if isinstance(failure, Violation):
         return Advice(
             "What comes is not what the Datastream Service sends: it is another service, or "
             "something on the way changes it.",

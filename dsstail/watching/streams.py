@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dsstail.errors import Rejected
 from dsstail.escaping import visible
-from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended
+from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended, Violated
 from dsstail.keys import concealed
 from dsstail.messages import Event, Heartbeat, Malformed
 from dsstail.report import describe
@@ -124,7 +124,7 @@ class Streams(dict[str, StreamState]):
             case Reset() as reset:
                 stream.resets += 1
                 stream.complain(describe(reset)[1], now)
-            case Malformed():
+            case Malformed() | Violated():
                 stream.malformed += 1
 
 
