@@ -385,9 +385,21 @@ def test_a_stream_that_is_not_found_far_back_is_told(
     with Recording(path, ["quiet", "busy", "new"], **options) as recording:
         assert recording.recorder.last("quiet") is None
         assert recording.told == [
-            f"no event of {stream} is in the last 4.3 GB of {path}: it begins with what comes now."
+            f"no event of {stream} was found towards the end of {path}: "
+            "it begins with what comes now."
             for stream in ("new", "quiet")
         ]
+
+
+def test_lines_without_numbers_are_not_all_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resuming, "TAKEN_BYTES", 1 << 20)
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(lines([1]) + b'{"without":"a number"}\n' * 200_000)
+    with Recording(path) as recording:
+        assert recording.recorder.last("stream") is None
+        assert len(recording.told) == 1
 
 
 def test_a_stream_without_a_past_begins_anew(tmp_path: Path) -> None:

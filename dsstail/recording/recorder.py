@@ -21,9 +21,9 @@ from dsstail.messages import Event
 from dsstail.recording import compression
 from dsstail.recording.appending import LiveFile, Patience, Warn, is_device
 from dsstail.recording.naming import Naming
-from dsstail.recording.resuming import NO_PAST, SEARCH_BYTES, Past, look_back
+from dsstail.recording.resuming import NO_PAST, Past, look_back
 from dsstail.recording.rotating import Tidier
-from dsstail.wording import counted, spoken_size
+from dsstail.wording import counted
 
 FSYNC = ("always", "1s", "never")
 
@@ -278,7 +278,7 @@ class Track:
             raise
         for stream in sorted(past.given_up):
             self._warn(
-                f"no event of {stream} is in the last {spoken_size(SEARCH_BYTES)} of {self.name}: "
+                f"no event of {stream} was found towards the end of {self.name}: "
                 "it begins with what comes now."
             )
         return past
