@@ -9,7 +9,7 @@ from typing import Protocol
 
 from dsstail.escaping import cut, shows_unicode
 from dsstail.handover import Batch
-from dsstail.report import Reporter
+from dsstail.report import Reporter, columns_of
 from dsstail.wording import spoken_size
 
 LONG = 32 << 20
@@ -55,7 +55,7 @@ class Gauge:
         part = min(self._reading.position / self._total, 1.0)
         full, empty = "━─" if shows_unicode(sys.stderr) else "#."
         told = f" {part:4.0%} of {spoken_size(self._total)}"
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        columns = columns_of(sys.stderr.fileno())
         cells = min(CELLS, max(columns - 1 - len(told), 0))
         filled = round(part * cells)
         self._reporter.status(cut(full * filled + empty * (cells - filled) + told, columns - 1))

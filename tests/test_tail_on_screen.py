@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import subprocess
+import termios
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
-from command import wait_until
-from conftest import Starter
-from scenarios import Server, Visit, opened, say, tell
+import pytest
+from command import KEY, PATIENCE, installed, wait_until
+from conftest import Serve, Starter
+from scenarios import Visit, opened, say, tell
 from screen import Screen
-
-Serve = Callable[..., Server]
 
 
 def test_lines_take_the_width_that_the_terminal_has_now(
@@ -73,3 +77,34 @@ def test_a_terminal_that_is_gone_ends_it_silently(dsstail: Starter, serve: Serve
     gone.set()
     finished = command.finish()
     assert (finished.code, finished.err) == (0, "")
+
+
+@pytest.mark.parametrize("words", [(), ("record", "events.jsonl"), ("watch",)], ids=str)
+def test_a_terminal_that_is_closed_ends_it_cleanly(
+    words: tuple[str, ...], serve: Serve, tmp_path: Path
+) -> None:
+    """The process gets SIGHUP, and whatever it still writes or asks of the terminal fails."""
+
+    def talking(visit: Visit) -> None:
+        visit.shake_hands()
+        for seq in range(1_000_000):
+            visit.send_events([seq])
+
+    server = serve(talking)
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [installed(), *words, "--url", server.url()],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=tmp_path,
+        env={"PATH": os.defpath, "HOME": str(tmp_path), "TERM": "xterm", "DSSTAIL_KEY": f"a={KEY}"},
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(slave)
+    seen = b""
+    while b"127.0.0.1" not in seen:
+        seen += os.read(master, 1 << 16)
+    os.close(master)
+    assert process.wait(PATIENCE) == 0

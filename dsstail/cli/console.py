@@ -61,13 +61,19 @@ def columns(stream: TextIO, widest: int = WIDEST) -> int:
     """The width to print in: that of the terminal from NARROWEST to `widest`, else WIDEST."""
     if not stream.isatty():
         return WIDEST
-    return max(NARROWEST, min(widest, os.get_terminal_size(stream.fileno()).columns or WIDEST))
+    from dsstail.report import columns_of
+
+    return max(NARROWEST, min(widest, columns_of(stream.fileno())))
 
 
 def abandon_stdout() -> None:
     """Let what could not be written go nowhere, or Python would try again at its exit."""
+    _abandon(sys.stdout)
+
+
+def _abandon(stream: TextIO) -> None:
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _safe(text: str) -> str:
@@ -78,8 +84,10 @@ def _safe(text: str) -> str:
 
 
 def _print(line: str) -> None:
-    with contextlib.suppress(OSError):
+    try:
         print(_spelled(line, sys.stderr), file=sys.stderr, flush=True)
+    except OSError:
+        _abandon(sys.stderr)
 
 
 def _spelled(text: str, stream: TextIO) -> str:
