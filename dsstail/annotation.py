@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -29,15 +28,10 @@ _SHORT = 200
 """Bytes of a member that is remembered."""
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What the member tells: a stream's name, and when the event came, as written, or `""`."""
+About = tuple[str, str]
+"""What the member tells: a stream's name, and when the event came, as written, or `""`."""
 
-    stream: str
-    received_at: str
-
-
-UNTOLD = About("", "")
+UNTOLD: About = "", ""
 
 
 def annotated(texts: list[bytes], stream: str, received_at: float | None) -> list[bytes]:
@@ -78,7 +72,7 @@ def told_apart(line: bytes) -> tuple[bytes, About | None]:
 def unannotated(line: bytes) -> tuple[bytes, str | None]:
     """The event's own text, and the name of the stream that the member tells, if it is there."""
     text, about = told_apart(line)
-    return text, None if about is None else about.stream
+    return text, about and about[0]
 
 
 def received_at(event: dict[str, Any]) -> str:
@@ -106,7 +100,16 @@ def _about(ending: bytes) -> About | None:
     member = _ENDING.fullmatch(ending)
     if member is None:
         return None
-    return About(json.loads(member[1]), (member[2] or b"").decode())
+    return _name(member[1]), (member[2] or b"").decode()
+
+
+def _name(text: bytes) -> str:
+    return _remembered_name(text) if len(text) <= _SHORT else str(json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _remembered_name(text: bytes) -> str:
+    return str(json.loads(text))
 
 
 _remembered = lru_cache(maxsize=1024)(_about)

@@ -6,9 +6,12 @@ cursor, hide parts of a line or reverse it. Whatever is printed for people goes 
 
 from __future__ import annotations
 
+import os
+import sys
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from typing import TextIO
 
 # Unicode's default-ignorable characters, which take no room, less the variation selectors that
 # emoji are made with; separators, bidirectional and other format controls; lone surrogates.
@@ -76,6 +79,33 @@ def fit(text: str, cells: int, *, unicode: bool = True) -> str:
     """`text` on exactly `cells`: padded with blanks or cut."""
     text = cut(text, cells, unicode=unicode)
     return text + " " * (cells - width(text))
+
+
+def shows_unicode(stream: TextIO | None) -> bool:
+    """Whether more than ASCII can be shown there, by its encoding and by the locale.
+
+    The locale counts, since Python takes C and POSIX for UTF-8 and sets LC_CTYPE accordingly.
+    """
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower()
+    if not encoding.startswith("utf"):
+        return False
+    if os.environ.get("PYTHONUTF8") == "1" or os.environ.get("PYTHONIOENCODING"):
+        return True
+    set_by_python = sys.flags.utf8_mode and os.environ.get("LC_CTYPE") == "C.UTF-8"
+    names = ("LC_ALL", "LANG") if set_by_python else ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next(filter(None, map(os.environ.get, names)), "")
+    charset = locale.partition(".")[2].lower()
+    return locale not in ("C", "POSIX") and (not charset or charset.startswith("utf"))
+
+
+def spelled(text: str, stream: TextIO | None) -> str:
+    """Our own words as the stream can show them."""
+    if text.isascii() or shows_unicode(stream):
+        return text
+    return text.translate(_SPELLINGS).encode("ascii", "backslashreplace").decode()
+
+
+_SPELLINGS = str.maketrans({"…": "...", "–": "-"})
 
 
 @lru_cache(maxsize=4096)

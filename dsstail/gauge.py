@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Protocol
 
-from dsstail.escaping import cut
+from dsstail.escaping import cut, shows_unicode
 from dsstail.handover import Batch
 from dsstail.report import Reporter, columns_of
 from dsstail.wording import spoken_size
@@ -53,8 +53,7 @@ class Gauge:
             return
         self._due = time.monotonic() + EVERY
         part = min(self._reading.position / self._total, 1.0)
-        encoding = (sys.stderr.encoding or "ascii").lower()
-        full, empty = "━─" if encoding.startswith("utf") else "#."
+        full, empty = "━─" if shows_unicode(sys.stderr) else "#."
         told = f" {part:4.0%} of {spoken_size(self._total)}"
         columns = columns_of(sys.stderr.fileno())
         cells = min(CELLS, max(columns - 1 - len(told), 0))

@@ -7,10 +7,13 @@ duration, the end of every stream, an output that cannot be written.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import shutil
+import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from dsstail import dialing, filters, render
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
 from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
-from dsstail.escaping import visible
+from dsstail.escaping import shows_unicode, visible
 from dsstail.handover import Batch, Ended, Handover, Violated
 from dsstail.interruption import interruptible
 from dsstail.messages import Malformed
@@ -43,6 +46,12 @@ FLUSH_LIMIT = 1.0
 
 TICK = 0.5
 """Seconds after which a writer with nothing to do looks at the time."""
+
+TEE_POLL = 0.05
+"""Seconds between two looks at whether a reader of stdout has caught up."""
+
+TEE_HASTE = 0.5
+"""Seconds that are waited for one when there is no time."""
 
 DAMAGE_TOLD = 100
 """Damaged places of recordings that are reported in a burst; the others are counted."""
@@ -338,12 +347,11 @@ def stream_settings(connecting: Connecting) -> StreamSettings:
 def _style(showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]) -> render.Style:
     """How to show events on stdout, as that is."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
     return render.Style(
         color=showing.color,
         utc=showing.utc,
         width=shutil.get_terminal_size().columns if terminal else 80,
-        unicode=encoding.startswith("utf"),
+        unicode=shows_unicode(sys.stdout),
         streams=streams,
         annotate=showing.annotate,
         live=True,
@@ -389,22 +397,23 @@ class Printer:
     def close(self, *, in_haste: bool) -> None:
         self._put(self._renderer.rest())
 
-    def _put(self, data: bytes) -> None:
-        try:
-            write_all(1, data, "stdout")
-        except OutputError:
-            if self._terminal and not os.isatty(1):  # it was closed, and with it who looked
-                raise OutputClosed from None
-            raise
+    def _put(self, lines: bytes) -> None:
+        write_all(1, lines, "stdout")
 
 
 class RecordingPrinter(Printer):
-    """A Printer that learns the names of the streams from the events."""
+    """A Printer that learns the names of the streams from the events.
+
+    While there is more to read at once, it writes as much as a pipe takes.
+    """
 
     MOST_STREAMS = 100
+    AT_ONCE = 1 << 16
 
     def __init__(self, showing: Showing, warn: Callable[[str], None]) -> None:
         super().__init__(showing, (), warn)
+        self._waiting: list[bytes] = []
+        self._size = 0
         self._showing = showing
         self._warn = warn
         self._names: tuple[str, ...] = ()
@@ -417,35 +426,84 @@ class RecordingPrinter(Printer):
             super().__init__(self._showing, self._names, self._warn)
         super().write(texts, stream, received_at)
 
+    def idle(self) -> None:
+        super().idle()
+        self._flush()
+
+    def close(self, *, in_haste: bool) -> None:
+        super().close(in_haste=in_haste)
+        self._flush()
+
+    def _put(self, lines: bytes) -> None:
+        self._waiting.append(lines)
+        self._size += len(lines)
+        if self._size >= self.AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        lines = b"".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        write_all(1, lines, "stdout")
+
 
 class Tee:
-    """Records events, and shows them as long as somebody looks."""
+    """Records events, and shows them as long as somebody looks.
+
+    They are shown by a thread of its own, so that no recording waits for a pager, or a terminal
+    that was stopped, until that is as far behind as a handover holds.
+    """
 
     def __init__(self, recorder: Writer, printer: Writer) -> None:
         self._recorder = recorder
-        self._printer: Writer | None = printer
+        self._printer = printer
+        self._handover = Handover()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="tee", daemon=True)
+        self._thread.start()
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         self._recorder.write(texts, stream, received_at)
-        if self._printer is not None:
-            try:
-                self._printer.write(texts, stream, received_at)
-            except OutputClosed:
-                self._printer = None
+        while self._handover.full and self._thread.is_alive():
+            self.idle()
+            time.sleep(TEE_POLL)
+        self._tell_failure()
+        if self._thread.is_alive():
+            self._handover.put(Batch(stream, received_at, texts))
 
     def idle(self) -> None:
         self._recorder.idle()
-        if self._printer is not None:
-            try:
-                self._printer.idle()
-            except OutputClosed:
-                self._printer = None
+        self._tell_failure()
 
     def close(self, *, in_haste: bool) -> None:
         self._recorder.close(in_haste=in_haste)
-        if self._printer is not None:
-            with contextlib.suppress(OutputClosed):
-                self._printer.close(in_haste=in_haste)
+        self._handover.put(Batch("", 0.0, Ended(None)))
+        self._thread.join(TEE_HASTE if in_haste else None)
+        self._tell_failure()
+
+    def _tell_failure(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _run(self) -> None:
+        try:
+            self._show()
+        except OutputClosed:
+            pass  # nobody looks any more, and the recording goes on
+        except BaseException as failure:  # raised again by `idle` or `close`
+            self._failure = failure
+
+    def _show(self) -> None:
+        while True:
+            batch = self._handover.take(TICK)
+            if batch is None:
+                self._printer.idle()
+            elif isinstance(batch.content, list):
+                self._printer.write(batch.content, batch.stream, batch.received_at)
+                self._handover.done()
+            else:
+                return self._printer.close(in_haste=False)
 
 
 class Flow:
@@ -661,4 +719,6 @@ def write_all(fd: int, data: bytes, name: str) -> None:
         except BrokenPipeError:
             raise OutputClosed from None
         except OSError as error:
+            if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
+                raise OutputClosed from None  # a terminal that is gone
             raise OutputError(f"cannot write {name}: {error.strerror}") from None

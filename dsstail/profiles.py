@@ -122,6 +122,8 @@ def _line_first(reason: str, *, last: int) -> str:
     """tomllib's `Invalid value (at line 3, column 8)` as `line 3: invalid value`."""
     what, _, where = reason.rpartition(" (at ")
     line = re.match(r"line (\d+)", where)
+    if what == "Invalid value":
+        what += "; text stands in quotes"
     return f"line {line[1] if line else last}: {what[:1].lower()}{what[1:]}"
 
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from dsstail.escaping import cut
+from dsstail.escaping import cut, shows_unicode
 from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended
 from dsstail.report import INFO, Reporter, columns_of
 from dsstail.stream import Stream
@@ -62,7 +62,7 @@ class Progress:
         if self._terminal:
             self._due = now + STATUS_EVERY
             columns = columns_of(sys.stderr.fileno())
-            self._reporter.status(cut(line, columns - 1))
+            self._reporter.status(cut(line, columns - 1, unicode=shows_unicode(sys.stderr)))
         else:
             self._due = now + LINE_EVERY
             if events > self._told:

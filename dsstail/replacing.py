@@ -11,7 +11,7 @@ from dsstail.errors import OutputError
 
 def check(path: Path) -> None:
     """Raises OutputError where it is clear already that `replace` will fail."""
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     if os.path.isdir(target):
         raise OutputError(f"cannot write {path}: it is a directory.")
     if not os.path.isdir(target.parent):
@@ -20,7 +20,7 @@ def check(path: Path) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Write the file, through links and onto devices, too. Raises OutputError."""
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     try:
         if os.path.exists(target) and not os.path.isfile(target):
             target.write_bytes(content)
@@ -35,3 +35,10 @@ def replace(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}.") from None
+
+
+def _target(path: Path) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except FileNotFoundError:
+        raise OutputError(f"cannot write {path}: the working directory was removed.") from None

@@ -16,7 +16,7 @@ from dsstail.clock import since_epoch
 from dsstail.escaping import visible
 from dsstail.filters import Filter
 from dsstail.handover import Batch, Ended
-from dsstail.messages import Event, Malformed
+from dsstail.messages import Event, Malformed, number_on
 from dsstail.passages import (
     BREATH,
     Item,
@@ -67,6 +67,14 @@ class Window:
         """Whether this number is within; an event without one is in no window of numbers."""
         return seq is not None and self.from_seq <= seq <= self.to_seq
 
+    def numbered_within(self, texts: list[bytes]) -> list[bytes]:
+        """Those of the events whose numbers are within; usually these go on one by one."""
+        first = Event(texts[0]).seq if texts else None
+        if first is None or not number_on(texts, first):
+            return [text for text in texts if self.counts(Event(text).seq)]
+        last = min(self.to_seq, first + len(texts) - 1)
+        return texts[max(self.from_seq - first, 0) : max(int(last) - first + 1, 0)]
+
 
 EVERYTHING = Window()
 
@@ -108,6 +116,9 @@ class Replay:
         self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._followers: list[tuple[str, Follower]] = []
         self._odometer = Odometer(replaying.paths)
+        # Where only the times matter, every event has to be decoded.
+        window = replaying.window
+        self._decodes = window.timed and not window.numbered and replaying.selection.everything
         self._road = self._travel()
 
     def start(self) -> None:
@@ -189,7 +200,7 @@ class Replay:
         else:
             name = named(path)
             with file:
-                for part in read_file(file, name, patient=False):
+                for part in read_file(file, name, decode=self._decodes, patient=False):
                     yield from self._items(name, [part]) if part else [Pause(POLL, file)]
 
     def _last(self, count: int) -> Iterator[Item]:
@@ -269,19 +280,23 @@ class Replay:
             if not isinstance(part, Lines):
                 yield Trouble(f"{visible(name)} {part.place}: {part.reason}", part.raw)
                 continue
-            if texts := self._within(self._asked.selection.select(part.texts)):
+            if texts := self._wanted(part):
                 yield from self._passages(texts)
             else:
                 yield BREATH
 
-    def _within(self, texts: list[bytes]) -> list[bytes]:
-        """Those of the events that are in the window."""
+    def _wanted(self, found: Lines) -> list[bytes]:
         window = self._asked.window
-        if window.numbered:
-            texts = [text for text in texts if window.counts(Event(text).seq)]
-        if window.timed:
-            texts = [text for text in texts if window.spans(moment(Event(text)))]
-        return texts
+        if found.data is not None:
+            events = map(Event, found.texts, found.data)
+        else:
+            texts = self._asked.selection.select(found.texts)
+            if window.numbered:
+                texts = window.numbered_within(texts)
+            if not window.timed:
+                return texts
+            events = map(Event, texts)
+        return [event.text for event in events if window.spans(moment(event))]
 
     def _passages(self, texts: list[bytes]) -> Iterator[Passage]:
         """The events, and what their last members tell; these are taken off unless wanted."""
@@ -295,6 +310,6 @@ class Replay:
             yield Passage(own)
             return
         abouts = [about or UNTOLD for _, about in divided]
-        for about, group in groupby(zip(own, abouts, strict=True), itemgetter(1)):
-            received_at = since_epoch(about.received_at) or 0.0
-            yield Passage([text for text, _ in group], about.stream, received_at)
+        for (stream, received), group in groupby(zip(own, abouts, strict=True), itemgetter(1)):
+            received_at = since_epoch(received) or 0.0 if received else 0.0
+            yield Passage([text for text, _ in group], stream, received_at)

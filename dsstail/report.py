@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
 
-from dsstail.escaping import shortened, visible
+from dsstail.escaping import shortened, spelled, visible
 from dsstail.handover import (
     Backlogged,
     Batch,
@@ -46,9 +46,18 @@ def write_to_stderr(text: str) -> None:
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
-            os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
+            told = spelled(text, sys.stderr).encode(errors="backslashreplace")
+            os.write(sys.stderr.fileno(), told)
     except (OSError, ValueError):
         pass
+
+
+def columns_of(terminal: int) -> int:
+    """How wide a terminal is now; 80 where it does not tell, or is gone."""
+    try:
+        return os.get_terminal_size(terminal).columns or 80
+    except OSError:
+        return 80
 
 
 def laid_out(kind: str, text: str, columns: int, *, color: bool) -> str:
@@ -65,14 +74,6 @@ def laid_out(kind: str, text: str, columns: int, *, color: bool) -> str:
 
 
 _COLORS = {"error": "31", "warning": "33"}
-
-
-def columns_of(terminal: int) -> int:
-    """The width of a terminal: 80 where it does not say, or has been hung up."""
-    try:
-        return os.get_terminal_size(terminal).columns or 80
-    except OSError:
-        return 80
 
 
 @dataclass(slots=True)

@@ -40,7 +40,7 @@ def survey(
     gauge = Gauge(reporter, odometer, beside_output=False)
     try:
         with interruptible(end, lambda: os._exit(130)):
-            for file, found in _read(paths, odometer):
+            for file, found in _read(paths, odometer, decode=selection.everything):
                 if found is not None:
                     counting.take(file, found)
                 if signalled:
@@ -52,11 +52,13 @@ def survey(
     return counting.statistics(tuple(map(named, paths)))
 
 
-def _read(paths: Sequence[str], odometer: Odometer) -> Iterator[tuple[int, Found | None]]:
+def _read(
+    paths: Sequence[str], odometer: Odometer, *, decode: bool
+) -> Iterator[tuple[int, Found | None]]:
     """What is in each file, by its number; None for a chance to do something else."""
     for number, path in enumerate(paths):
         with odometer.opened(path) as file:
-            for found in read_file(file, named(path), decode=True, patient=False):
+            for found in read_file(file, named(path), decode=decode, patient=False):
                 if found is None:
                     select.select([file], [], [], POLL)
                 yield number, found

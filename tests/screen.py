@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyte
-from command import KEY, assert_no_key, wait_until
+from command import KEY, PATIENCE, assert_no_key, wait_until
 
 STORED = Path(__file__).parent / "screens"
 """Screens as they should look; `DSSTAIL_STORE_SCREENS=1` writes those anew that a test compares."""
@@ -55,7 +55,9 @@ class Screen:
             os.closerange(3, 256)
             os.chdir(directory)
             os.execvpe(argv[0], list(argv), environment)
-        threading.Thread(target=self._collect, daemon=True).start()
+        self._ended = False
+        self._collector = threading.Thread(target=self._collect, daemon=True)
+        self._collector.start()
 
     @property
     def lines(self) -> list[str]:
@@ -121,6 +123,7 @@ class Screen:
             return pid == self.pid
 
         wait_until(ended, "the end of the process")
+        self._ended = True
         self._reading.set()
         wait_until(lambda: not self.is_full, "a terminal that goes on")
         os.write(self._slave, b"\x1b[999;1H<end>")
@@ -135,11 +138,13 @@ class Screen:
         assert self.written.rfind(USUAL_SCREEN) >= self.written.rfind(OTHER_SCREEN)
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
+        if not self._ended:  # else its number may be another one's by now
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         self._reading.set()
         os.close(self._slave)
+        self._collector.join(PATIENCE)  # until what a shell started is gone as well
+        os.close(self._master)
 
     def _collect(self) -> None:
         with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import unicodedata
 
@@ -136,3 +137,27 @@ def test_fit_is_exact_and_cut_only_cuts(text: str, cells: int) -> None:
     assert width(fit(text, cells)) == max(cells, 0)
     kept = cut(text, cells)
     assert kept == text or text.startswith(kept[:-1])
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({}, True),
+        ({"LANG": "C.UTF-8"}, True),
+        ({"LANG": "xx_XX.UTF-8"}, True),
+        ({"LANG": "C"}, False),
+        ({"LANG": "C.UTF-8", "LC_ALL": "POSIX"}, False),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),
+        ({"LANG": "xx_XX.ISO-8859-1"}, False),
+        ({"LANG": "C", "PYTHONUTF8": "1"}, True),
+        ({"LANG": "C.UTF-8", "PYTHONIOENCODING": "ascii"}, False),
+    ],
+)
+def test_the_locale_says_whether_there_is_more_than_ascii(
+    variables: dict[str, str], shown: bool
+) -> None:
+    program = "import sys; from dsstail.escaping import spelled; print(spelled('a…b', sys.stdout))"
+    printed = subprocess.run(
+        [sys.executable, "-c", program], env=variables, capture_output=True, check=True
+    ).stdout.decode()
+    assert printed == ("a…b\n" if shown else "a...b\n")

@@ -499,6 +499,7 @@ def test_a_profile_that_does_not_exist(home: Home) -> None:
         ),
         (f'[profiles.a]\nkeys = "{KEY}', "FILE line 2: unterminated string."),
         (f"[profiles.a]\n{KEY}", "FILE line 2: expected '=' after a key in a key/value pair."),
+        ("[profiles.a]\nregion = eu", "FILE line 2: invalid value; text stands in quotes."),
         (b"\n\n[profiles.a", "FILE line 3: expected ']' at the end of a table declaration."),
         (b"\xff", "FILE is not UTF-8 text."),
         (

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from command import KEY, PATIENCE, Command, installed, wait_until
 from conftest import Serve, Starter
-from scenarios import Server, Visit, event, honest, lines, unit
+from scenarios import Server, Visit, event, honest, lines, opened, tell, unit
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
 from torture.full import fill_again_and_again
@@ -191,6 +191,35 @@ def test_tee_goes_on_when_nobody_looks(serve: Serve, tmp_path: Path, dsstail: St
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
 
 
+def test_no_recording_waits_for_who_looks(serve: Serve, tmp_path: Path, dsstail: Starter) -> None:
+    reading, writing = os.pipe()
+    command = record_into(writing, dsstail, serve(honest, newest=2999), "--tee", "-c", "3000")
+    wait_until(lambda: read(tmp_path / "out.jsonl") == lines(range(3000)))
+    with open(reading, "rb") as pipe:
+        assert pipe.read() == lines(range(3000))
+    assert command.finish().code == 0
+
+
+def test_a_signal_ends_it_while_nobody_reads_what_it_shows(
+    serve: Serve, tmp_path: Path, dsstail: Starter
+) -> None:
+    reading, writing = os.pipe()
+    command = record_into(writing, dsstail, serve(honest, newest=2999), "--tee")
+    wait_until(lambda: read(tmp_path / "out.jsonl") == lines(range(3000)))
+    done = command.stop()
+    assert done.lines[-1] == "out.jsonl: 1.4 MB, ends with seq 2999"
+    os.close(reading)
+
+
+def test_what_cannot_be_shown_ends_it_with_6(dsstail: Starter, serve: Serve) -> None:
+    with open("/dev/full", "wb") as full:
+        done = record(dsstail, serve(honest), "--tee", stdout=full).finish()
+    assert (done.code, done.lines[-1]) == (
+        6,
+        "error: cannot write stdout: No space left on device.",
+    )
+
+
 def record_into(fd: int, dsstail: Starter, server: Server, *arguments: str) -> Command:
     try:
         return dsstail("record", "out.jsonl", "--url", server.url(), *arguments, stdout=fd)
@@ -264,6 +293,28 @@ def test_a_terminal_shows_how_it_stands(dsstail: Starter, serve: Serve) -> None:
         r"out\.jsonl: 2\.8 kB, ends with seq 5\r\n",
         last,
     ), text
+
+
+@pytest.mark.parametrize("tee", [False, True])
+def test_it_goes_on_when_its_terminal_is_gone(
+    tee: bool, tmp_path: Path, dsstail: Starter, serve: Serve
+) -> None:
+    gone = threading.Event()
+    first = opened(tell(0), lambda visit: wait_until(gone.is_set), Visit.end)
+    server = serve(first, opened(tell(1), Visit.stay))
+    ours, theirs = os.openpty()
+    command = dsstail(
+        *("record", "out.jsonl", "--url", server.url(), *["--tee"] * tee),
+        stdout=theirs if tee else None,
+        stderr=theirs,
+        environment={"TERM": "xterm"},
+    )
+    os.close(theirs)
+    assert b"connected" in os.read(ours, 100)
+    os.close(ours)
+    gone.set()
+    wait_until(lambda: (tmp_path / "out.jsonl").read_bytes().count(b"\n") == 2)
+    assert command.stop().code == 0
 
 
 def test_elsewhere_it_is_silent_for_a_minute(dsstail: Starter, serve: Serve) -> None:
@@ -553,6 +604,7 @@ needs_strace = pytest.mark.skipif(not can_inject(), reason="strace is missing, o
         Fault("write", 2, "EIO"),
         Fault("write", 2, "KILL"),
         Fault("fdatasync", 3, "EIO"),
+        Fault("%%stat", 6, "EIO"),
         Fault("rename", 1, "EACCES"),
         Fault("rename", 2, "KILL"),
         Fault("openat", 4, "ENOSPC"),

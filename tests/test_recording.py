@@ -183,7 +183,8 @@ def test_every_cut_of_a_recording_heals(annotate: bool, tmp_path: Path) -> None:
         assert last in (kept, kept + 1)  # one more where nothing but the line break was missing
         torn = size - (whole.rfind(b"\n", 0, size) + 1)
         cut = torn if last == kept else 0
-        expected = [f"{path}: cut off an incomplete last line of {cut} bytes."] if cut else []
+        much = "1 byte" if cut == 1 else f"{cut} bytes"
+        expected = [f"{path}: cut off an incomplete last line of {much}."] if cut else []
         assert told == expected
 
 
@@ -384,9 +385,21 @@ def test_a_stream_that_is_not_found_far_back_is_told(
     with Recording(path, ["quiet", "busy", "new"], **options) as recording:
         assert recording.recorder.last("quiet") is None
         assert recording.told == [
-            f"no event of {stream} is in the last 4.3 GB of {path}: it begins with what comes now."
+            f"no event of {stream} was found towards the end of {path}: "
+            "it begins with what comes now."
             for stream in ("new", "quiet")
         ]
+
+
+def test_lines_without_numbers_are_not_all_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resuming, "TAKEN_BYTES", 1 << 20)
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(lines([1]) + b'{"without":"a number"}\n' * 200_000)
+    with Recording(path) as recording:
+        assert recording.recorder.last("stream") is None
+        assert len(recording.told) == 1
 
 
 def test_a_stream_without_a_past_begins_anew(tmp_path: Path) -> None:
@@ -816,6 +829,14 @@ def test_a_plain_percent_sign(tmp_path: Path) -> None:
     assert resumed(tmp_path / "100%%.jsonl", overwrite=False) == {"stream": 2}
 
 
+def test_a_directory_can_have_a_percent_sign(tmp_path: Path) -> None:
+    directory = tmp_path / "100%d"
+    directory.mkdir()
+    with Recording(directory / "out-%Y.jsonl") as recording:
+        recording.write(event(1), received_at=NOON)
+    assert len(names(directory)) == 1
+
+
 def test_a_dated_name_can_have_bytes_that_are_no_text(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff%%-%Y.jsonl")
     with Recording(tmp_path / name) as recording:
@@ -902,6 +923,19 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     assert (tmp_path / "old.jsonl").read_bytes() == lines([1])
     assert path.read_bytes() == lines([2])
     assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
+
+
+def test_a_link_that_leads_elsewhere_by_now_is_followed(tmp_path: Path) -> None:
+    link = tmp_path / "out.jsonl"
+    link.symlink_to("first.jsonl")
+    with Recording(link) as recording:
+        recording.write(event(1))
+        link.unlink()
+        link.symlink_to("second.jsonl")
+        recording.look()
+        recording.write(event(2))
+    assert (tmp_path / "first.jsonl").read_bytes() == lines([1])
+    assert (tmp_path / "second.jsonl").read_bytes() == lines([2])
 
 
 def test_a_file_that_was_removed_takes_nothing_with_it_that_comes_later(tmp_path: Path) -> None:
@@ -1022,6 +1056,22 @@ def test_a_full_disk_is_waited_for(disk: Path) -> None:
         f"disk full: waiting for room; {path} ends cleanly at seq {held.count(bytes([10]))}.",
         "there is room again: recording goes on.",
     ]
+
+
+def test_removing_the_recording_itself_makes_room(disk: Path) -> None:
+    path = disk / "out.jsonl"
+    with Recording(path, wait_for_room=True) as recording:
+        recording.write(*map(event, range(1500)))
+        writing = threading.Thread(
+            target=lambda: recording.write(*map(event, range(1500, 3000))), daemon=True
+        )
+        writing.start()
+        wait_until(lambda: recording.told)
+        before = path.read_bytes()
+        path.unlink()
+        writing.join(PATIENCE)
+    assert before + path.read_bytes() == lines(range(3000))
+    assert recording.told[-1] == f"{path} was renamed or removed: recording to a new one."
 
 
 def fill(path: Path) -> None:

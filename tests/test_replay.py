@@ -5,11 +5,12 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Iterable, Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
 from command import MS
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scenarios import event, lines
 
@@ -86,6 +87,18 @@ def test_a_window_includes_its_ends() -> None:
     assert [window.counts(seq) for seq in (0, 2, 3, None)] == [True, True, False, False]
     assert not Window().timed
     assert not Window().numbered
+
+
+@given(
+    st.lists(st.integers(97, 102), max_size=5) | st.integers(0, 99).map(lambda n: [*range(n, 105)]),
+    st.integers(0, 110),
+    st.integers(0, 110) | st.just(inf),
+)
+@example([99, 100, 101], 102, inf)
+@example([99, 100, 101], 0, 98)
+def test_a_window_of_numbers(numbers: list[int], first: int, last: float) -> None:
+    within = Window(from_seq=first, to_seq=last).numbered_within(list(map(event, numbers)))
+    assert within == [event(seq) for seq in numbers if first <= seq <= last]
 
 
 # Order

@@ -324,7 +324,7 @@ def test_a_client_that_does_not_read_stalls_and_loses_only_itself(tmp_path: Path
     padding = "." * 4000
     recording.write_text("".join(f'{{"seq":"{seq}","_":"{padding}"}}\n' for seq in range(6000)))
     with (
-        simulated(recording=recording, rate=5000, buffer=2000) as simulator,
+        simulated(recording=recording, rate=2000, buffer=3000) as simulator,
         socket.socket() as narrow,
     ):
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)

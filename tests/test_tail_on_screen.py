@@ -7,17 +7,19 @@ import os
 import pty
 import subprocess
 import termios
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command import KEY, PATIENCE, installed, wait_until
-from scenarios import Server, Visit, opened, say, tell
+from conftest import Serve, Starter
+from scenarios import Visit, opened, say, tell
 from screen import Screen
 
 
 def test_lines_take_the_width_that_the_terminal_has_now(
-    on_screen: Callable[..., Screen], serve: Callable[..., Server]
+    on_screen: Callable[..., Screen], serve: Serve
 ) -> None:
     sizes: list[int] = []
     server = serve(
@@ -41,7 +43,7 @@ def test_lines_take_the_width_that_the_terminal_has_now(
 
 
 def test_a_warning_is_yellow_and_ends_its_lines_between_words(
-    on_screen: Callable[..., Screen], serve: Callable[..., Server]
+    on_screen: Callable[..., Screen], serve: Serve
 ) -> None:
     server = serve(opened(tell(0), say(b"9|{no JSON}"), Visit.stay))
     screen = on_screen("--url", server.url(), columns=50)
@@ -50,18 +52,36 @@ def test_a_warning_is_yellow_and_ends_its_lines_between_words(
     assert b"\x1b[33mwarning:\x1b[0m malformed" in screen.written
 
 
-def test_without_colours_a_warning_is_plain(
-    on_screen: Callable[..., Screen], serve: Callable[..., Server]
-) -> None:
+def test_without_colours_a_warning_is_plain(on_screen: Callable[..., Screen], serve: Serve) -> None:
     server = serve(opened(say(b"9|{no JSON}"), Visit.stay))
     screen = on_screen("--url", server.url(), "--color", "never")
     screen.wait_for("warning: malformed")
     assert b"\x1b" not in screen.written
 
 
+def test_in_the_c_locale_all_is_ascii(on_screen: Callable[..., Screen], serve: Serve) -> None:
+    server = serve(opened(tell(0), say(b"9|\xe2\x80\xa6"), tell(3), Visit.stay))
+    screen = on_screen("--url", server.url(), "--no-fill-gaps", variables={"LANG": "C"})
+    screen.wait_for("warning: malformed", "gap: seq 1-2 (2 events)", "#3")
+    assert screen.written.isascii()
+
+
+def test_a_terminal_that_is_gone_ends_it_silently(dsstail: Starter, serve: Serve) -> None:
+    gone = threading.Event()
+    rest = (lambda visit: wait_until(gone.is_set), tell(1), Visit.stay)
+    ours, theirs = os.openpty()
+    command = dsstail("--url", serve(opened(tell(0), *rest)).url(), "-q", stdout=theirs)
+    os.close(theirs)
+    assert b"datapoint" in os.read(ours, 1000)
+    os.close(ours)
+    gone.set()
+    finished = command.finish()
+    assert (finished.code, finished.err) == (0, "")
+
+
 @pytest.mark.parametrize("words", [(), ("record", "events.jsonl"), ("watch",)], ids=str)
 def test_a_terminal_that_is_closed_ends_it_cleanly(
-    words: tuple[str, ...], serve: Callable[..., Server], tmp_path: Path
+    words: tuple[str, ...], serve: Serve, tmp_path: Path
 ) -> None:
     """The process gets SIGHUP, and whatever it still writes or asks of the terminal fails."""
 

@@ -12,7 +12,7 @@ from dsstail.cli.console import columns, say
 from dsstail.config import Connecting
 from dsstail.dialing import Endpoint
 from dsstail.domains import at
-from dsstail.escaping import cut, visible, width
+from dsstail.escaping import cut, shows_unicode, visible, width
 from dsstail.keys import concealed, masked
 from dsstail.render.ink import ink
 from dsstail.report import Reporter
@@ -43,7 +43,7 @@ class Checklist:
         self._keys = connecting.keys
         self._json = json
         self._ink = ink(color)
-        self._unicode = (sys.stdout.encoding or "ascii").lower().startswith("utf")
+        self._unicode = shows_unicode(sys.stdout)
         self._signs = _SIGNS if self._unicode else _ASCII_SIGNS
         self._inks = {OK: self._ink.good, WARNING: self._ink.doubt, FAILED: self._ink.bad}
         self._width = columns(sys.stdout)

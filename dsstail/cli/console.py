@@ -19,9 +19,8 @@ class Unread(Exception):
 
 def say(text: str) -> None:
     """Print on stdout. Raises OutputError where that fails, Unread where nobody wants it."""
-    encoding = sys.stdout.encoding
     try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+        print(_spelled(text, sys.stdout), flush=True)
     except BrokenPipeError:
         raise Unread from None
     except OSError as error:
@@ -86,6 +85,14 @@ def _safe(text: str) -> str:
 
 def _print(line: str) -> None:
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(_spelled(line, sys.stderr), file=sys.stderr, flush=True)
     except OSError:
         _abandon(sys.stderr)
+
+
+def _spelled(text: str, stream: TextIO) -> str:
+    if text.isascii():
+        return text
+    from dsstail.escaping import spelled
+
+    return spelled(text, stream).encode(stream.encoding, "backslashreplace").decode(stream.encoding)

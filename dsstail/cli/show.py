@@ -48,7 +48,8 @@ class Recordings:
         ),
     ] = None
     max_idle: Annotated[
-        str | None, _recordings("--max-idle", metavar="TIME", help="pause 5s at most, with --speed")
+        str | None,
+        _recordings("--max-idle", metavar="TIME", help="with --speed: pause no longer (5s)"),
     ] = None
 
 

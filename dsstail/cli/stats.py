@@ -18,6 +18,7 @@ from dsstail.cli.console import columns, say, warn
 from dsstail.cli.options import Color, Filters, Period, Quiet, TextOrJson, Utc
 from dsstail.cli.show import period_of
 from dsstail.config import COLORS, Given, one_of, positive, text_or_json, whole_number
+from dsstail.escaping import shows_unicode
 
 _output: Any = partial(typer.Option, rich_help_panel="Output")
 
@@ -107,7 +108,7 @@ def stats(
             color=config.colored(color, os.environ, sys.stdout),
             utc=utc,
             width=max(columns(sys.stdout, WIDEST), NARROWEST),
-            unicode=sys.stdout.encoding.lower().startswith("utf"),
+            unicode=shows_unicode(sys.stdout),
         )
         say(page(view, style))
     return 0

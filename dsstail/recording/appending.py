@@ -109,12 +109,20 @@ class LiveFile:
             after = f" The last event recorded is {last}." if last else ""
             raise OutputError(f"cannot open {self.name}: {reason}.{after}") from None
 
-    def append(self, lines: bytes) -> None:
-        """Append whole lines, in one write unless the system takes fewer bytes."""
+    def append(self, lines: bytes) -> int:
+        """Append whole lines, in one write unless the system takes fewer bytes.
+
+        Returns how many bytes of them were written: not all if the file is `gone` after a wait for
+        room, which whoever removed it wanted to make.
+        """
         rest = lines
+        waited = False
 
         def write() -> None:
-            nonlocal rest
+            nonlocal rest, waited
+            if waited and self.gone:
+                return
+            waited = True
             self._cut_torn()
             written = 0
             try:
@@ -133,6 +141,7 @@ class LiveFile:
             raise self._failure(error) from None
         if self._fsync == "always":
             self.sync()
+        return len(lines) - len(rest)
 
     def sync_if_due(self) -> None:
         """Sync, if lines have waited for that long enough."""
@@ -159,13 +168,16 @@ class LiveFile:
     @property
     def gone(self) -> bool:
         """Whether its name leads to another file by now, or to none."""
-        return not _leads_to(self.path, self._fd)
+        return not _leads_to(self.name, self._fd)
 
     @property
     def is_untouched(self) -> bool:
         """Whether it is what was written here, as far as one cheap look tells."""
-        stat = os.fstat(self._fd)
-        return stat.st_size == self.size + self._torn and stat.st_nlink > 0
+        try:
+            seen = os.fstat(self._fd)
+        except OSError:  # `put_right` will tell
+            return False
+        return seen.st_size == self.size + self._torn and seen.st_nlink > 0
 
     def put_right(self) -> str:
         """Where another program changed it, have it end with a whole line; what happened then."""

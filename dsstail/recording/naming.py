@@ -74,7 +74,8 @@ class Naming:
                 raise ConfigurationError(
                     f"{file}: with %{part} goes %{around[0]}, or the same name would come again."
                 )
-        if any(part in _DIGITS for part in _DIRECTIVE.findall(directory)):
+        dated_directory = any(part in _DIGITS for part in _DIRECTIVE.findall(directory))
+        if dated_directory and not os.path.isdir(directory):
             raise ConfigurationError(f"{file}: dates go into the file's name, not before it.")
         own = _harmless(stream)
         self.dated = bool(parts)

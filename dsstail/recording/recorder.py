@@ -21,9 +21,9 @@ from dsstail.messages import Event
 from dsstail.recording import compression
 from dsstail.recording.appending import LiveFile, Patience, Warn, is_device
 from dsstail.recording.naming import Naming
-from dsstail.recording.resuming import NO_PAST, SEARCH_BYTES, Past, look_back
+from dsstail.recording.resuming import NO_PAST, Past, look_back
 from dsstail.recording.rotating import Tidier
-from dsstail.wording import spoken_size
+from dsstail.wording import counted
 
 FSYNC = ("always", "1s", "never")
 
@@ -235,11 +235,13 @@ class Track:
         self._period = self._period_of(self._newest)
         while lines:
             fitting = self._fitting(lines)
-            if fitting:
-                self._live.append(lines[:fitting])
-                lines = lines[fitting:]
-            else:
+            if not fitting:
                 self._rotate()
+                continue
+            written = self._live.append(lines[:fitting])
+            lines = lines[written:]
+            if written < fitting:
+                self._put_right()
 
     def look(self) -> None:
         """Sync, rotate, open anew: whatever is due."""
@@ -260,7 +262,7 @@ class Track:
         )
         self._tidier.spare(self._naming, live.path)
         if cut := live.open(overwrite=overwrite):
-            self._warn(f"{live.name}: cut off an incomplete last line of {cut} bytes.")
+            self._warn(f"{live.name}: cut off an incomplete last line of {counted(cut, 'byte')}.")
         return live
 
     def _look_back(self) -> Past:
@@ -276,7 +278,7 @@ class Track:
             raise
         for stream in sorted(past.given_up):
             self._warn(
-                f"no event of {stream} is in the last {spoken_size(SEARCH_BYTES)} of {self.name}: "
+                f"no event of {stream} was found towards the end of {self.name}: "
                 "it begins with what comes now."
             )
         return past

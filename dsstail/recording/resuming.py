@@ -24,6 +24,9 @@ WINDOW_BYTES = 8 << 20
 SEARCH_BYTES = 4 << 30
 """How far back a stream is looked for that is not in the window: seconds, and no minutes."""
 
+TAKEN_BYTES = 256 << 20
+"""Bytes of lines that are looked at one by one for that."""
+
 BLOCK = 1 << 20
 
 
@@ -155,7 +158,7 @@ class _Search:
 
     @property
     def _too_far(self) -> bool:
-        return self._bytes + self._passed_over > SEARCH_BYTES
+        return self._bytes > TAKEN_BYTES or self._bytes + self._passed_over > SEARCH_BYTES
 
     @property
     def _in_window(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from dsstail.acks import Arrivals, latency, says_something, succeeded
@@ -56,7 +57,7 @@ class Source:
     """The member of its events that says what happened."""
     paint: Painter
     subject: Subject
-    base_type: Any
+    base_type: str
     alias: Painted | None
     """What people call the property, where that is another name; a detail like the model."""
     model: Painted | None
@@ -67,6 +68,9 @@ Painter = Callable[[Source, bytes, Members, int, float], Painted]
 
 That is in seconds since the epoch, 0 where it is not known.
 """
+
+DETAILS = 1000
+"""Details that are remembered, such as models; one has at most a line of `LONGEST` characters."""
 
 LONGEST_REMEMBERED = 100
 """Characters of an old value."""
@@ -113,6 +117,7 @@ class Bodies:
             "location": self._location,
             "registration": self._registration,
         }
+        self._detail = _details(ink)
         self._echo = (f"  {ink.faint}echo{ink.reset}", 6)
 
     def painter(self, event_type: str) -> Painter:
@@ -299,9 +304,6 @@ class Bodies:
         """A member of an event as what goes beside something else, if it is there."""
         return self._detail(self._text(member))
 
-    def _detail(self, text: str) -> Painted | None:
-        return (f"  {self._faint}{text}{self._reset}", 2 + width(text)) if text else None
-
     def _text(self, member: Any) -> str:
         return "" if member is None else shown(member, unicode=self._unicode)
 
@@ -309,6 +311,16 @@ class Bodies:
         """Degrees to five decimals, a metre or so; anything else as it is."""
         found = _COORDINATE.match(member) if isinstance(member, str) else None
         return f"{float(found[1]):.5f}" if found else self._text(member)
+
+
+def _details(ink: Ink) -> Callable[[str], Painted | None]:
+    """Paints what goes beside something else; the same for all sources that have it in common."""
+
+    @lru_cache(maxsize=DETAILS)
+    def detail(text: str) -> Painted | None:
+        return (f"  {ink.faint}{text}{ink.reset}", 2 + width(text)) if text else None
+
+    return detail
 
 
 def _beside(painted: str, cells: int, room: int, detail: Painted) -> Painted:

@@ -9,6 +9,7 @@ it has built before. Whatever it remembers is bounded in number and in size.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from sys import intern
 
 import orjson
@@ -179,7 +180,8 @@ class TextLines(Renderer):
             body = event.body
         if large:
             source = replace(source, paint=self._bodies.large)
-        return source, body, "" if event.seq is None else f"#{event.seq}"
+        seq = event.seq
+        return source, body, "" if seq is None else f"#{seq}"
 
     def _start(self, body: Members, received_at: float) -> str:
         """The time of an event, behind a rule that names the day where a new one begins."""
@@ -212,30 +214,32 @@ class TextLines(Renderer):
         self, sources: Recent[bytes, Source], stream: str, event: Event, between: bytes
     ) -> Source:
         """What the lines of events with this metadata share, remembered unless it is very long."""
-        kind, metadata = event.event_type, event.metadata
+        metadata = event.metadata
+        texts = {name: member for name, member in metadata.items() if type(member) is str}
+        kind = texts.get("event_type", "")
         member = BODIES.get(kind, "")
         key = between if _is_json(metadata_of(between, member)) else _compact(metadata)
         try:
             return sources[key]
         except KeyError:
             pass
-        told = kind if self._type_cells == _TYPE_CELLS else _SHORT.get(kind, kind)
-        label = f"{self._faint}{self._column(told or '?', self._type_cells)}{self._reset}"
+        shown = kind if self._type_cells == _TYPE_CELLS else _SHORT.get(kind, kind)
+        label = f"{self._faint}{self._column(shown or '?', self._type_cells)}{self._reset}"
         if self._stream_cells:
             label = self._column(stream, self._stream_cells) + label
-        name = event.property_name or event.display_name
-        alias, base_type = metadata.get("display_name"), metadata.get("base_type")
+        name = texts.get("property_name") or texts.get("display_name", "")
+        alias, base_type = metadata.get("display_name"), texts.get("base_type", "")
         if not metadata.get("property_name") or alias == metadata["property_name"]:
             alias = None
         source = Source(
             label=intern(label),
-            device=intern(self._device(event.dsn)),
+            device=intern(self._device(texts.get("dsn", ""))),
             name=intern(self._column(name, self._name_cells) if name else ""),
             room=self._room - self._name_cells - 1 if name else self._room,
             member=member,
             paint=self._bodies.painter(kind),
             subject=self._subject(stream, metadata),
-            base_type=intern(base_type) if type(base_type) is str else base_type,
+            base_type=intern(base_type),
             alias=self._bodies.detail(alias),
             model=self._bodies.detail(metadata.get("oem_model")),
         )
@@ -246,8 +250,9 @@ class TextLines(Renderer):
     def _subject(self, stream: str, metadata: Members) -> Subject:
         name = metadata.get("property_name") or metadata.get("display_name")
         names = (stream, metadata.get("event_type") or "", metadata.get("dsn") or "", name or "")
-        if not all(type(name) is str and len(name) <= LONGEST_NAME for name in names):
-            return Subject()
+        for name in names:
+            if type(name) is not str or len(name) > LONGEST_NAME:
+                return Subject()
         key = tuple(map(intern, names))
         try:
             return self._subjects[key]
@@ -256,8 +261,7 @@ class TextLines(Renderer):
             return subject
 
     def _column(self, text: str, cells: int) -> str:
-        seen = visible(text[:LONGEST], unicode=self._style.unicode)
-        return fit(seen, cells, unicode=self._style.unicode) + " "
+        return _column(text[:LONGEST], cells, self._style.unicode)
 
     def _device(self, dsn: str) -> str:
         """The serial number in the device's colour; of several, the first and how many more."""
@@ -269,6 +273,12 @@ class TextLines(Renderer):
         color = of_device(dsn) if self._style.color and text else ""
         blanks = " " * (_DSN_CELLS - width(text) + 1)
         return f"{color}{text}{self._reset if color else ''}{blanks}"
+
+
+@lru_cache(maxsize=1000)
+def _column(text: str, cells: int, unicode: bool) -> str:
+    """A column with a text, which thousands of sources may have in common."""
+    return fit(visible(text, unicode=unicode), cells, unicode=unicode) + " "
 
 
 def _is_json(text: bytes | None) -> bool:

@@ -14,10 +14,11 @@ from typing import Any
 from dsstail.annotation import received_at
 from dsstail.clock import Moments
 from dsstail.filters import Filter
+from dsstail.json_text import decode_object
 from dsstail.messages import BODIES, Event
 from dsstail.passages import moment
 from dsstail.recording.splitting import Damage, Found
-from dsstail.replay import EVERYTHING, Window
+from dsstail.replay import Window
 from dsstail.statistics.outcomes import Acks
 from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Device, EventType, Property
@@ -89,7 +90,6 @@ class Counting:
         """Counts what both want. Days and hours are local ones, unless of UTC."""
         self._selection = selection
         self._window = window
-        self._selects = not selection.everything or window != EVERYTHING
         self._verification = Verification()
         self._read = 0
         self._events = 0
@@ -112,16 +112,20 @@ class Counting:
         self._forget()
 
     def take(self, file: int, found: Found) -> None:
-        """Take what was found in the file of this number: events, which have data, or damage."""
+        """Take what was found in the file of this number: events, or damage.
+
+        Where all events are wanted, they should be decoded already.
+        """
         if isinstance(found, Damage):
             self._verification.take_damage(file, found)
             return
         self._verification.take(file, found)
-        data = found.data or []
-        self._read += len(data)
-        if self._selects:
-            events = map(Event, found.texts, data)
-            data = [event.data for event in events if self._wants(event)]
+        self._read += len(found.texts)
+        data = found.data if self._selection.everything else None
+        if data is None:
+            data = list(map(decode_object, self._selection.select(found.texts)))
+        if self._window.timed:
+            data = [event for event in data if self._window.spans(self._time(event))]
         self._events += len(data)
         self._count(data)
         self._pending += len(data)
@@ -147,10 +151,12 @@ class Counting:
             verdict=self._verification.verdict(files),
         )
 
-    def _wants(self, event: Event) -> bool:
-        return self._selection.matches(event) and (
-            not self._window.timed or self._window.spans(moment(event))
-        )
+    def _time(self, data: Members) -> float | None:
+        try:
+            event_type = data["metadata"]["event_type"]
+            return self._moments[data[BODIES[event_type]][_CLOCKS[event_type]]]
+        except (KeyError, TypeError):
+            return moment(Event(b"", data))
 
     def _count(self, data: list[Members]) -> None:
         kinds, senders, named, moments = self._kinds, self._senders, self._named, self._moments

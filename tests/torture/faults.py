@@ -33,8 +33,11 @@ PACKED = tuple(name for plain in SEGMENTS for name in (plain, f"{plain}.gz.part"
 """What compressing touches."""
 
 CALLS = {
-    LIVE: ("openat", "read", "write", "fdatasync", "fsync", "rename", "ftruncate"),
-    PACKED: ("openat", "read", "write", "fdatasync", "chmod", "utimensat", "rename", "unlink"),
+    LIVE: ("openat", "%%stat", "read", "write", "fdatasync", "fsync", "rename", "ftruncate"),
+    PACKED: (
+        *("openat", "%%stat", "read", "write", "fdatasync", "chmod", "utimensat"),
+        *("rename", "unlink"),
+    ),
 }
 """What is done to them."""
 
