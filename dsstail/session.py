@@ -628,7 +628,7 @@ class _Seen:
 
     def add(self, first: int, texts: Sequence[bytes]) -> None:
         """Remember the texts of `first` and the numbers that follow it."""
-        hashes = array("q", map(hash, texts))
+        hashes = array("q", list(map(hash, texts)))
         self.highest = max(self.highest, first + len(hashes) - 1)
         done = 0
         while done < len(hashes):
