@@ -34,6 +34,10 @@ LONGEST_DURATION = 10 * 365 * 86400.0
 """Seconds; no timer of the system chokes on it."""
 
 
+LARGEST_MESSAGE = 64 << 20
+"""Bytes: a recording could not be read that has larger ones, and little else would find room."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connecting:
     """Where to connect, with which keys, and how persistently. Times are seconds, sizes bytes."""
@@ -154,7 +158,7 @@ def connecting(
         retry_for=given.value("retry_for", duration, None),
         idle_timeout=given.value("idle_timeout", positive(duration), 75.0),
         fill_gaps=given.switch("fill_gaps", "no_fill_gaps", default=client_type != "mobile"),
-        max_message_size=given.value("max_message_size", positive(size), 16 << 20),
+        max_message_size=given.value("max_message_size", _message_size, 16 << 20),
         strict=given.switch("strict", default=False),
         save_malformed=given.value("save_malformed", Path, None),
         # The keys come last: nobody should type one only to learn of a mistyped option.
@@ -538,6 +542,13 @@ def positive(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
         return value
 
     return parse_positive
+
+
+def _message_size(text: str) -> int:
+    most = positive(size)(text)
+    if most > LARGEST_MESSAGE:
+        raise ValueError("it can be 64MiB at most")
+    return most
 
 
 def _url(given: Given) -> str:

@@ -14,8 +14,8 @@ STOP_LIMIT = 1.5
 """Seconds after a signal when the process ends, whatever blocks it."""
 
 SAME = 0.03
-"""Seconds within which a signal that comes again is the same one: `timeout` sends it to the process
-and to its group, a wrapper hands on what the terminal has sent already."""
+"""Seconds within which a signal that comes again is no second one: `timeout` sends it to the
+process and to its group, a wrapper hands on what the terminal has sent already."""
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _HANGUP = getattr(signal, "SIGHUP", None)
@@ -72,7 +72,7 @@ def _guard(
     abandon: Callable[[], None],
 ) -> None:
     """Take the numbers of the signals that came, until there is to be no more of them."""
-    came_at = None
+    first, came_at = 0, None
     with wakeups:
         while True:
             if came_at is not None:
@@ -84,9 +84,9 @@ def _guard(
             if not numbers:
                 return None
             now = time.monotonic()
-            came = [number for number in numbers if number in wanted]
-            if came_at is None:
-                came_at = now if came else None
-            elif now - came_at >= SAME and any(number != _HANGUP for number in came):
-                abandon()
-                os._exit(130)
+            for number in filter(wanted.__contains__, numbers):
+                if came_at is None:
+                    first, came_at = number, now
+                elif number != _HANGUP and (number != first or now - came_at >= SAME):
+                    abandon()
+                    os._exit(130)

@@ -396,6 +396,7 @@ def test_durations_have_their_limits() -> None:
     assert refusal({"retry_for": "-5s"}) == "--retry-for: it must be 0 or more."
     assert refusal({"idle_timeout": "-5s"}) == "--idle-timeout: it must be more than 0."
     assert refusal({"max_message_size": "-1"}) == "--max-message-size: it must be more than 0."
+    assert refusal({"max_message_size": "65MiB"}) == "--max-message-size: it can be 64MiB at most."
     assert refusal({"idle_timeout": "0s"}) == "--idle-timeout: it must be more than 0."
     assert refusal({}, {"DSSTAIL_IDLE_TIMEOUT": "0"}) == (
         "DSSTAIL_IDLE_TIMEOUT: it must be more than 0."
@@ -416,7 +417,7 @@ def test_durations_have_their_limits() -> None:
     ],
 )
 def test_sizes(text: str, size: int) -> None:
-    assert connecting({"max_message_size": text}).max_message_size == size
+    assert config.size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "k", "1X", "-k", "1kk"])

@@ -253,9 +253,9 @@ def secured(port: int, host: str, authority: trustme.CA) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     endpoint = Endpoint(host, port, secure=True)
-    sock = dialing.connect(at(port), endpoint, soon())
+    sock = dialing.connect(at(port), endpoint, time.monotonic() + PATIENCE)
     try:
-        return dialing.secure(sock, context, endpoint, soon())
+        return dialing.secure(sock, context, endpoint, time.monotonic() + PATIENCE)
     except BaseException:
         sock.close()
         raise

@@ -170,7 +170,9 @@ class Connection(Access):
     max_message_size: Annotated[
         str | None,
         _connection(
-            "--max-message-size", metavar="SIZE", help="refuse larger messages (default 16MiB)"
+            "--max-message-size",
+            metavar="SIZE",
+            help="refuse larger messages (default 16MiB, at most 64MiB)",
         ),
     ] = None
     strict: Annotated[

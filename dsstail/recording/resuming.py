@@ -17,8 +17,8 @@ from dsstail.recording import compression
 from dsstail.recording.scanning import LONGEST_LINE
 from dsstail.recording.unpacking import BYTE_ORDER_MARK, MAGIC, is_packed
 
-WINDOW_LINES = 10_000
-WINDOW_BYTES = 8 << 20
+WINDOW_LINES = 50_000
+WINDOW_BYTES = 32 << 20
 """How much of the end of a recording is known to the streams that resume after it."""
 
 SEARCH_BYTES = 4 << 30
