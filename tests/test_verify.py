@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -17,7 +19,6 @@ from scenarios import event, lines
 from terminal import Terminal
 
 from dsstail.annotation import annotated
-from dsstail.json_text import as_lines
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
 from dsstail.recording.odometer import Odometer
 from dsstail.verification import LISTED, Verdict, verify
@@ -179,18 +180,26 @@ def test_what_cannot_be_is_said(run: Verify, words: list[str], message: str) -> 
     assert finished.err.startswith(message)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+LOOKING_ALL_THE_TIME = """
+from dsstail import gauge
+from dsstail.__main__ import main
+
+gauge.EVERY = 0.0
+raise SystemExit(main())
+"""
+
+
 def test_a_bar_shows_how_far_it_is(tmp_path: Path) -> None:
-    texts = [annotated([event(seq // 2)], f"stream {seq % 2}", None)[0] for seq in range(75_000)]
-    record(tmp_path, as_lines(texts))
+    record(tmp_path, lines(range(75_000)))
     variables = {"PATH": os.defpath, "HOME": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"}
-    terminal = Terminal([installed(), "verify", "out.jsonl"], variables, tmp_path)
-    code, seen = terminal.finish()
+    argv = [sys.executable, "-c", LOOKING_ALL_THE_TIME, "verify", "out.jsonl"]
+    code, seen = Terminal(argv, variables, tmp_path).finish()
     assert code == 0
-    assert "% of 38 MB" in seen
+    assert re.search("━─* +[1-9][0-9]?% of 35 MB", seen)
     assert seen.rpartition("\x1b[K")[2].splitlines()[-1] == COMPLETE
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_a_verdict_that_cannot_be_written(tmp_path: Path, dsstail: Starter) -> None:
     record(tmp_path, lines([1]))
     with open("/dev/full", "wb") as full:
