@@ -26,6 +26,7 @@ from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, Strict
 from dsstail.escaping import shows_unicode, visible
 from dsstail.handover import Batch, Ended, Handover, Violated
 from dsstail.interruption import interruptible
+from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
 from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
 from dsstail.session import Counts, Gap, Reset
@@ -552,6 +553,7 @@ class Flow:
 
     def run(self) -> int:
         """Start the streams, and write until the end; the exit code, or a DsstailError."""
+        count_no_lines()
         with interruptible(self._interrupt, self._leave, self._abandon):
             for stream in self._streams:
                 stream.start()

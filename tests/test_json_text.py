@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 
+import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -278,6 +279,18 @@ def test_usual_texts_are_told_at_once_to_be_json() -> None:
     for count in range(1, len(usual) + 1):
         assert json_text.are_json(usual[:count])
         assert json_text.are_json(usual[-count:])
+
+
+def test_errors_need_not_know_their_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = orjson.JSONDecodeError
+    monkeypatch.setattr(error, "__init__", error.__init__)
+    json_text.count_no_lines()
+    with pytest.raises(error, match="unexpected character") as raised:
+        orjson.loads("[1,\n2,x]")
+    assert raised.value.pos == 6
+    assert not hasattr(raised.value, "lineno")
+    assert json_text.are_json([b"{}", b"[]"])
+    assert not json_text.are_json([b"{}", b"[}"])
 
 
 _JSON = st.recursive(

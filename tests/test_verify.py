@@ -195,7 +195,7 @@ def test_a_bar_shows_how_far_it_is(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", LOOKING_ALL_THE_TIME, "verify", "out.jsonl"]
     code, seen = Terminal(argv, variables, tmp_path).finish()
     assert code == 0
-    assert re.search("━─* +[1-9][0-9]?% of 35 MB", seen)
+    assert re.search("━─* +[1-9][0-9]?% of 36 MB", seen)
     assert seen.rpartition("\x1b[K")[2].splitlines()[-1] == COMPLETE
 
 

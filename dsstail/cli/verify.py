@@ -41,10 +41,12 @@ def verify(
     """
     form = text_or_json(output)
     from dsstail.gauge import Gauge
+    from dsstail.json_text import count_no_lines
     from dsstail.recording.odometer import Odometer
     from dsstail.report import Reporter
     from dsstail.verification import verify
 
+    count_no_lines()
     odometer = Odometer(files)
     gauge = Gauge(Reporter(), odometer, beside_output=False)
     try:
