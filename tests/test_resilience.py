@@ -241,18 +241,25 @@ def test_a_rejection_of_a_key_that_worked_is_retried(dsstail: Starter, serve: Se
     assert len(disconnections(done.err)) == 3
 
 
-def refusing_one(visit: Visit) -> None:
-    """Serve every key but `refused`."""
-    visit.read_request()
-    if visit.query["stream_key"] == "refused":
-        visit.send_raw(b"HTTP/1.1 401 Unauthorized\r\n\r\n")
-        visit.wait()
-        return
-    wait_until(lambda: any(v.left and "refused" in v.request for v in visit.server.visits))
-    visit.send_raw(visit.handshake())
-    visit.send_events(range(3))
-    visit.stay()
+def refusing_one(told: threading.Event) -> Script:
+    """Serve every key but `refused`, and the others once that is `told`."""
 
+    def script(visit: Visit) -> None:
+        visit.read_request()
+        if visit.query["stream_key"] == "refused":
+            visit.send_raw(b"HTTP/1.1 401 Unauthorized\r\n\r\n")
+            visit.wait()
+            return
+        told.wait(PATIENCE)
+        visit.send_raw(visit.handshake())
+        visit.send_events(range(3))
+        visit.stay()
+
+    return script
+
+
+ALREADY = threading.Event()
+ALREADY.set()
 
 TWO_KEYS = ("--key", "in=served-key-0", "--key", "out=refused")
 
@@ -270,16 +277,19 @@ TWO_KEYS = ("--key", "in=served-key-0", "--key", "out=refused")
 def test_a_refused_key_changes_nothing_about_what_was_reached(
     stop: list[str], code: int, dsstail: Starter, serve: Serve
 ) -> None:
-    server = serve(refusing_one)
-    done = dsstail("--url", server.url(), *TWO_KEYS, *stop, key=None).finish()
+    told = threading.Event()
+    server = serve(refusing_one(told))
+    command = dsstail("--url", server.url(), *TWO_KEYS, *stop, key=None)
+    command.wait_for_report("out: 127.0.0.1 rejected key … (HTTP 401).")
+    told.set()
+    done = command.finish()
     assert (done.code, done.out.count(b"\n")) == (code, 3)
-    assert "out: 127.0.0.1 rejected key … (HTTP 401)." in done.err
 
 
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        (refusing_one, "in: no data for 0.3 s"),
+        (refusing_one(ALREADY), "in: no data for 0.3 s"),
         (answer("403 Forbidden"), "in: 127.0.0.1 rejected key … (HTTP 403)."),
         (answer("503 No"), "in: 127.0.0.1"),
     ],
