@@ -1,0 +1,287 @@
+"""The writer's loop: take what the readers hand over, filter, write, count.
+
+Only the main thread runs it. It stops at the first of: a signal, a count, a duration, the end of
+every stream, an output that cannot be written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from dsstail import filters
+from dsstail.config import Stopping
+from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
+from dsstail.handover import Batch, Ended, Violated
+from dsstail.interruption import interruptible
+from dsstail.json_text import count_no_lines
+from dsstail.messages import Malformed
+from dsstail.printing import Writer, write_all
+from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
+from dsstail.session import Counts, Gap, Reset
+from dsstail.wording import spoken
+
+if TYPE_CHECKING:
+    from dsstail.fields import Expectation
+
+FLUSH_LIMIT = 1.0
+"""Seconds after a signal in which what the readers still have is written."""
+
+TICK = 0.5
+"""Seconds after which a writer with nothing to do looks at the time."""
+
+
+class Source(Protocol):
+    """Where events come from: a live stream, or recordings."""
+
+    connections: int
+    """How many there were so far."""
+
+    @property
+    def counts(self) -> Counts: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        """Ask for the end, which is told by `Ended`. Safe in a signal handler."""
+
+
+class Supply(Protocol):
+    """Hands over what sources give, like `Handover`."""
+
+    def take(self, timeout: float) -> Batch | None: ...
+
+    def done(self) -> None: ...
+
+    def wake(self) -> None: ...
+
+
+class View(Protocol):
+    """Has the terminal for itself."""
+
+    tick_every: float
+    """Seconds between two calls of `tick` at most."""
+
+    def abandon(self) -> None:
+        """Give the terminal back, from any thread: the process ends at once."""
+
+
+class Observer(Protocol):
+    """Tells on stderr how it stands."""
+
+    def tick(self, events: int) -> None:
+        """So many events were written so far."""
+
+    def note(self, batch: Batch) -> None:
+        """Take in what came from a source, before it is filtered."""
+
+    def close(self) -> None:
+        """Leave nothing behind on a terminal."""
+
+
+class Flow:
+    """The writer's loop over everything that the readers hand over."""
+
+    def __init__(
+        self,
+        streams: Sequence[Source],
+        handover: Supply,
+        writer: Writer,
+        selection: filters.Filter,
+        reporter: Reporter,
+        stopping: Stopping,
+        *,
+        expectation: Expectation | None = None,
+        strict: bool = False,
+        malformed: MalformedFile | None = None,
+        progress: Observer | None = None,
+        summary: Callable[[Totals, float], str] = Totals.told,
+        view: View | None = None,
+    ) -> None:
+        self._streams = streams
+        self._handover = handover
+        self._writer = writer
+        self._selection = selection
+        self._reporter = reporter
+        self._stopping = stopping
+        self._expectation = expectation
+        self._strict = strict
+        self._malformed = malformed
+        self._progress = progress
+        self._summary = summary
+        self._view = view
+        self._tick = view.tick_every if view else TICK
+        self._started = time.monotonic()
+        self._end_at = self._started + stopping.time
+        self._running = len(streams)
+        self._stopped = False
+        self._signalled = False
+        self._met = False  # the expectation
+        self._reached = False  # the count, the end of the time, or what was expected
+        self._shown = 0
+        self._received = 0
+        self._failure: BaseException | None = None  # the first
+        self._told = False  # whether that was told already
+
+    def run(self) -> int:
+        """Start the streams, and write until the end; the exit code, or a DsstailError."""
+        count_no_lines()
+        with interruptible(self._interrupt, self._leave, self._abandon):
+            for stream in self._streams:
+                stream.start()
+            closed = False
+            try:
+                try:
+                    self._drain()
+                finally:
+                    self._writer.close(in_haste=self._signalled)
+            except OutputClosed:
+                closed = True
+            finally:
+                self._stop_streams()
+                if self._progress is not None:
+                    self._progress.close()
+            connected = any(stream.connections for stream in self._streams)
+            if not closed and (self._failure is None or connected):
+                self._summarize()
+        reached = closed or self._reached
+        failure = self._unmet() if reached else self._failure or self._unmet()
+        if failure is None or self._signalled:
+            return 0
+        if failure is self._failure and self._told:
+            return getattr(failure, "exit_code", 1)
+        raise failure
+
+    def _unmet(self) -> ExpectationTimeout | None:
+        """The failure that it is not to have seen what was expected."""
+        if self._expectation is None or self._met:
+            return None
+        when, patience = "before the end", self._stopping.timeout
+        if patience is not None and time.monotonic() - self._started >= patience:
+            when = f"within {spoken(patience)}"
+        return ExpectationTimeout(f"nothing came {when} that meets {self._expectation}.")
+
+    @property
+    def totals(self) -> Totals:
+        """What happened so far."""
+        counts = [stream.counts for stream in self._streams]
+        return Totals(
+            received=self._received,
+            shown=self._shown,
+            reconnects=sum(max(0, stream.connections - 1) for stream in self._streams),
+            gaps=sum(count.gaps for count in counts),
+            missing=sum(count.missing for count in counts),
+            resets=sum(count.resets for count in counts),
+            malformed=sum(count.malformed for count in counts),
+        )
+
+    def _drain(self) -> None:
+        """Write until every stream has ended, or enough was written, or time has run out."""
+        while self._running:
+            now = time.monotonic()
+            if (self._signalled or now >= self._end_at) and not self._stopped:
+                self._reached = True
+                self._stop_streams()
+                self._end_at = now + FLUSH_LIMIT
+            elif now >= self._end_at:
+                return
+            if self._progress is not None:
+                self._progress.tick(self._shown)
+            batch = self._handover.take(min(max(self._end_at - now, 0.0), self._tick))
+            if batch is not None and self._progress is not None:
+                self._progress.note(batch)
+            if batch is None:
+                self._writer.idle()
+            elif isinstance(batch.content, list):
+                if self._write(batch, batch.content):
+                    self._reached = True
+                    return
+                self._handover.done()
+            else:
+                self._note(batch)
+                self._handover.done()
+
+    def _write(self, batch: Batch, texts: list[bytes]) -> bool:
+        """Write those events that are wanted; True when that was the last one wanted."""
+        wanted = texts if self._selection.everything else self._selection.select(texts)
+        enough = wanted
+        if self._stopping.count is not None:
+            enough = wanted[: self._stopping.count - self._shown]
+        if self._expectation is not None:
+            met_at = self._expectation.first(enough, batch.stream, batch.received_at)
+            self._met = met_at is not None
+            enough = enough if met_at is None else enough[: met_at + 1]
+        if len(enough) < len(wanted):
+            wanted, texts = enough, texts[: texts.index(enough[-1]) + 1]
+        self._received += len(texts)
+        if wanted:
+            self._writer.write(wanted, batch.stream, batch.received_at)
+            self._shown += len(wanted)
+        else:
+            self._writer.idle()
+        return self._met or self._shown == self._stopping.count
+
+    def _note(self, batch: Batch) -> None:
+        """Tell what happened to a stream, and end with it where that is due."""
+        content = batch.content
+        self._writer.idle()
+        if isinstance(content, Ended):
+            self._running -= 1
+            if content.error is None:
+                return
+            if self._failure is None:
+                self._failure = content.error
+                if self._running == 0:
+                    return  # it is raised, and told by who catches it
+            self._told = True
+        if isinstance(content, Malformed) and self._malformed is not None:
+            self._malformed.write(content.raw)
+        self._reporter.tell(batch)
+        if self._strict and isinstance(content, Gap | Reset | Malformed | Violated):
+            raise StrictViolation(f"{describe(content)[1]} (--strict)")
+
+    def _stop_streams(self) -> None:
+        self._stopped = True
+        for stream in self._streams:
+            stream.stop()
+
+    def _summarize(self) -> None:
+        if text := self._summary(self.totals, time.monotonic() - self._started):
+            self._reporter.line(INFO, text)
+
+    def _interrupt(self) -> None:
+        self._signalled = True
+        self._handover.wake()
+
+    def _abandon(self) -> None:
+        if self._view is not None:
+            self._view.abandon()
+
+    def _leave(self) -> None:
+        """End the process from another thread, because the main one is stuck in a write."""
+        self._abandon()
+        told = self._summary(self.totals, time.monotonic() - self._started)
+        told = f"{told}; the output was stuck\n" if told else "the output was stuck\n"
+        with contextlib.suppress(OSError, ValueError):
+            if select.select([], [2], [], 0)[1]:
+                write_to_stderr(told)
+        os._exit(0)
+
+
+class MalformedFile:
+    """Where `--save-malformed` keeps what could not be understood, as it came, a line each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror}") from None
+
+    def write(self, raw: bytes) -> None:
+        write_all(self._fd, raw + b"\n", str(self._path))

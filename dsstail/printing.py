@@ -1,0 +1,222 @@
+"""Events on stdout: each read's worth in one write, and what becomes of a reader that stops."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import shutil
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from dsstail import render
+from dsstail.config import Showing
+from dsstail.errors import OutputClosed, OutputError
+from dsstail.escaping import shows_unicode
+from dsstail.handover import Batch, Ended, Handover
+
+TEE_TICK = 0.5
+"""Seconds after which a tee with nothing to show looks whether somebody still reads."""
+
+TEE_POLL = 0.05
+"""Seconds between two looks at whether a reader of stdout has caught up."""
+
+TEE_HASTE = 0.5
+"""Seconds that are waited for one when there is no time."""
+
+
+class Writer(Protocol):
+    """Where events go."""
+
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
+        """Write these events, all of them. Raises OutputError, or OutputClosed to end silently."""
+
+    def idle(self) -> None:
+        """There is nothing to write now. Called twice a second at least, unless `write` is."""
+
+    def close(self, *, in_haste: bool) -> None:
+        """Finish; nothing is written afterwards. `in_haste`: within a fraction of a second."""
+
+
+class Printer:
+    """Renders events onto stdout, each read's worth in one write."""
+
+    def __init__(
+        self, showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
+    ) -> None:
+        """`warn` is told what the user should know."""
+        style = style_for(showing, streams, warn)
+        self._terminal, self._width = style.terminal, style.width
+        self._renderer = render.renderer(showing.output, style=style)
+        self._header = self._renderer.header()
+
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
+        if sys.stdout is None:
+            raise OutputClosed
+        if self._terminal and (columns := shutil.get_terminal_size().columns) != self._width:
+            self._width = columns
+            self._renderer.resize(columns)
+        lines = self._header + self._renderer.render(texts, stream, received_at)
+        self._header = b""
+        self._put(lines)
+
+    def idle(self) -> None:
+        """Write what is due; see that somebody still reads: `| head` ends without an event."""
+        self._put(self._renderer.rest(time.time()))
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(1, 0)
+            if any(state & select.POLLERR for _, state in poll.poll(0)):
+                raise OutputClosed
+
+    def close(self, *, in_haste: bool) -> None:
+        self._put(self._renderer.rest())
+
+    def _put(self, lines: bytes) -> None:
+        write_all(1, lines, "stdout")
+
+
+class RecordingPrinter(Printer):
+    """A Printer that learns the names of the streams from the events.
+
+    While there is more to read at once, it writes as much as a pipe takes.
+    """
+
+    MOST_STREAMS = 100
+    AT_ONCE = 1 << 16
+
+    def __init__(self, showing: Showing, warn: Callable[[str], None]) -> None:
+        super().__init__(showing, (), warn)
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._showing = showing
+        self._warn = warn
+        self._names: tuple[str, ...] = ()
+
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
+        known = stream in self._names or len(self._names) >= self.MOST_STREAMS
+        if stream and not known and self._showing.output == "text":
+            self._names += (stream,)
+            self.close(in_haste=False)
+            super().__init__(self._showing, self._names, self._warn)
+        super().write(texts, stream, received_at)
+
+    def idle(self) -> None:
+        super().idle()
+        self._flush()
+
+    def close(self, *, in_haste: bool) -> None:
+        super().close(in_haste=in_haste)
+        self._flush()
+
+    def _put(self, lines: bytes) -> None:
+        self._waiting.append(lines)
+        self._size += len(lines)
+        if self._size >= self.AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        lines = b"".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        write_all(1, lines, "stdout")
+
+
+class Tee:
+    """Records events, and shows them as long as somebody looks.
+
+    They are shown by a thread of its own, so that no recording waits for a pager, or a terminal
+    that was stopped, until that is as far behind as a handover holds.
+    """
+
+    def __init__(self, recorder: Writer, printer: Writer) -> None:
+        self._recorder = recorder
+        self._printer = printer
+        self._handover = Handover()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="tee", daemon=True)
+        self._thread.start()
+
+    def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
+        self._recorder.write(texts, stream, received_at)
+        while self._handover.full and self._thread.is_alive():
+            self.idle()
+            time.sleep(TEE_POLL)
+        self._tell_failure()
+        if self._thread.is_alive():
+            self._handover.put(Batch(stream, received_at, texts))
+
+    def idle(self) -> None:
+        self._recorder.idle()
+        self._tell_failure()
+
+    def close(self, *, in_haste: bool) -> None:
+        self._recorder.close(in_haste=in_haste)
+        self._handover.put(Batch("", 0.0, Ended(None)))
+        self._thread.join(TEE_HASTE if in_haste else None)
+        self._tell_failure()
+
+    def _tell_failure(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _run(self) -> None:
+        try:
+            self._show()
+        except OutputClosed:
+            pass  # nobody looks any more, and the recording goes on
+        except BaseException as failure:  # raised again by `idle` or `close`
+            self._failure = failure
+
+    def _show(self) -> None:
+        while True:
+            batch = self._handover.take(TEE_TICK)
+            if batch is None:
+                self._printer.idle()
+            elif isinstance(batch.content, list):
+                self._printer.write(batch.content, batch.stream, batch.received_at)
+                self._handover.done()
+            else:
+                return self._printer.close(in_haste=False)
+
+
+def style_for(
+    showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
+) -> render.Style:
+    """How to show events on stdout, as that is."""
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return render.Style(
+        color=showing.color,
+        utc=showing.utc,
+        width=shutil.get_terminal_size().columns if terminal else 80,
+        unicode=shows_unicode(sys.stdout),
+        streams=streams,
+        annotate=showing.annotate,
+        live=True,
+        terminal=terminal,
+        template=showing.template,
+        highlight=showing.highlight,
+        fold=showing.fold,
+        warn=warn,
+    )
+
+
+def write_all(fd: int, data: bytes, name: str) -> None:
+    """Write everything. Raises OutputClosed when nobody reads, OutputError when it cannot be."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            select.select([], [fd], [])
+        except BrokenPipeError:
+            raise OutputClosed from None
+        except OSError as error:
+            if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
+                raise OutputClosed from None  # a terminal that is gone
+            raise OutputError(f"cannot write {name}: {error.strerror}") from None
