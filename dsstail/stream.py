@@ -217,9 +217,12 @@ class Stream:
     def _is_turned_away(self, failure: ConnectionFailed) -> bool:
         """Whether a connection may have failed only because it asked for `seq_start`.
 
-        A status of the 400s says so at once; what may have other reasons has to happen again.
+        A status of the 400s says so at once, but for one that is final; what may have other reasons
+        has to happen again.
         """
         if isinstance(failure, Rejected):
+            if failure.final and not self.connections:
+                return False
             if 400 <= failure.status < 500:
                 return failure.status not in (401, 403, 408, 429)
             vain = failure.status in TURNING_AWAY

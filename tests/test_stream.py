@@ -195,14 +195,22 @@ def test_a_key_that_works_again_is_given_as_many_chances(
     assert len(read(server, 6)) == 6
 
 
-def test_a_refused_window_is_a_rejection(longest_pauses: list[float], serve: Serve) -> None:
-    server = serve(answer("404 Not Found"))
+def test_a_refused_window_is_not_asked_for_again(longest_pauses: list[float], serve: Serve) -> None:
+    server = serve(answer("410 Gone"), answer("404 Not Found"))
     told: list[Batch] = []
     stream = open_stream(server.url(), KEY, StreamSettings(from_seq=3), on_status=told.append)
     with pytest.raises(Rejected):
         next(stream)
     assert [visit.seq_start for visit in server.visits] == [3, None]
     assert any(isinstance(batch.content, NotReplaying) for batch in told)
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found"])
+def test_a_window_at_a_wrong_place_is_a_rejection_at_once(status: str, serve: Serve) -> None:
+    server = serve(answer(status))
+    with pytest.raises(Rejected):
+        next(open_stream(server.url(), KEY, StreamSettings(from_seq=3)))
+    assert [visit.seq_start for visit in server.visits] == [3]
 
 
 def refusing_to_resume(how: Script) -> Script:
