@@ -43,6 +43,7 @@ from dsstail.handover import (
 )
 from dsstail.inbox import Inbox
 from dsstail.keys import StreamKey, masked
+from dsstail.memory import give_back_what_is_free
 from dsstail.messages import (
     HEARTBEAT_ANSWER,
     Event,
@@ -279,6 +280,7 @@ class Stream:
         self.session.disconnected(now)
         self._blame_filling(failure, now)
         pause = self._retries.pause_after(failure)
+        give_back_what_is_free()
         self._put(Disconnected(str(failure), self._retries.attempt, pause, self.session.last))
         until = now + pause
         while (left := until - time.monotonic()) > 0 and not self._stopping.wait(min(left, POLL)):
