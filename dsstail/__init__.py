@@ -32,6 +32,8 @@ _HOMES = {
     "read_recording": "dsstail.recording.reading",
 }
 
+__all__ = list(_HOMES)
+
 
 def __getattr__(name: str) -> Any:
     """What is public, imported when it is first asked for: `--version` needs none of it."""

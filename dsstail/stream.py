@@ -510,13 +510,18 @@ class Dialer:
                 observe=observe,
             )
         except Rejected as rejection:
+            if rejection.status == 404:
+                raise Rejected(
+                    f"{rejection}. There is no stream under this path, or its subscription is gone",
+                    status=404,
+                ) from None
             if rejection.status not in (401, 403):
                 raise
             host = dialing.Endpoint.of(self._url).host
             raise Rejected(
                 f"{host} rejected key {masked(self._key.key)} (HTTP {rejection.status}). "
                 "A key works only in the region, deployment and client type where it was "
-                "created, and may be suspended or deleted.",
+                "created, and may be suspended or deleted",
                 status=rejection.status,
             ) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pydoc
 import re
 import shlex
 from pathlib import Path
@@ -78,3 +79,11 @@ def test_the_python_examples_run(tmp_path: Path) -> None:
     with contextlib.chdir(tmp_path):
         exec(f"{line}: found.append(event.seq)", {"dsstail": dsstail, "found": found})
     assert found == [1, 2]
+
+
+def test_pythons_help_tells_what_the_readme_names() -> None:
+    named = set(re.findall(r"\bdsstail\.([A-Za-z_]+)\(", README)) | {"Rejected", "Event"}
+    assert named >= {"open_stream", "read_recording", "StreamSettings"}
+    page = pydoc.plain(pydoc.render_doc(dsstail))
+    for name in named:
+        assert re.search(rf"^    (class )?{name}\(", page, re.MULTILINE), name

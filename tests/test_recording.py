@@ -246,8 +246,12 @@ def test_a_torn_line_longer_than_a_block_is_cut_off(tmp_path: Path) -> None:
         event(1) + event(2),
         event(1) + event(2) + event(3)[:40],
         b"a,b,c\n1,2",
+        b"Subject: 1 of 2\n\nNotes of a meeting,\nto be kept.\n",
+        b"\n# notes\n",
+        b"n\n1\n2",
+        b"a log of\n" + event(1)[:9],
     ],
-    ids=["text", "picture", "collector", "collector, torn", "csv"],
+    ids=["text", "picture", "collector", "torn", "csv", "mail", "notes", "numbers", "log"],
 )
 def test_a_file_that_is_no_recording_is_left_alone(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "precious"
@@ -280,6 +284,14 @@ def test_damage_in_the_middle_stops_nothing(tmp_path: Path) -> None:
         assert recording.recorder.known("stream") == (event(1), event(2))
         recording.write(event(3))
     assert path.read_bytes() == damaged + lines([3])
+
+
+@pytest.mark.parametrize("head", [event(1)[9:] + b"\n", b"\0" * 99 + event(1)[9:] + b"\n", b"\n"])
+def test_a_recording_without_its_beginning_goes_on(head: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(head + lines([2, 3]) + event(4)[:9])
+    assert resumed(path) == {"stream": 3}
+    assert path.read_bytes() == head + lines([2, 3])
 
 
 # Taking up where it ends

@@ -195,6 +195,24 @@ def test_a_key_that_works_again_is_given_as_many_chances(
     assert len(read(server, 6)) == 6
 
 
+def test_why_a_key_is_refused_is_told_before_the_pause(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    server = serve(working(Visit.end), answer("401 Unauthorized"), honest)
+    told: list[Batch] = []
+    read(server, 6, told.append)
+    reasons = [describe(b.content)[1] for b in told if isinstance(b.content, Disconnected)]
+    assert "(HTTP 401). A key works only in" in reasons[1]
+    assert "deleted; retry 2 in" in reasons[1]
+
+
+def test_what_a_wrong_path_means_is_told(serve: Serve) -> None:
+    server = serve(answer("404 Not Found"))
+    with pytest.raises(Rejected, match="There is no stream under this path") as raised:
+        read(server, 1)
+    assert raised.value.final
+
+
 def test_a_refused_window_is_not_asked_for_again(longest_pauses: list[float], serve: Serve) -> None:
     server = serve(answer("410 Gone"), answer("404 Not Found"))
     told: list[Batch] = []

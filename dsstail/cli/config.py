@@ -22,9 +22,9 @@ from dsstail.keys import concealed
 TEMPLATE = """\
 # Settings of dsstail, in profiles: "dsstail -p lab" is the profile lab.
 #
-# A flag counts for more than a variable (DSSTAIL_REGION is --region), a variable for more than
-# the profile. Paths start at the folder of this file. Take away the # before what you need;
-# "dsstail config show -p lab" tells what is in effect, and why.
+# A flag counts for more than a variable (DSSTAIL_REGION is --region; where and how to connect has
+# them), a variable for more than the profile. Paths start at the folder of this file. Take away
+# the # before what you need; "dsstail config show -p lab" tells what is in effect, and why.
 
 #default_profile = "lab"       # where there is no -p
 

@@ -192,7 +192,7 @@ class Period:
     since: Annotated[
         str | None,
         _recordings(
-            "--since", metavar="TIME", help="events from 2026-11-23T14:00:00Z on; or -3h, ago"
+            "--since", metavar="TIME", help="from 2026-11-23T14:00 on, local time; or -3h, ago"
         ),
     ] = None
     until: Annotated[

@@ -162,4 +162,4 @@ def _time(text: str, *, now: float, utc: bool) -> float:
         return (at.replace(tzinfo=UTC) if utc and at.tzinfo is None else at).timestamp()
     with suppress(ValueError):
         return now - duration(text.removeprefix("-"))
-    raise ValueError(f'"{text}" is not a time such as 2026-11-23T14:00:00Z or -3h, so long ago')
+    raise ValueError(f'"{text}" is not a time such as 2026-11-23T14:00 or -3h, so long ago')

@@ -281,7 +281,8 @@ class LiveFile:
         torn = self._torn_line()
         lacks_break = json_text.is_json(torn)
         packed = is_packed(self.beginning()[:MAGIC])
-        if packed or not (lacks_break or self._is_torn_event(torn)):
+        whole = lacks_break or self._is_torn_event(torn)
+        if packed or not whole or not self._may_hold_events():
             raise OutputError(
                 f"{self.name} does not end like a recording of dsstail, one event a line. "
                 "It was left as it is: record to another file, or --overwrite it."
@@ -301,6 +302,16 @@ class LiveFile:
         # A power cut can leave zeros in the place of anything; nothing else puts them into JSON.
         damaged = b"\0" in tail and self.beginning()[:1] in (b"{", b"\0")
         return not start or _begins_event(start) or damaged
+
+    def _may_hold_events(self) -> bool:
+        """Whether it is empty, or its first line or one near its end begins like an event."""
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        first = os.read(self._fd, BLOCK).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        if first in (b"", b"{", b"\0"):
+            return True
+        os.lseek(self._fd, max(0, os.fstat(self._fd).st_size - BLOCK), os.SEEK_SET)
+        lines = os.read(self._fd, BLOCK).split(b"\n")
+        return any(line[:1] == b"{" for line in lines[1:-1])
 
     def _torn_line(self) -> bytes:
         """What is behind the last line break."""
