@@ -514,6 +514,7 @@ class Dialer:
                 raise Rejected(
                     f"{rejection}. There is no stream under this path, or its subscription is gone",
                     status=404,
+                    retry_after=rejection.retry_after,
                 ) from None
             if rejection.status not in (401, 403):
                 raise
@@ -523,6 +524,7 @@ class Dialer:
                 "A key works only in the region, deployment and client type where it was "
                 "created, and may be suspended or deleted",
                 status=rejection.status,
+                retry_after=rejection.retry_after,
             ) from None
 
 
