@@ -790,6 +790,7 @@ HEARTBEATS = {
     "binary": [frame(b"1|Z", BINARY)],
     "a byte at a time": [frame(b"1|Z")[at : at + 1] for at in range(5)],
     "with a wrong length": [frame(b"2|Z")],
+    "within an event's length": [frame(unit(event(0) + b"1|Z"))],
 }
 
 
