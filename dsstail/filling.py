@@ -11,7 +11,6 @@ from dsstail.connection import Connection
 from dsstail.errors import Closed, ConnectionFailed, DsstailError
 from dsstail.handover import Handover, Room
 from dsstail.inbox import Inbox
-from dsstail.json_text import is_json
 from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat
 from dsstail.session import HOLD_BYTES, Gap
 
@@ -123,7 +122,7 @@ class Filling:
         texts, messages = inbox.take()
         self._answer(sum(isinstance(message, Heartbeat) for message in messages), connection)
         events = [message for message in messages if isinstance(message, Event)]
-        return any(map(self._keep, (*map(Event, filter(is_json, texts)), *events)))
+        return any(map(self._keep, (*map(Event, texts), *events)))
 
     def _answer(self, heartbeats: int, connection: Connection) -> None:
         if heartbeats:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsstail import json_text
-from dsstail.messages import Event, Malformed, encode, number_on, parse
+from dsstail.messages import Event, Malformed, number_on
 
 REPLAY_GRACE = 2.0
 """Seconds in which events that a new connection was asked for may still come after later ones."""
@@ -197,20 +197,14 @@ class Session:
         self._deadline = now + HOLD_LIMIT
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
-        """Take what should be events, in the order of their arrival; return what to hand over."""
-        are_json = json_text.are_json(texts)
-        if not (are_json and self._take_in_order(texts)):
-            for text in texts:
-                if are_json and text.startswith(b"{"):
-                    self._take_event(text, Event(text).seq, now)
-                else:
-                    self._take_carefully(text, now)
+        """Take the texts of events, in the order of their arrival; return what to hand over."""
+        if not self._take_in_order(texts):
+            self._take_each(map(Event, texts), now)
         return self._delivered()
 
     def take_events(self, events: Sequence[Event], now: float) -> list[Delivery]:
-        """`take` for what is known to be events."""
-        for event in events:
-            self._take_event(event.text, event.seq, now)
+        """`take` for what is decoded already, or in part."""
+        self._take_each(events, now)
         return self._delivered()
 
     def take_malformed(self, message: Malformed) -> list[Delivery]:
@@ -309,21 +303,15 @@ class Session:
         else:
             self._out.append(texts)
 
-    def _take_carefully(self, text: bytes, now: float) -> None:
-        for message in parse(encode(text)):
-            if isinstance(message, Event):
-                self._take_event(message.text, message.seq, now)
-            elif isinstance(message, Malformed):
-                self.counts.malformed += 1
-                self._out.append(message)
-
-    def _take_event(self, text: bytes, seq: int | None, now: float) -> None:
-        if seq is None:
-            self._deliver([text])
-        else:
+    def _take_each(self, events: Iterable[Event], now: float) -> None:
+        for event in events:
+            seq = event.seq
+            if seq is None:
+                self._deliver([event.text])
+                continue
             if self._early and self._is_disorder(seq):
                 self._release()
-            self._place(seq, text, now)
+            self._place(seq, event.text, now)
             self._answers_request = False
 
     def _is_disorder(self, seq: int) -> bool:

@@ -392,7 +392,8 @@ class Stream:
         """What a part of the inbox comes to; heartbeats are still to be answered."""
         if self._settings.to_seq is not None:
             texts = [text for text in texts if self._is_wanted(Event(text))]
-        yield from self.session.take(texts, now)
+        if texts:
+            yield from self.session.take(texts, now)
         events: list[Event] = []
         for message in messages:
             if isinstance(message, Event):

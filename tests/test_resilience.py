@@ -526,6 +526,15 @@ def test_a_gap_in_a_live_stream_is_filled(dsstail: Starter, serve: Serve) -> Non
     assert "8 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
 
 
+def test_a_gap_is_filled_with_what_stands_within_the_length_of_another(
+    dsstail: Starter, serve: Serve
+) -> None:
+    both = unit(event(1) + unit(event(2)))
+    server = serve(opened(tell(0, 3), Visit.stay), opened(say(both), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "4").finish()
+    assert (done.code, done.out) == (0, lines(range(4)))
+
+
 def test_a_gap_that_is_partly_filled_is_reported(dsstail: Starter, serve: Serve) -> None:
     server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), opened(tell(4), close(1000)))
     done = dsstail("--url", server.url(), "-c", "6").finish()
@@ -790,6 +799,7 @@ HEARTBEATS = {
     "binary": [frame(b"1|Z", BINARY)],
     "a byte at a time": [frame(b"1|Z")[at : at + 1] for at in range(5)],
     "with a wrong length": [frame(b"2|Z")],
+    "within an event's length": [frame(unit(event(0) + b"1|Z"))],
 }
 
 

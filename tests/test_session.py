@@ -137,23 +137,10 @@ def test_events_without_a_number_pass() -> None:
     assert session.last == 1
 
 
-def test_what_is_no_event_is_malformed() -> None:
+def test_what_is_malformed_keeps_its_place() -> None:
     session = live(0)
-    assert session.take([text(1), b'{"seq":', text(2)], 0.0) == [
-        texts(1),
-        Malformed(b'7|{"seq":', "neither an event nor a heartbeat"),
-        texts(2),
-    ]
+    assert session.take_malformed(Malformed(b"1|Y", "nothing")) == [Malformed(b"1|Y", "nothing")]
     assert session.counts.malformed == 1
-
-
-def test_an_array_is_its_events() -> None:
-    session = live(0)
-    assert merged(session.take([b"[%s, 5,%s]" % (text(1), text(2))], 0.0)) == [
-        texts(1),
-        Malformed(b"5", "not an object in an array"),
-        texts(2),
-    ]
 
 
 # Gaps.

@@ -103,6 +103,12 @@ def test_everything_that_can_be_wrong_is_listed(tmp_path: Path, run: Verify) -> 
     assert all(len(line) <= 80 for line in finished.out.decode().splitlines())
 
 
+def test_of_many_numberings_the_first_are_told(tmp_path: Path, run: Verify) -> None:
+    record(tmp_path, lines([9, 7, 5, 3, 1]))
+    first = run("out.jsonl").out.decode().splitlines()[0]
+    assert first == "5 events, seq 9–9, then 7–7, then 5–5, and so on"
+
+
 def test_the_verdict_as_json(tmp_path: Path, run: Verify) -> None:
     record(tmp_path, lines([1, 2, 5]) + b'{"no":"seq"}\n')
     finished = run("out.jsonl", "-o", "json")

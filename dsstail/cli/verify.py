@@ -78,9 +78,9 @@ def _contents(contents: Contents) -> str:
     parts = [counted(contents.events, "event")]
     if contents.ranges:
         ranges = [f"{first}–{last}" for first, last in contents.ranges[:FEW]]
-        if len(contents.ranges) > FEW:
-            ranges.append("and so on")
         parts.append("seq " + ", then ".join(ranges))
+        if len(contents.ranges) > FEW:
+            parts.append("and so on")
     if contents.unnumbered:
         parts.append(f"{contents.unnumbered} without a seq")
     if contents.late:
