@@ -229,7 +229,8 @@ class Stream:
             vain = failure.status in TURNING_AWAY
         else:
             vain = self._silent and isinstance(failure, Closed) and failure.code not in RESTARTING
-            self._vain_requests *= self._silent
+            if not self._silent:
+                self._vain_requests = 0
         self._vain_requests += vain
         return vain and self._vain_requests >= VAIN_REQUESTS
 

@@ -297,6 +297,14 @@ def test_a_recording_without_its_beginning_goes_on(head: bytes, tmp_path: Path) 
 # Taking up where it ends
 
 
+@pytest.fixture
+def small_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So little of a recording's end is looked into that a quick test has more of it."""
+    monkeypatch.setattr(resuming, "WINDOW_LINES", 10_000)
+    monkeypatch.setattr(resuming, "WINDOW_BYTES", 8 << 20)
+
+
+@pytest.mark.usefixtures("small_window")
 @pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz"])
 def test_the_end_is_found_without_reading_the_whole(name: str, tmp_path: Path) -> None:
     """A name does not make a recording compressed."""
@@ -363,6 +371,7 @@ def test_the_last_event_is_found_beside_what_is_none(
     assert resumed(tmp_path / "out.jsonl") == {"stream": 7}
 
 
+@pytest.mark.usefixtures("small_window")
 def test_a_quiet_stream_is_found_far_back(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     with Recording(path, ["quiet", "busy"]) as recording:
@@ -371,6 +380,7 @@ def test_a_quiet_stream_is_found_far_back(tmp_path: Path) -> None:
     assert resumed(path, ["busy", "quiet"]) == {"quiet": 5, "busy": 19_999}
 
 
+@pytest.mark.usefixtures("small_window")
 @pytest.mark.parametrize("form", [None, "gz", "zst"])
 def test_a_quiet_stream_is_found_in_an_older_segment(form: str | None, tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
@@ -383,6 +393,7 @@ def test_a_quiet_stream_is_found_in_an_older_segment(form: str | None, tmp_path:
     assert resumed(path, ["quiet", "busy"], **options) == {"quiet": 5, "busy": 19_999}
 
 
+@pytest.mark.usefixtures("small_window")
 @pytest.mark.parametrize("form", [None, "gz"])
 def test_a_stream_that_is_not_found_far_back_is_told(
     form: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1328,26 +1328,28 @@ def test_a_signal_ends_with_a_summary(
     assert server.visits[0].close_code == 1000
 
 
-@pytest.mark.parametrize("number", STOPS)
-def test_a_signal_ends_it_while_nobody_reads_stdout(
-    number: signal.Signals, dsstail: Starter, serve: Serve
-) -> None:
+def unread(dsstail: Starter, serve: Serve) -> tuple[Command, int]:
+    """A tail whose stdout is full; whoever closes the other end of the pipe, nobody reads it."""
     server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))
     reading, writing = os.pipe()
     command = dsstail("--url", server.url(), stdout=writing)
     os.close(writing)
     wait_until(lambda: server.visits and server.visits[0].heard)
+    return command, reading
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_ends_it_while_nobody_reads_stdout(
+    number: signal.Signals, dsstail: Starter, serve: Serve
+) -> None:
+    command, reading = unread(dsstail, serve)
     said = assert_it_stops(command, by=number)
     os.close(reading)
     assert "0 malformed in " in said
 
 
 def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None:
-    server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))
-    reading, writing = os.pipe()
-    command = dsstail("--url", server.url(), stdout=writing)
-    os.close(writing)
-    wait_until(lambda: server.visits and server.visits[0].heard)
+    command, reading = unread(dsstail, serve)
     while command.process.poll() is None:  # one that comes twice at once counts as one
         command.interrupt()
         time.sleep(50 * MS)
@@ -1377,11 +1379,7 @@ def test_a_signal_that_comes_twice_at_once_is_one(first: str, second: str, code:
 
 def test_a_hangup_may_come_again(dsstail: Starter, serve: Serve) -> None:
     """A terminal that is closed sends it, and then the shell in it."""
-    server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))
-    reading, writing = os.pipe()
-    command = dsstail("--url", server.url(), stdout=writing)
-    os.close(writing)
-    wait_until(lambda: server.visits and server.visits[0].heard)
+    command, reading = unread(dsstail, serve)
     while command.process.poll() is None:
         command.interrupt(signal.SIGHUP)
         time.sleep(50 * MS)
