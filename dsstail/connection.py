@@ -32,15 +32,26 @@ from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
 from dsstail.errors import Closed, ConnectionFailed, Cut, Rejected, Unreadable, Violation
+from dsstail.memory import give_back_large_blocks
 
-READ_AHEAD = 128 << 10
-"""Bytes that one read from the socket asks for."""
+SHORT_READ = 64 << 10
+"""Bytes that a read from the socket asks for: the allocator has so many at hand."""
 
-LARGE_READ = 1 << 20
-"""The same within a large message: each read is a chance for other threads to be in the way."""
+LONG_READ = 512 << 10
+"""The same where the last read has shown that there are many: each read is a chance for other
+threads to be in the way, and costs them and this one a turn."""
+
+LONGEST_READ = 1 << 20
+"""The same within a large message."""
+
+LARGEST_RECORD = 16 << 10
+"""Bytes of a TLS record (RFC 8446, 5.1)."""
 
 LONG_RECORD = 4 << 10
 """Bytes of a TLS record behind which there are likely to be others."""
+
+AT_ONCE = 128 << 10
+"""Bytes that are decoded at once: what is decoded can take four times the memory."""
 
 SEND_TIMEOUT = 10.0
 """Seconds that an answer may take to leave; a peer that reads nothing is dropped."""
@@ -153,7 +164,7 @@ class Connection:
             self._wire.read_on()
         while not self._frames.at_boundary or self._wire.ahead:
             self._take_whole_frames(received)
-            self._wire.torn = self._begins_usual()
+            self._wire.torn = self._wire.ahead and self._begins_usual()
             if self._wire.torn:
                 break
             if self._wire.ahead or not self._frames.at_boundary:
@@ -163,24 +174,22 @@ class Connection:
         """The quick paths: take the usual and the small frames that are ahead as a whole."""
         wire = self._wire
         taken = -1 if self._frames.at_boundary else wire.at
-        while taken < wire.at:
+        while taken < wire.at and wire.ahead:
             taken = wire.at
             if self._frames.takes_usual:
                 self._cut_usual(received)
-            self._cut_small(received)
+            if wire.ahead:
+                self._cut_small(received)
 
     def _cut_usual(self, received: list[Received]) -> None:
         """Cut the events out of usual frames."""
-        data, at = self._wire.data, self._wire.at
-        last, size_of = len(data), _USUAL.get
+        data, at, size_of = self._wire.data, self._wire.at, _USUAL.get
         run: list[bytes] = []
         add = run.append
         while size := size_of(data[at : at + 9]):
-            end = at + size
-            if end > last:
-                break
-            add(data[at + 8 : end])
-            at = end
+            add(data[at + 8 : (at := at + size)])
+        if at > len(data):  # the last one is torn
+            at = len(data) - len(run.pop()) - 8
         if run:
             self._wire.at = at
             self._append_run(run, received)
@@ -463,6 +472,7 @@ class _Wire:
         self.send_timeout = SEND_TIMEOUT
         self.closed = False
         self._timeout = 0.0
+        self._goes_on = False  # the last read was full, so there is likely to be more
         self._set_timeout = -1.0
         self._is_tls = isinstance(sock, ssl.SSLSocket)
 
@@ -510,7 +520,7 @@ class _Wire:
                 self.sock.shutdown(socket.SHUT_WR)
             while (left := deadline - time.monotonic()) > 0:
                 self._set(left)
-                if not self.sock.recv(READ_AHEAD):
+                if not self.sock.recv(SHORT_READ):
                     break
 
     def close(self) -> None:
@@ -518,31 +528,41 @@ class _Wire:
         with contextlib.suppress(OSError):
             self.sock.close()
 
-    def read_on(self, wanted: int = READ_AHEAD) -> None:
+    def read_on(self, wanted: int = 0) -> None:
         """Read from the socket, behind what is ahead of a torn frame. Raises TimeoutError."""
         if self.reads_left == 0:
             raise TimeoutError
         self.reads_left -= 1
-        self._set(self._timeout)
-        if self._is_tls:
-            more = self._read_records()
-        else:
-            more = self.sock.recv(max(READ_AHEAD, min(wanted, LARGE_READ)))
+        more = self._read(min(wanted, LONGEST_READ))
+        self._goes_on = len(more) >= SHORT_READ
         if not more:
             raise websocket.WebSocketConnectionClosedException("end of stream")
         self.data, self.at = self.data[self.at :] + more, 0
         self.bytes_received += len(more)
 
-    def _read_records(self) -> bytes:
-        """TLS gives one record at a time, of 16 KiB at most: as many as are there at once."""
-        records = [self.sock.recv(READ_AHEAD)]
-        size = len(records[0])
-        if size >= LONG_RECORD:
+    def _read(self, wanted: int) -> bytes:
+        """Read what is there, or what comes: to look whether something is takes a turn, too."""
+        if self._goes_on:
+            give_back_large_blocks()  # but have those of long reads at hand
+            self._goes_on = False
+            self._set(0.0)
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+                return self._read_what_is_there(max(wanted, LONG_READ))
+        self._set(self._timeout)
+        return self._read_what_is_there(max(wanted, SHORT_READ))
+
+    def _read_what_is_there(self, size: int) -> bytes:
+        """TLS gives one record at a time: as many as are there at once."""
+        if not self._is_tls:
+            return self.sock.recv(size)
+        records = [self.sock.recv(LARGEST_RECORD)]
+        size -= len(records[0])
+        if len(records[0]) >= LONG_RECORD:
             self._set(0.0)
             with contextlib.suppress(OSError):  # what failed will fail again, in its turn
-                while len(records[-1]) >= LONG_RECORD and size < READ_AHEAD:
-                    records.append(self.sock.recv(READ_AHEAD))
-                    size += len(records[-1])
+                while len(records[-1]) >= LONG_RECORD and size > 0:
+                    records.append(self.sock.recv(LARGEST_RECORD))
+                    size -= len(records[-1])
         return b"".join(records)
 
     def _set(self, timeout: float) -> None:
@@ -673,8 +693,8 @@ def _is_utf8(data: bytes) -> bool:
     # Decoded at once, a large text could take four times its memory.
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for at in range(0, len(data), READ_AHEAD):
-            decoder.decode(data[at : at + READ_AHEAD])
+        for at in range(0, len(data), AT_ONCE):
+            decoder.decode(data[at : at + AT_ONCE])
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False

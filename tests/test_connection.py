@@ -190,7 +190,7 @@ def test_one_read_is_all_that_a_call_takes(line: Line) -> None:
         received += len(plain(line.client.receive(PATIENCE)))
         calls += 1
     sender.join()
-    assert calls >= len(many) // connection.READ_AHEAD
+    assert calls >= len(many) // connection.LONG_READ
 
 
 def test_a_text_is_sent_masked_and_whole(line: Line) -> None:
