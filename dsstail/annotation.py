@@ -9,7 +9,10 @@ import json
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
+
+from dsstail.json_text import as_lines, have_line_breaks
 
 _NAME = b'"_dsstail":'
 
@@ -21,6 +24,7 @@ _ENDING = re.compile(
     rb'(?:,"received_at":"([0-9T:.-]+Z)")?\}\}[ \t\r]*'
 )
 _EMPTY = re.compile(rb"[ \t\r\n]*+\{[ \t\r\n]*+\}")
+_BEGINNING, _ENDS = itemgetter(slice(-1)), itemgetter(slice(-2, None))  # all but the last brace
 _LONG = 1 << 16
 """Bytes of a text that should not be copied twice."""
 
@@ -36,15 +40,24 @@ UNTOLD: About = "", ""
 
 def annotated(texts: list[bytes], stream: str, received_at: float | None) -> list[bytes]:
     """Events' texts with the member added: the stream's name, and the time unless it is None."""
-    last = member(stream)
-    if received_at is not None:
-        last += b',"received_at":"%s"' % instant(received_at).encode()
-    last += b"}}"
-    ending = b"," + last
-    return [
-        text[:-1] + ending if text.endswith(b"}}") and len(text) < _LONG else _with_last(text, last)
-        for text in texts
-    ]
+    last = _whole_member(stream, received_at)
+    return [_with_last(text, last) for text in texts]
+
+
+def annotated_lines(texts: list[bytes], stream: str, received_at: float | None) -> bytes:
+    """The same, one on a line."""
+    last = _whole_member(stream, received_at)
+    beginnings = list(map(_BEGINNING, texts))
+    are_usual = b"".join(map(_ENDS, texts)) == b"}}" * len(texts)
+    if are_usual and max(map(len, texts), default=0) < _LONG and not have_line_breaks(beginnings):
+        return (b",%b\n" % last).join([*beginnings, b""])
+    return as_lines([_with_last(text, last) for text in texts])
+
+
+def _whole_member(stream: str, received_at: float | None) -> bytes:
+    if received_at is None:
+        return member(stream) + b"}}"
+    return b'%b,"received_at":"%b"}}' % (member(stream), instant(received_at).encode())
 
 
 def member(stream: str) -> bytes:

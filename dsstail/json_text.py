@@ -32,6 +32,8 @@ def are_json(texts: Sequence[bytes]) -> bool:
     all before it is JSON. It holds them twice, in an array and in an object: a text that leaves
     brackets or quotes open, closes those around it, or is several values, fits into one at most.
     """
+    if len(texts) == 1:
+        return bool(decodes(texts[0]))
     return all(
         _are_json(texts[at : at + _TEXTS_AT_ONCE]) for at in range(0, len(texts), _TEXTS_AT_ONCE)
     )
@@ -85,10 +87,15 @@ def leading_seq(text: bytes) -> dict[str, Any]:
 
 def as_lines(texts: list[bytes]) -> bytes:
     """The texts, one on a line."""
-    joined = b"".join(texts)  # looking for a byte is much faster than counting it
-    if b"\n" in joined or b"\r" in joined:
+    if have_line_breaks(texts):
         texts = list(map(on_one_line, texts))
     return b"\n".join([*texts, b""])
+
+
+def have_line_breaks(texts: list[bytes]) -> bool:
+    """Whether one of the texts is on more than one line."""
+    joined = b"".join(texts)  # looking for a byte is much faster than counting it
+    return b"\n" in joined or b"\r" in joined
 
 
 def on_one_line(text: bytes) -> bytes:

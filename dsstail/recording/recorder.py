@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from dsstail.annotation import annotated, unannotated
+from dsstail.annotation import annotated_lines, unannotated
 from dsstail.clock import since_epoch
 from dsstail.errors import ConfigurationError, OutputClosed, OutputError
 from dsstail.json_text import as_lines
@@ -123,8 +123,11 @@ class Recorder:
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Record events that came at this time, in seconds since the epoch."""
         if self._annotates:
-            texts = annotated(texts, stream, received_at if self._settings.annotate else None)
-        self._tracks[stream].append(as_lines(texts), received_at)
+            told_at = received_at if self._settings.annotate else None
+            lines = annotated_lines(texts, stream, told_at)
+        else:
+            lines = as_lines(texts)
+        self._tracks[stream].append(lines, received_at)
         self.idle()
 
     def idle(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-from dsstail.annotation import annotated
+from dsstail.annotation import annotated, annotated_lines
 from dsstail.escaping import visible_json
 from dsstail.json_text import as_lines
 from dsstail.render import Renderer, Style
@@ -29,7 +29,7 @@ class JsonLines(Renderer):
         self._style = style
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
-        lines = as_lines(self._annotation.add(texts, stream, received_at))
+        lines = self._annotation.lines(texts, stream, received_at)
         if self._style.terminal and (not lines.isascii() or b"\x7f" in lines):
             return b"".join(visible_parts(lines, unicode=self._style.unicode))
         return lines
@@ -46,3 +46,8 @@ class Annotation:
         if not self._wanted:
             return texts
         return annotated(texts, stream, received_at if self._with_time else None)
+
+    def lines(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
+        if not self._wanted:
+            return as_lines(texts)
+        return annotated_lines(texts, stream, received_at if self._with_time else None)
