@@ -13,6 +13,9 @@ from dsstail.messages import Event
 
 _SEPARATOR = b"\0"  # which no JSON text holds
 
+_TEXTS_AT_ONCE = 60
+"""So few that they stay in the processor's cache, and that Python searches without preparations."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
@@ -31,22 +34,14 @@ class Patterns:
         return self.wanted is None or any(map(self.wanted.match, values))
 
     def narrow(self, texts: list[bytes]) -> list[bytes]:
-        """Leave out, without decoding, texts that cannot hold a wanted value.
-
-        One search through all texts is much faster than one through each.
-        """
+        """Leave out, without decoding, texts that cannot hold a wanted value."""
         if self.literals is None:
             return texts
-        joined = _SEPARATOR.join([*texts, b""])
-        found: dict[int, bytes] = {}  # by their places in what was joined
-        for literal in (*self.literals, b"\\"):
-            at = joined.find(literal)
-            while at >= 0:
-                start = joined.rfind(_SEPARATOR, 0, at) + 1
-                end = joined.find(_SEPARATOR, at)
-                found[start] = joined[start:end]
-                at = joined.find(literal, end)
-        return [found[start] for start in sorted(found)]
+        literals = (*self.literals, b"\\")
+        found: list[bytes] = []
+        for at in range(0, len(texts), _TEXTS_AT_ONCE):
+            found += _holding(texts[at : at + _TEXTS_AT_ONCE], literals)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +78,9 @@ class Filter:
             if patterns is not None:
                 texts = patterns.narrow(texts)
         return [text for text in texts if self.matches(_read(text))]
+
+
+EVERYTHING = Filter(None, None, None, None)
 
 
 def _read(text: bytes) -> Event:
@@ -126,6 +124,23 @@ def _patterns(option: str, globs: Sequence[str], *, quoted: bool = True) -> Patt
         unwanted=_any_of(unwanted),
         literals=tuple(literals) if literals and all(literals) else None,
     )
+
+
+def _holding(texts: list[bytes], literals: tuple[bytes, ...]) -> list[bytes]:
+    """Those texts that hold one of the literals.
+
+    One search through all texts is much faster than one through each.
+    """
+    joined = _SEPARATOR.join([*texts, b""])
+    found: dict[int, bytes] = {}  # by their places in what was joined
+    for literal in literals:
+        at = joined.find(literal)
+        while at >= 0:
+            start = joined.rfind(_SEPARATOR, 0, at) + 1
+            end = joined.find(_SEPARATOR, at)
+            found[start] = joined[start:end]
+            at = joined.find(literal, end)
+    return [found[start] for start in sorted(found)]
 
 
 def _any_of(globs: list[str]) -> re.Pattern[str] | None:

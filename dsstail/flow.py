@@ -1,7 +1,8 @@
-"""The writer's loop: take what the readers hand over, filter, write, count.
+"""The writer's loop: take what the readers hand over, write, count.
 
-Only the main thread runs it. It stops at the first of: a signal, a count, a duration, the end of
-every stream, an output that cannot be written.
+The main thread runs it, and whoever writes has the turn: readers take it for a few events, where
+these find neither the writer at work nor an output that has no room. It stops at the first of: a
+signal, a count, a duration, the end of every stream, an output that cannot be written.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -92,17 +94,19 @@ class Flow:
         streams: Sequence[Source],
         handover: Supply,
         writer: Writer,
-        selection: filters.Filter,
         reporter: Reporter,
         stopping: Stopping,
         *,
+        selection: filters.Filter = filters.EVERYTHING,
         expectation: Expectation | None = None,
         strict: bool = False,
         malformed: MalformedFile | None = None,
         progress: Observer | None = None,
         summary: Callable[[Totals, float], str] = Totals.told,
         view: View | None = None,
+        has_room: Callable[[list[bytes]], bool] | None = None,
     ) -> None:
+        """`has_room` tells whether the writer would be done with these texts at once."""
         self._streams = streams
         self._handover = handover
         self._writer = writer
@@ -115,6 +119,8 @@ class Flow:
         self._progress = progress
         self._summary = summary
         self._view = view
+        self._has_room = has_room
+        self._turn = threading.Lock()
         self._tick = view.tick_every if view else TICK
         self._started = time.monotonic()
         self._end_at = self._started + stopping.time
@@ -122,11 +128,13 @@ class Flow:
         self._stopped = False
         self._signalled = False
         self._met = False  # the expectation
-        self._reached = False  # the count, the end of the time, or what was expected
+        self._reached = False  # the end of the time
+        self._enough = False  # the count was reached, or what was expected met
         self._shown = 0
         self._received = 0
         self._failure: BaseException | None = None  # the first
         self._told = False  # whether that was told already
+        self._raised: BaseException | None = None  # by a reader that had the turn
 
     def run(self) -> int:
         """Start the streams, and write until the end; the exit code, or a DsstailError."""
@@ -139,6 +147,7 @@ class Flow:
                 try:
                     self._drain()
                 finally:
+                    self._turn.acquire()  # for good: readers write no more
                     self._writer.close(in_haste=self._signalled)
             except OutputClosed:
                 closed = True
@@ -149,7 +158,7 @@ class Flow:
             connected = any(stream.connections for stream in self._streams)
             if not closed and (self._failure is None or connected):
                 self._summarize()
-        reached = closed or self._reached
+        reached = closed or self._reached or self._enough
         failure = self._unmet() if reached else self._failure or self._unmet()
         if failure is None or self._signalled:
             return 0
@@ -182,7 +191,7 @@ class Flow:
 
     def _drain(self) -> None:
         """Write until every stream has ended, or enough was written, or time has run out."""
-        while self._running:
+        while self._running and not self._enough:
             now = time.monotonic()
             if (self._signalled or now >= self._end_at) and not self._stopped:
                 self._reached = True
@@ -193,22 +202,50 @@ class Flow:
             if self._progress is not None:
                 self._progress.tick(self._shown)
             batch = self._handover.take(min(max(self._end_at - now, 0.0), self._tick))
-            if batch is not None and self._progress is not None:
-                self._progress.note(batch)
-            if batch is None:
-                self._writer.idle()
-            elif isinstance(batch.content, list):
-                if self._write(batch, batch.content):
-                    self._reached = True
-                    return
-                self._handover.done()
-            else:
-                self._note(batch)
-                self._handover.done()
+            with self._turn:
+                if self._raised is not None:
+                    raise self._raised
+                if not self._enough:
+                    self._take(batch)
 
-    def _write(self, batch: Batch, texts: list[bytes]) -> bool:
-        """Write those events that are wanted; True when that was the last one wanted."""
-        wanted = texts if self._selection.everything else self._selection.select(texts)
+    def _take(self, batch: Batch | None) -> None:
+        """Write what comes, or tell it; None: nothing does."""
+        if batch is None:
+            self._writer.idle()
+            return
+        if self._progress is not None:
+            self._progress.note(batch)
+        if isinstance(batch.content, list):
+            self._write(batch, batch.content)
+        else:
+            self._note(batch)
+        self._handover.done()
+
+    def write_at_once(self, batch: Batch) -> bool:
+        """Write events in the thread of their reader, where it need not wait; whether it did.
+
+        The caller sees to it that nothing of the same stream waits to be written.
+        """
+        texts = batch.content
+        if not isinstance(texts, list) or self._has_room is None:
+            return False
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._enough or self._raised is not None or not self._has_room(texts):
+                return False
+            self._write(batch, texts)
+        except BaseException as failure:  # raised again in the main thread
+            self._raised = failure
+        finally:
+            self._turn.release()
+        if self._enough or self._raised is not None:
+            self._handover.wake()
+        return True
+
+    def _write(self, batch: Batch, texts: list[bytes]) -> None:
+        """Write those events that are wanted, up to the last one wanted."""
+        wanted = self._selection.select(texts)
         enough = wanted
         if self._stopping.count is not None:
             enough = wanted[: self._stopping.count - self._shown]
@@ -218,17 +255,18 @@ class Flow:
             enough = enough if met_at is None else enough[: met_at + 1]
         if len(enough) < len(wanted):
             wanted, texts = enough, texts[: texts.index(enough[-1]) + 1]
-        self._received += len(texts)
+        self._received += batch.left_out + len(texts)
         if wanted:
             self._writer.write(wanted, batch.stream, batch.received_at)
             self._shown += len(wanted)
         else:
             self._writer.idle()
-        return self._met or self._shown == self._stopping.count
+        self._enough = self._met or self._shown == self._stopping.count
 
     def _note(self, batch: Batch) -> None:
         """Tell what happened to a stream, and end with it where that is due."""
         content = batch.content
+        self._received += batch.left_out
         self._writer.idle()
         if isinstance(content, Ended):
             self._running -= 1

@@ -1,6 +1,7 @@
 """Where the road is cut: readers put in, the writer takes out, and neither waits for the other.
 
-What crosses is in the order in which it happened: batches of events, and notices among them.
+What crosses is in the order in which it happened: batches of events, and notices among them. Where
+nothing waits, a reader may carry a few events across itself.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import random
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dsstail.errors import Crowded
@@ -26,7 +28,10 @@ TEXT_OVERHEAD = 96
 BATCH_OVERHEAD = 256
 """The same of a batch."""
 
-PACE = 0.008
+A_FEW = 1 << 12
+"""Bytes of events that a reader may write itself: to wake the writer for them takes longer."""
+
+PACE = 0.032
 """Seconds that a reader waits for a writer that is behind: long enough to slow the service down,
 and too short for a heartbeat that comes meanwhile to notice."""
 
@@ -115,12 +120,14 @@ Status = (
 class Batch:
     """What one read gave: event texts, or one thing to know.
 
-    `received_at` is in seconds since the epoch, 0 where it is not known.
+    `received_at` is in seconds since the epoch, 0 where it is not known. `left_out` events came
+    since the last one, and are not wanted.
     """
 
     stream: str
     received_at: float
     content: Delivery | Status
+    left_out: int = 0
 
 
 class Handover:
@@ -130,6 +137,9 @@ class Handover:
     One that keeps the pace leaves what is too much with TCP, which slows the service down. What
     readers hold themselves, because it is not complete or not parsed yet, is counted here too.
     """
+
+    at_once: Callable[[Batch], bool] | None = None
+    """Writes a batch in the thread of its reader where it need not wait; tells whether it did."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -153,6 +163,8 @@ class Handover:
 
     def put(self, batch: Batch) -> None:
         size = _size_of(batch)
+        if size <= A_FEW and self.at_once and not self._sizes and self.at_once(batch):
+            return
         with self._lock:
             self._sizes.append(size)
             self._size += size
@@ -162,8 +174,9 @@ class Handover:
 
     def hold(self, reader: Room, size: int) -> None:
         """Count so many bytes as what a reader holds now."""
-        with self._lock:
-            self._hold(reader, size)
+        if size != self._held.get(reader, 0):
+            with self._lock:
+                self._hold(reader, size)
 
     def admit(self, reader: Room, size: int, patience: float) -> bool:
         """Have a reader hold so many bytes if there is room for them, within `patience` seconds."""

@@ -37,12 +37,15 @@ def tail(settings: TailSettings) -> int:
     Raises DsstailError: what makes going on impossible.
     """
     handover = Handover()
-    keys = settings.connecting.keys
+    keys, url = settings.connecting.keys, settings.connecting.url
     of_all = stream_settings(settings.connecting)
-    streams = [Stream(settings.connecting.url, key, handover, of_all) for key in keys]
+    select = _selection(settings.filtering).select
+    streams = [Stream(url, key, handover, of_all, select) for key in keys]
     reporter = _reporter(settings)
     printer = Printer(settings.showing, tuple(key.name for key in keys), reporter.warn)
-    return _flow(settings, streams, handover, printer, reporter).run()
+    flow = _flow(settings, streams, handover, printer, reporter, has_room=printer.has_room)
+    handover.at_once = flow.write_at_once
+    return flow.run()
 
 
 def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -> int:
@@ -59,7 +62,8 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     names = tuple(key.name for key in keys)
     until = time.monotonic() + settings.stopping.time
     recorder = Recorder(recording, names, reporter.warn, until=until)
-    streams = [_resuming(settings.connecting, key, handover, recorder) for key in keys]
+    select = _selection(settings.filtering).select
+    streams = [_resuming(settings.connecting, key, handover, recorder, select) for key in keys]
     printer = Printer(settings.showing, names, reporter.warn) if tee else None
     writer = Tee(recorder, printer) if printer else recorder
     events_on_terminal = tee and sys.stdout is not None and sys.stdout.isatty()
@@ -72,13 +76,17 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
 
 
 def _resuming(
-    connecting: Connecting, key: StreamKey, handover: Handover, recorder: Recorder
+    connecting: Connecting,
+    key: StreamKey,
+    handover: Handover,
+    recorder: Recorder,
+    select: Callable[[list[bytes]], list[bytes]],
 ) -> Stream:
     """The stream of a key from where its recording ends."""
     settings = replace(stream_settings(connecting), known=recorder.known(key.name))
     if settings.from_seq is None and (last := recorder.last(key.name)) is not None:
         settings = replace(settings, from_seq=last + 1)
-    return Stream(connecting.url, key, handover, settings)
+    return Stream(connecting.url, key, handover, settings, select)
 
 
 def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: bool) -> int:
@@ -100,7 +108,6 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
         [replay],
         replay,
         RecordingPrinter(replace(showing, annotate=False), reporter.warn),
-        filters.build(),  # the replay selects
         reporter,
         stopping,
         expectation=_expectation(stopping, showing),
@@ -131,7 +138,8 @@ def watch(settings: TailSettings) -> int:
     subject = Subject(host, str(settings.filtering))
     view = _view(settings.showing, handover, subject, complete, names)
     reporter = _reporter(settings, view.tell)
-    return _flow(settings, streams, handover, view, reporter, view, view).run()
+    selection = _selection(settings.filtering)  # here, since the view counts what is left out
+    return _flow(settings, streams, handover, view, reporter, view, view, selection).run()
 
 
 def watch_recordings(
@@ -164,7 +172,6 @@ def watch_recordings(
         [replay],
         replay,
         view,
-        filters.build(),  # the replay selects
         reporter,
         stopping,
         expectation=_expectation(stopping, showing),
@@ -214,24 +221,29 @@ def _flow(
     reporter: Reporter,
     progress: Observer | None = None,
     view: View | None = None,
+    selection: filters.Filter = filters.EVERYTHING,
+    has_room: Callable[[list[bytes]], bool] | None = None,
 ) -> Flow:
-    filtering = settings.filtering
-    selection = filters.build(
-        filtering.dsns, filtering.event_types, filtering.properties, filtering.oem_models
-    )
     kept = settings.connecting.save_malformed
     return Flow(
         streams,
         handover,
         writer,
-        selection,
         reporter,
         settings.stopping,
+        selection=selection,
         expectation=_expectation(settings.stopping, settings.showing),
         strict=settings.connecting.strict,
         malformed=MalformedFile(kept) if kept else None,
         progress=progress,
         view=view,
+        has_room=has_room,
+    )
+
+
+def _selection(filtering: Filtering) -> filters.Filter:
+    return filters.build(
+        filtering.dsns, filtering.event_types, filtering.properties, filtering.oem_models
     )
 
 

@@ -19,6 +19,12 @@ from dsstail.errors import OutputClosed, OutputError
 from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch, Ended, Handover
 
+PIPE_BUF = getattr(select, "PIPE_BUF", 512)
+"""Bytes for which a pipe has room that has room at all."""
+
+ADDED = 200
+"""Bytes of what `--annotate` adds to an event, less the name of its stream, at most."""
+
 TEE_TICK = 0.5
 """Seconds after which a tee with nothing to show looks whether somebody still reads."""
 
@@ -53,6 +59,17 @@ class Printer:
         self._terminal, self._width = style.terminal, style.width
         self._renderer = render.renderer(showing.output, style=style)
         self._header = self._renderer.header()
+        self._pipe = _pipe() if showing.output == "json" else None
+        self._added = len(max(streams, key=len, default="")) + ADDED
+
+    def has_room(self, texts: list[bytes]) -> bool:
+        """Whether `write` is certain not to wait: JSON goes into a pipe that has room for it.
+
+        One that is ready takes PIPE_BUF bytes at once (POSIX, pipe(7)).
+        """
+        if self._pipe is None or sum(map(len, texts)) + len(texts) * self._added > PIPE_BUF:
+            return False
+        return self._pipe.poll(0) == [(1, select.POLLOUT)]
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         if sys.stdout is None:
@@ -183,6 +200,15 @@ class Tee:
                 self._handover.done()
             else:
                 return self._printer.close(in_haste=False)
+
+
+def _pipe() -> select.poll | None:
+    """Stdout, to be asked whether it has room, where it is a pipe."""
+    if not hasattr(select, "poll") or not stat.S_ISFIFO(os.fstat(1).st_mode):
+        return None
+    pipe = select.poll()
+    pipe.register(1, select.POLLOUT)
+    return pipe
 
 
 def style_for(

@@ -130,7 +130,9 @@ class Stream:
         key: StreamKey,
         handover: Handover,
         settings: StreamSettings = StreamSettings(),
+        select: Callable[[list[bytes]], list[bytes]] | None = None,
     ) -> None:
+        """Of what `select` leaves out only the number goes into the handover."""
         self.name = key.name
         self.session = Session(
             resume_after=None if settings.from_seq is None else settings.from_seq - 1,
@@ -143,6 +145,8 @@ class Stream:
         self._dialer = Dialer(url, key, settings)
         self._settings = settings
         self._handover = handover
+        self._select = select
+        self._left_out = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
         self._inbox = Inbox()
@@ -395,6 +399,8 @@ class Stream:
             texts = [text for text in texts if self._is_wanted(Event(text))]
         if texts:
             yield from self.session.take(texts, now)
+        if not messages:
+            return
         events: list[Event] = []
         for message in messages:
             if isinstance(message, Event):
@@ -454,7 +460,14 @@ class Stream:
             self._put(delivery)
 
     def _put(self, content: Delivery | Status) -> None:
-        self._handover.put(Batch(self.name, time.time(), content))
+        if self._select is not None and isinstance(content, list):
+            wanted = self._select(content)
+            self._left_out += len(content) - len(wanted)
+            content = wanted
+            if not content:
+                return
+        self._handover.put(Batch(self.name, time.time(), content, self._left_out))
+        self._left_out = 0
 
 
 REPLACED = "the live connection ended when a second one was opened"
