@@ -184,7 +184,7 @@ class Connection:
     def _cut_usual(self, received: list[Received]) -> None:
         """Cut the events out of usual frames."""
         data, at, size_of = self._wire.data, self._wire.at, _USUAL.get
-        run: list[bytes] = []
+        run, self._wire.mended = self._wire.mended, []
         add = run.append
         while size := size_of(data[at : at + 9]):
             add(data[at + 8 : (at := at + size)])
@@ -465,7 +465,8 @@ class _Wire:
         self._observe = observe
         self.data = b""
         self.at = 0
-        self.torn = False  # what is ahead is one frame, and not all of it
+        self.torn = False  # what is ahead is one usual frame, and not all of it
+        self.mended: list[bytes] = []  # the text of one that the last read has completed
         self.reads_left = 0
         self.bytes_received = 0
         self.handshake_deadline: float | None = None
@@ -529,7 +530,7 @@ class _Wire:
             self.sock.close()
 
     def read_on(self, wanted: int = 0) -> None:
-        """Read from the socket, behind what is ahead of a torn frame. Raises TimeoutError."""
+        """Read from the socket, and mend a torn frame. Raises TimeoutError."""
         if self.reads_left == 0:
             raise TimeoutError
         self.reads_left -= 1
@@ -537,8 +538,14 @@ class _Wire:
         self._goes_on = len(more) >= SHORT_READ
         if not more:
             raise websocket.WebSocketConnectionClosedException("end of stream")
-        self.data, self.at = self.data[self.at :] + more, 0
         self.bytes_received += len(more)
+        rest = self.data[self.at :]
+        missing = _USUAL[rest[:9]] - len(rest) if self.torn else len(more)
+        if missing < len(more):
+            self.mended = [rest[8:] + more[:missing]]
+            self.data, self.at = more, missing
+        else:
+            self.data, self.at = rest + more, 0
 
     def _read(self, wanted: int) -> bytes:
         """Read what is there, or what comes: to look whether something is takes a turn, too."""
