@@ -68,6 +68,9 @@ MOST_FRAGMENTS = 1 << 17
 UNASKED = 1 << 18
 """Bytes by which a message may grow before it is asked whether there is room for them."""
 
+NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What a read raises that is not to wait."""
+
 NORMAL, PROTOCOL_ERROR, BAD_TEXT, TOO_BIG = 1000, 1002, 1007, 1009
 
 
@@ -123,7 +126,7 @@ class Connection:
             self._wire.settimeout(timeout if self._unsent is None else 0.0)
             try:
                 self._receive(received)
-            except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
+            except (TimeoutError, *NOTHING_YET):
                 self._failure = self._unsent
             except (OSError, ValueError, websocket.WebSocketException, _Failure) as failure:
                 self._failure = self._unsent or failure
@@ -553,7 +556,7 @@ class _Wire:
             give_back_large_blocks()  # but have those of long reads at hand
             self._goes_on = False
             self._set(0.0)
-            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+            with contextlib.suppress(*NOTHING_YET):
                 return self._read_what_is_there(max(wanted, LONG_READ))
         self._set(self._timeout)
         return self._read_what_is_there(max(wanted, SHORT_READ))
