@@ -163,26 +163,28 @@ class Connection:
 
     def _receive(self, received: list[Received]) -> None:
         """Take all that one read gives. Raises TimeoutError where it ends within a frame."""
-        if self._frames.at_boundary and (self._wire.torn or not self._wire.ahead):
-            self._wire.read_on()
-        while not self._frames.at_boundary or self._wire.ahead:
-            self._take_whole_frames(received)
-            self._wire.torn = self._wire.ahead and self._begins_usual()
-            if self._wire.torn:
-                break
-            if self._wire.ahead or not self._frames.at_boundary:
-                self._take_frame(received)
+        wire, frames = self._wire, self._frames
+        if frames.at_boundary and (wire.torn or not wire.ahead):
+            wire.read_on()
+        while not frames.at_boundary or wire.ahead:
+            if frames.at_boundary:
+                self._take_whole_frames(received)
+                wire.torn = wire.ahead and self._begins_usual()
+                if wire.torn or not wire.ahead:
+                    break
+            self._take_frame(received)
 
     def _take_whole_frames(self, received: list[Received]) -> None:
         """The quick paths: take the usual and the small frames that are ahead as a whole."""
         wire = self._wire
-        taken = -1 if self._frames.at_boundary else wire.at
-        while taken < wire.at and wire.ahead:
+        taken = -1
+        while taken < wire.at:
             taken = wire.at
             if self._frames.takes_usual:
                 self._cut_usual(received)
-            if wire.ahead:
-                self._cut_small(received)
+            if not wire.ahead:
+                break
+            self._cut_small(received)
 
     def _cut_usual(self, received: list[Received]) -> None:
         """Cut the events out of usual frames."""
@@ -199,8 +201,8 @@ class Connection:
 
     def _begins_usual(self) -> bool:
         """Whether the quick path left the beginning of a usual frame, whose rest will follow."""
-        at_frame = self._frames.at_boundary and self._frames.takes_usual
-        return at_frame and self._wire.data[self._wire.at : self._wire.at + 9] in _USUAL
+        beginning = self._wire.data[self._wire.at : self._wire.at + 9]
+        return self._frames.takes_usual and beginning in _USUAL
 
     def _append_run(self, run: list[bytes], received: list[Received]) -> None:
         """Deliver a run of texts, up to the first that is not UTF-8."""

@@ -59,16 +59,18 @@ class Inbox:
             if self._part is None:
                 self.size -= self._parsing
             return [], part
-        if small := self._parse_small():
-            return [], small
-        if self._items:
-            item = self._items.popleft()
-            self._count(item, -1)
-            if isinstance(item, list):
-                return (item, []) if are_json(item) else ([], _parse_each(item))
-            self._parts, self._part = parse_in_turns(item.payload), []
-            self._parsing = len(item.payload)
-            self.size += self._parsing
+        if not self._items:
+            return [], []
+        item = self._items[0]
+        if isinstance(item, TextMessage) and len(item.payload) <= SMALL:
+            return [], self._parse_small()
+        self._items.popleft()
+        self._count(item, -1)
+        if isinstance(item, list):
+            return (item, []) if are_json(item) else ([], _parse_each(item))
+        self._parts, self._part = parse_in_turns(item.payload), []
+        self._parsing = len(item.payload)
+        self.size += self._parsing
         return [], []
 
     def _parse_small(self) -> list[Message]:

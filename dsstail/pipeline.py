@@ -39,8 +39,8 @@ def tail(settings: TailSettings) -> int:
     handover = Handover()
     keys, url = settings.connecting.keys, settings.connecting.url
     of_all = stream_settings(settings.connecting)
-    select = _selection(settings.filtering).select
-    streams = [Stream(url, key, handover, of_all, select) for key in keys]
+    selection = _selection(settings.filtering)
+    streams = [Stream(url, key, handover, of_all, selection) for key in keys]
     reporter = _reporter(settings)
     printer = Printer(settings.showing, tuple(key.name for key in keys), reporter.warn)
     flow = _flow(settings, streams, handover, printer, reporter, has_room=printer.has_room)
@@ -62,8 +62,8 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     names = tuple(key.name for key in keys)
     until = time.monotonic() + settings.stopping.time
     recorder = Recorder(recording, names, reporter.warn, until=until)
-    select = _selection(settings.filtering).select
-    streams = [_resuming(settings.connecting, key, handover, recorder, select) for key in keys]
+    selection = _selection(settings.filtering)
+    streams = [_resuming(settings.connecting, key, handover, recorder, selection) for key in keys]
     printer = Printer(settings.showing, names, reporter.warn) if tee else None
     writer = Tee(recorder, printer) if printer else recorder
     events_on_terminal = tee and sys.stdout is not None and sys.stdout.isatty()
@@ -80,13 +80,13 @@ def _resuming(
     key: StreamKey,
     handover: Handover,
     recorder: Recorder,
-    select: Callable[[list[bytes]], list[bytes]],
+    selection: filters.Filter,
 ) -> Stream:
     """The stream of a key from where its recording ends."""
     settings = replace(stream_settings(connecting), known=recorder.known(key.name))
     if settings.from_seq is None and (last := recorder.last(key.name)) is not None:
         settings = replace(settings, from_seq=last + 1)
-    return Stream(connecting.url, key, handover, settings, select)
+    return Stream(connecting.url, key, handover, settings, selection)
 
 
 def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: bool) -> int:

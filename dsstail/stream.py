@@ -28,6 +28,7 @@ from dsstail.errors import (
     Violation,
 )
 from dsstail.filling import Filling
+from dsstail.filters import EVERYTHING, Filter
 from dsstail.handover import (
     Backlogged,
     Batch,
@@ -130,9 +131,9 @@ class Stream:
         key: StreamKey,
         handover: Handover,
         settings: StreamSettings = StreamSettings(),
-        select: Callable[[list[bytes]], list[bytes]] | None = None,
+        selection: Filter = EVERYTHING,
     ) -> None:
-        """Of what `select` leaves out only the number goes into the handover."""
+        """Of what the `selection` leaves out only the number goes into the handover."""
         self.name = key.name
         self.session = Session(
             resume_after=None if settings.from_seq is None else settings.from_seq - 1,
@@ -145,7 +146,7 @@ class Stream:
         self._dialer = Dialer(url, key, settings)
         self._settings = settings
         self._handover = handover
-        self._select = select
+        self._select = None if selection.everything else selection.select
         self._left_out = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
@@ -323,14 +324,14 @@ class Stream:
 
     def _receive(self, connection: Connection) -> bool:
         """Take in what comes next, if anything does; where there is work, all that is there."""
-        until = time.monotonic() + TURN
-        is_busy, heard = bool(self._inbox), False
-        while True:
+        if not self._inbox:
+            return self._receive_once(connection)
+        until, heard, came = time.monotonic() + TURN, False, True
+        while came and time.monotonic() < until and self._inbox.small <= READ_ON:
             before = connection.bytes_received
             heard = self._receive_once(connection) or heard
             came = connection.bytes_received > before
-            if not (is_busy and came and time.monotonic() < until and self._inbox.small <= READ_ON):
-                return heard
+        return heard
 
     def _receive_once(self, connection: Connection) -> bool:
         """Take in what one read gives; heartbeats are answered.
