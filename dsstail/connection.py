@@ -178,7 +178,8 @@ class Connection:
             taken = wire.at
             if self._frames.takes_usual:
                 self._cut_usual(received)
-            if wire.ahead:
+            if wire.ahead and not self._begins_usual():
+                wire.goes_on = False  # a long read may hold a hundred thousand small frames
                 self._cut_small(received)
 
     def _cut_usual(self, received: list[Received]) -> None:
@@ -467,12 +468,12 @@ class _Wire:
         self.at = 0
         self.torn = False  # what is ahead is one frame, and not all of it
         self.reads_left = 0
+        self.goes_on = False  # the last read was full, so there is likely to be more
         self.bytes_received = 0
         self.handshake_deadline: float | None = None
         self.send_timeout = SEND_TIMEOUT
         self.closed = False
         self._timeout = 0.0
-        self._goes_on = False  # the last read was full, so there is likely to be more
         self._set_timeout = -1.0
         self._is_tls = isinstance(sock, ssl.SSLSocket)
 
@@ -533,18 +534,19 @@ class _Wire:
         if self.reads_left == 0:
             raise TimeoutError
         self.reads_left -= 1
+        self.data, self.at = self.data[self.at :], 0  # while it waits it keeps no memory
         more = self._read(min(wanted, LONGEST_READ))
-        self._goes_on = len(more) >= SHORT_READ
+        self.goes_on = len(more) >= SHORT_READ
         if not more:
             raise websocket.WebSocketConnectionClosedException("end of stream")
-        self.data, self.at = self.data[self.at :] + more, 0
+        self.data += more
         self.bytes_received += len(more)
 
     def _read(self, wanted: int) -> bytes:
         """Read what is there, or what comes: to look whether something is takes a turn, too."""
-        if self._goes_on:
+        if self.goes_on:
             give_back_large_blocks()  # but have those of long reads at hand
-            self._goes_on = False
+            self.goes_on = False
             self._set(0.0)
             with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
                 return self._read_what_is_there(max(wanted, LONG_READ))
