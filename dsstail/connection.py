@@ -178,8 +178,7 @@ class Connection:
             taken = wire.at
             if self._frames.takes_usual:
                 self._cut_usual(received)
-            if wire.ahead and not self._begins_usual():
-                wire.goes_on = False  # a long read may hold a hundred thousand small frames
+            if wire.ahead:
                 self._cut_small(received)
 
     def _cut_usual(self, received: list[Received]) -> None:
@@ -229,10 +228,13 @@ class Connection:
             elif opcode == ABNF.OPCODE_PING:
                 self._pings.append(payload)
             at = self._wire.at = end
+            self._wire.goes_on = False  # a long read may hold a hundred thousand of them
 
     def _take_frame(self, received: list[Received]) -> None:
         """The careful path: one frame through the library, whatever it is."""
         frame = self._frames.recv_frame()
+        if self._frames.size < SMALLEST_USUAL:
+            self._wire.goes_on = False
         payload = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
         if frame.opcode == ABNF.OPCODE_PING:
             self._pings.append(payload)
@@ -367,6 +369,7 @@ class _Frames(websocket.frame_buffer):
         self.message: io.BytesIO | None = None
         self._binary = False
         self._fragments = 0
+        self.size = 0  # of the last frame's payload, in bytes
         self._missing: int | None = None  # bytes of the frame that is being read
 
     @property
@@ -405,6 +408,7 @@ class _Frames(websocket.frame_buffer):
         super().recv_length()
         assert self.header is not None
         assert self.length is not None
+        self.size = self.length
         fin, rsv1, rsv2, rsv3, opcode, masked, _ = self.header
         control = opcode >= ABNF.OPCODE_CLOSE
         failure = _Failure if control else _BadMessage
@@ -621,12 +625,12 @@ _RETRY_AFTER = re.compile(
     rb"^retry-after:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
 )
 
-LARGEST_USUAL = 1003
-"""Bytes of the message in a usual frame, at most."""
+SMALLEST_USUAL, LARGEST_USUAL = 126, 1003
+"""Bytes of the message in a usual frame, at least and at most."""
 
 _USUAL = {
     b"\x81\x7e%b%d|{" % (size.to_bytes(2, "big"), size - 4): 4 + size
-    for size in range(126, LARGEST_USUAL + 1)
+    for size in range(SMALLEST_USUAL, LARGEST_USUAL + 1)
 }
 """The first nine bytes of every usual frame, and the size of the whole frame."""
 
