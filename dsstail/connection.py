@@ -233,10 +233,13 @@ class Connection:
             elif opcode == ABNF.OPCODE_PING:
                 self._pings.append(payload)
             at = self._wire.at = end
+            self._wire.goes_on = False  # a long read may hold a hundred thousand of them
 
     def _take_frame(self, received: list[Received]) -> None:
         """The careful path: one frame through the library, whatever it is."""
         frame = self._frames.recv_frame()
+        if self._frames.size < SMALLEST_USUAL:
+            self._wire.goes_on = False
         payload = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
         if frame.opcode == ABNF.OPCODE_PING:
             self._pings.append(payload)
@@ -371,6 +374,7 @@ class _Frames(websocket.frame_buffer):
         self.message: io.BytesIO | None = None
         self._binary = False
         self._fragments = 0
+        self.size = 0  # of the last frame's payload, in bytes
         self._missing: int | None = None  # bytes of the frame that is being read
 
     @property
@@ -409,6 +413,7 @@ class _Frames(websocket.frame_buffer):
         super().recv_length()
         assert self.header is not None
         assert self.length is not None
+        self.size = self.length
         fin, rsv1, rsv2, rsv3, opcode, masked, _ = self.header
         control = opcode >= ABNF.OPCODE_CLOSE
         failure = _Failure if control else _BadMessage
@@ -473,12 +478,12 @@ class _Wire:
         self.torn = False  # what is ahead is one usual frame, and not all of it
         self.mended: list[bytes] = []  # the text of one that the last read has completed
         self.reads_left = 0
+        self.goes_on = False  # the last read was full, so there is likely to be more
         self.bytes_received = 0
         self.handshake_deadline: float | None = None
         self.send_timeout = SEND_TIMEOUT
         self.closed = False
         self._timeout = 0.0
-        self._goes_on = False  # the last read was full, so there is likely to be more
         self._set_timeout = -1.0
         self._is_tls = isinstance(sock, ssl.SSLSocket)
 
@@ -539,24 +544,24 @@ class _Wire:
         if self.reads_left == 0:
             raise TimeoutError
         self.reads_left -= 1
+        self.data, self.at = self.data[self.at :], 0  # while it waits it keeps no memory
         more = self._read(min(wanted, LONGEST_READ))
-        self._goes_on = len(more) >= SHORT_READ
+        self.goes_on = len(more) >= SHORT_READ
         if not more:
             raise websocket.WebSocketConnectionClosedException("end of stream")
         self.bytes_received += len(more)
-        rest = self.data[self.at :]
-        missing = _USUAL[rest[:9]] - len(rest) if self.torn else len(more)
+        missing = _USUAL[self.data[:9]] - len(self.data) if self.torn else len(more)
         if missing < len(more):
-            self.mended = [rest[8:] + more[:missing]]
+            self.mended = [self.data[8:] + more[:missing]]
             self.data, self.at = more, missing
         else:
-            self.data, self.at = rest + more, 0
+            self.data += more
 
     def _read(self, wanted: int) -> bytes:
         """Read what is there, or what comes: to look whether something is takes a turn, too."""
-        if self._goes_on:
+        if self.goes_on:
             give_back_large_blocks()  # but have those of long reads at hand
-            self._goes_on = False
+            self.goes_on = False
             self._set(0.0)
             with contextlib.suppress(*NOTHING_YET):
                 return self._read_what_is_there(max(wanted, LONG_READ))
@@ -631,12 +636,12 @@ _RETRY_AFTER = re.compile(
     rb"^retry-after:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
 )
 
-LARGEST_USUAL = 1003
-"""Bytes of the message in a usual frame, at most."""
+SMALLEST_USUAL, LARGEST_USUAL = 126, 1003
+"""Bytes of the message in a usual frame, at least and at most."""
 
 _USUAL = {
     b"\x81\x7e%b%d|{" % (size.to_bytes(2, "big"), size - 4): 4 + size
-    for size in range(126, LARGEST_USUAL + 1)
+    for size in range(SMALLEST_USUAL, LARGEST_USUAL + 1)
 }
 """The first nine bytes of every usual frame, and the size of the whole frame."""
 

@@ -129,8 +129,11 @@ def _patterns(option: str, globs: Sequence[str], *, quoted: bool = True) -> Patt
 def _holding(texts: list[bytes], literals: tuple[bytes, ...]) -> list[bytes]:
     """Those texts that hold one of the literals.
 
-    One search through all texts is much faster than one through each.
+    One search through all texts is much faster than one through each; of large ones it would
+    take the memory once more.
     """
+    if max(map(len, texts)) > LARGE:
+        return [text for text in texts if any(literal in text for literal in literals)]
     joined = _SEPARATOR.join([*texts, b""])
     found: dict[int, bytes] = {}  # by their places in what was joined
     for literal in literals:

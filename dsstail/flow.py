@@ -104,9 +104,9 @@ class Flow:
         progress: Observer | None = None,
         summary: Callable[[Totals, float], str] = Totals.told,
         view: View | None = None,
-        has_room: Callable[[list[bytes]], bool] | None = None,
+        at_once: Callable[[list[bytes], str, float], bool] = lambda *_: False,
     ) -> None:
-        """`has_room` tells whether the writer would be done with these texts at once."""
+        """`at_once` is the writer's `write` where that need not wait; it tells whether it did."""
         self._streams = streams
         self._handover = handover
         self._writer = writer
@@ -119,7 +119,7 @@ class Flow:
         self._progress = progress
         self._summary = summary
         self._view = view
-        self._has_room = has_room
+        self._at_once = at_once
         self._turn = threading.Lock()
         self._tick = view.tick_every if view else TICK
         self._started = time.monotonic()
@@ -134,7 +134,6 @@ class Flow:
         self._received = 0
         self._failure: BaseException | None = None  # the first
         self._told = False  # whether that was told already
-        self._raised: BaseException | None = None  # by a reader that had the turn
 
     def run(self) -> int:
         """Start the streams, and write until the end; the exit code, or a DsstailError."""
@@ -203,8 +202,6 @@ class Flow:
                 self._progress.tick(self._shown)
             batch = self._handover.take(min(max(self._end_at - now, 0.0), self._tick))
             with self._turn:
-                if self._raised is not None:
-                    raise self._raised
                 if not self._enough:
                     self._take(batch)
 
@@ -216,7 +213,7 @@ class Flow:
         if self._progress is not None:
             self._progress.note(batch)
         if isinstance(batch.content, list):
-            self._write(batch, batch.content)
+            self._write(batch, batch.content, self._writer.write)
         else:
             self._note(batch)
         self._handover.done()
@@ -227,41 +224,48 @@ class Flow:
         The caller sees to it that nothing of the same stream waits to be written.
         """
         texts = batch.content
-        if not isinstance(texts, list) or self._has_room is None:
-            return False
-        if not self._turn.acquire(blocking=False):
+        if not isinstance(texts, list) or not self._turn.acquire(blocking=False):
             return False
         try:
-            if self._enough or self._raised is not None or not self._has_room(texts):
-                return False
-            self._write(batch, texts)
-        except BaseException as failure:  # raised again in the main thread
-            self._raised = failure
+            done = not self._enough and self._write(batch, texts, self._at_once)
         finally:
             self._turn.release()
-        if self._enough or self._raised is not None:
+        if done and self._enough:
             self._handover.wake()
-        return True
+        return done
 
-    def _write(self, batch: Batch, texts: list[bytes]) -> None:
-        """Write those events that are wanted, up to the last one wanted."""
+    def _write(
+        self,
+        batch: Batch,
+        texts: list[bytes],
+        write: Callable[[list[bytes], str, float], bool | None],
+    ) -> bool:
+        """Write those events that are wanted, up to the last one wanted.
+
+        Where `write` returns False, nothing was written, and nothing has happened.
+        """
+        met = False
         wanted = texts if self._select is None else self._select(texts)
         enough = wanted
         if self._stopping.count is not None:
             enough = wanted[: self._stopping.count - self._shown]
         if self._expectation is not None:
             met_at = self._expectation.first(enough, batch.stream, batch.received_at)
-            self._met = met_at is not None
+            met = met_at is not None
             enough = enough if met_at is None else enough[: met_at + 1]
         if len(enough) < len(wanted):
             wanted, texts = enough, texts[: texts.index(enough[-1]) + 1]
-        self._received += batch.left_out + len(texts)
-        if wanted:
-            self._writer.write(wanted, batch.stream, batch.received_at)
-            self._shown += len(wanted)
-        else:
+        received = batch.left_out + len(texts)
+        self._received += received
+        if not wanted:
             self._writer.idle()
-        self._enough = self._met or self._shown == self._stopping.count
+        elif write(wanted, batch.stream, batch.received_at) is False:
+            self._received -= received
+            return False
+        self._shown += len(wanted)
+        self._met = met
+        self._enough = met or self._shown == self._stopping.count
+        return True
 
     def _note(self, batch: Batch) -> None:
         """Tell what happened to a stream, and end with it where that is due."""

@@ -43,7 +43,7 @@ def tail(settings: TailSettings) -> int:
     streams = [Stream(url, key, handover, of_all, selection) for key in keys]
     reporter = _reporter(settings)
     printer = Printer(settings.showing, tuple(key.name for key in keys), reporter.warn)
-    flow = _flow(settings, streams, handover, printer, reporter, has_room=printer.has_room)
+    flow = _flow(settings, streams, handover, printer, reporter, at_once=printer.write_at_once)
     handover.at_once = flow.write_at_once
     return flow.run()
 
@@ -222,7 +222,7 @@ def _flow(
     progress: Observer | None = None,
     view: View | None = None,
     selection: filters.Filter = filters.EVERYTHING,
-    has_room: Callable[[list[bytes]], bool] | None = None,
+    at_once: Callable[[list[bytes], str, float], bool] = lambda *_: False,
 ) -> Flow:
     kept = settings.connecting.save_malformed
     return Flow(
@@ -237,7 +237,7 @@ def _flow(
         malformed=MalformedFile(kept) if kept else None,
         progress=progress,
         view=view,
-        has_room=has_room,
+        at_once=at_once,
     )
 
 

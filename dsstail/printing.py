@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Protocol
 
 from dsstail import render
@@ -20,10 +22,7 @@ from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch, Ended, Handover
 
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)
-"""Bytes for which a pipe has room that has room at all."""
-
-ADDED = 200
-"""Bytes of what `--annotate` adds to an event, less the name of its stream, at most."""
+"""Bytes that a pipe takes whole or not at all (POSIX)."""
 
 TEE_TICK = 0.5
 """Seconds after which a tee with nothing to show looks whether somebody still reads."""
@@ -59,17 +58,22 @@ class Printer:
         self._terminal, self._width = style.terminal, style.width
         self._renderer = render.renderer(showing.output, style=style)
         self._header = self._renderer.header()
-        self._pipe = _pipe() if showing.output == "json" else None
-        self._added = len(max(streams, key=len, default="")) + ADDED
+        self._is_json = showing.output == "json"
 
-    def has_room(self, texts: list[bytes]) -> bool:
-        """Whether `write` is certain not to wait: JSON goes into a pipe that has room for it.
+    def write_at_once(self, texts: list[bytes], stream: str, received_at: float) -> bool:
+        """`write` where that need not wait: JSON, into a pipe that has room. Whether it did.
 
-        One that is ready takes PIPE_BUF bytes at once (POSIX, pipe(7)).
+        What else is the matter with the pipe, `write` will find out.
         """
-        if self._pipe is None or sum(map(len, texts)) + len(texts) * self._added > PIPE_BUF:
+        if self._pipe is None:
             return False
-        return self._pipe.poll(0) == [(1, select.POLLOUT)]
+        lines = self._renderer.render(texts, stream, received_at)
+        if len(lines) > PIPE_BUF:
+            return False
+        try:
+            return os.write(self._pipe, lines) == len(lines)
+        except OSError:
+            return False
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         if sys.stdout is None:
@@ -95,6 +99,17 @@ class Printer:
 
     def _put(self, lines: bytes) -> None:
         write_all(1, lines, "stdout")
+
+    @cached_property
+    def _pipe(self) -> int | None:
+        """The pipe that stdout is, opened anew: that nobody waits would hold for all who share it.
+
+        Whether it has room cannot be asked instead: another process may fill it meanwhile.
+        """
+        with contextlib.suppress(OSError):
+            if sys.platform == "linux" and self._is_json and stat.S_ISFIFO(os.fstat(1).st_mode):
+                return os.open("/proc/self/fd/1", os.O_WRONLY | os.O_NONBLOCK)
+        return None
 
 
 class RecordingPrinter(Printer):
@@ -200,15 +215,6 @@ class Tee:
                 self._handover.done()
             else:
                 return self._printer.close(in_haste=False)
-
-
-def _pipe() -> select.poll | None:
-    """Stdout, to be asked whether it has room, where it is a pipe."""
-    if not hasattr(select, "poll") or not stat.S_ISFIFO(os.fstat(1).st_mode):
-        return None
-    pipe = select.poll()
-    pipe.register(1, select.POLLOUT)
-    return pipe
 
 
 def style_for(

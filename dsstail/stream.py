@@ -178,11 +178,13 @@ class Stream:
     def _run(self) -> None:
         error: BaseException | None = None
         try:
-            self._keep_alive()
+            try:
+                self._keep_alive()
+            finally:
+                last = self._settings.to_seq if self._complete else None
+                self._put_all(self.session.flush(to=last))
         except BaseException as failure:  # told by Ended, and raised again by who takes it
             error = failure
-        last = self._settings.to_seq if self._complete else None
-        self._put_all(self.session.flush(to=last))
         self._hold(0)
         self._put(Ended(error))
 

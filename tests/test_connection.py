@@ -612,3 +612,42 @@ def test_the_quick_path_is_taken() -> None:
         line.visit.send_raw(event_frame(0) * 3)
         received = line.client.receive(PATIENCE)
     assert received == [[event(0)] * 3]
+
+
+def test_a_usual_frame_may_be_torn_anywhere(line: Line) -> None:
+    """By the end of a read, which the quick path finds out only afterwards."""
+    frames = event_frame(0) + event_frame(1)
+    for cut in range(1, len(frames)):
+        before = line.receive(frames[:cut])
+        assert before == [unit(event(0))] * (cut >= len(event_frame(0)))
+        assert line.client.mid_message == (cut != len(event_frame(0)))
+        assert before + line.receive(frames[cut:]) == [unit(event(0)), unit(event(1))]
+        assert not line.client.mid_message
+
+
+def test_what_waits_keeps_no_memory(line: Line) -> None:
+    """Of many streams, each could keep half a megabyte."""
+    many = b"".join(map(event_frame, range(5000)))
+    sender = threading.Thread(target=line.visit.send_raw, args=[many])
+    sender.start()
+    received = 0
+    while received < 5000:
+        received += len(plain(line.client.receive(PATIENCE)))
+    sender.join()
+    assert line.client.receive(0.0) == []
+    assert line.client._wire.data == b""
+
+
+@pytest.mark.parametrize("small", [frame(b""), frame(b"", PING), b"\x81\x7e\x00\x031|X"])
+def test_a_read_of_small_frames_is_short(small: bytes, line: Line) -> None:
+    """What comes first in it should not wait for a hundred thousand others."""
+    line.visit.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+    many = small * (connection.LONG_READ // len(small))
+    sender = threading.Thread(target=line.visit.send_raw, args=[many])
+    sender.start()
+    before = 0
+    while before < len(many):
+        line.client.receive(PATIENCE)
+        assert line.client.bytes_received - before <= connection.SHORT_READ
+        before = line.client.bytes_received
+    sender.join()

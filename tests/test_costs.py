@@ -7,16 +7,21 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from command import KEY, PATIENCE
-from scenarios import Server, Visit, lines, opened, tell
+from scenarios import PING, PONG, Server, Visit, frame, lines, opened, tell
 
 EVENTS = 1000
 
-STRACE = ("strace", "-f", "-e", "trace=recvfrom,write")
+LONE = 50
+
+STRACE = ("strace", "-f", "-e", "trace=recvfrom,write,poll,futex,mmap,munmap,sendto")
+
+_EVENT_WRITTEN = re.compile(r' write\(\d+, "\{')
 
 Run = Callable[..., tuple[bytes, str]]
 
@@ -131,6 +136,42 @@ def test_a_thousand_events_cost_few_reads_and_writes(
     printed, _ = run(*arguments, under=strace, environment={"DSSTAIL_KEY": f"stream={KEY}"})
     assert printed == lines(range(EVENTS))
     made = calls.read_text()
-    reads, writes = made.count(" recvfrom("), made.count(" write(1, ")
+    reads, writes = made.count(" recvfrom("), len(_EVENT_WRITTEN.findall(made))
     assert 0 < reads < EVENTS / 20
     assert 0 < writes < EVENTS / 20
+
+
+def lone(visit: Visit) -> None:
+    """Send each event when the one before it is done with: pings are answered before what came
+    with them is looked at, and after what came before them."""
+    visit.shake_hands()
+    for seq in range(LONE):
+        visit.send_events([seq])
+        for _ in range(2):
+            visit.send_raw(frame(b"", PING))
+            while visit.hear() != PONG:
+                pass
+    visit.stay()
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is not there, or not allowed to trace")
+def test_a_lone_event_costs_few_calls_of_one_thread(
+    serve: Callable[..., Server], run: Run, tmp_path: Path
+) -> None:
+    """To wake another thread for it takes longer than to write it."""
+    server = serve(lone)
+    strace = (*STRACE, "--output", str(tmp_path / "calls"))
+    arguments = (*tail(server), "--count", str(LONE))
+    printed, _ = run(*arguments, under=strace, environment={"DSSTAIL_KEY": f"stream={KEY}"})
+    assert printed == lines(range(LONE))
+    calls = (tmp_path / "calls").read_text().splitlines()
+    writes = [at for at, call in enumerate(calls) if _EVENT_WRITTEN.search(call)]
+    assert len(writes) == LONE
+    [(reader, _)] = Counter(calls[at].split()[0] for at in writes).most_common(1)
+    between = [call for call in calls[writes[0] : writes[-1]] if " sendto(" not in call]
+    others = [call for call in between if not call.startswith(reader)]
+    assert len(others) < LONE / 2, "the writer looks at the time now and then"
+    made = Counter(re.findall(r" (\w+)\(", "\n".join(call[:40] for call in between)))
+    assert made["recvfrom"] <= 3 * LONE, "one for the event, and one for each ping at most"
+    assert made["poll"] <= 6 * LONE
+    assert made["futex"] + made["mmap"] + made["munmap"] < LONE / 2

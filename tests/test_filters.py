@@ -140,6 +140,23 @@ def test_large_events_are_selected_by_metadata_wherever_it_is() -> None:
     assert filters.build(dsns=["AC*", "!AC1"]).select([first, last]) == []
 
 
+def test_many_events_are_selected_in_their_order() -> None:
+    """They are searched some at a time: what is wanted may be the first or the last of these."""
+    wanted = event(dsn="AC1")
+    hidden = wanted.replace(b"AC1", b"\\u0041C1")
+    large = b'{"metadata":{"dsn":"AC1"},"x":"%s"}' % (b"x" * LARGE)
+    other = event(dsn="AC2", property_name="AC1")
+    for count in (1, 2, 59, 60, 61, 119, 120, 121, 200):
+        for place in {0, count // 2, count - 1}:
+            for found in (wanted, hidden, large):
+                texts = [other] * place + [found] + [other] * (count - 1 - place)
+                assert filters.build(dsns=["AC1"]).select(texts) == [found]
+        texts = [wanted, hidden, other, large][: 1 + count % 4] * count
+        assert filters.build(dsns=["AC1"]).select(texts) == [
+            text for text in texts if text is not other
+        ]
+
+
 members = st.sampled_from(
     ["dsn", "event_type", "property_name", "display_name", "oem_model"]
 ).flatmap(

@@ -163,6 +163,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
     [
         *((name, streams, []) for name in LARGE for streams in (4, 8)),
         ("text", 8, ["record", "{stream}.jsonl"]),
+        ("text", 8, ["--dsn", "VD*"]),
     ],
 )
 def test_large_messages_in_all_streams_fit_in_memory(

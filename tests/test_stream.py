@@ -37,6 +37,7 @@ from dsstail.handover import (
     Batch,
     Connected,
     Disconnected,
+    Ended,
     Handover,
     NotReplaying,
 )
@@ -378,3 +379,25 @@ def test_authorities_are_read_from_a_file(serve: Serve, server_tls: object, ca_f
     server = serve(honest, tls=server_tls)
     settings = StreamSettings(ca_file=Path(ca_file))
     assert next(open_stream(server.url(), KEY, settings)).seq == 0
+
+
+def test_a_failure_at_the_very_end_is_told(serve: Serve) -> None:
+    """Whoever waits for the end would wait for ever."""
+
+    def select(texts: list[bytes]) -> list[bytes]:
+        if event(2) in texts:
+            raise MemoryError
+        return texts
+
+    server = serve(opened(tell(0, 2), Visit.stay))
+    handover = Handover()
+    live = Stream(server.url(), StreamKey("stream", KEY), handover, select=select)
+    live.start()
+    wait_until(lambda: live.session.holding)
+    live.stop()
+    contents: list[object] = []
+    while not contents or not isinstance(contents[-1], Ended):
+        batch = handover.take(PATIENCE)
+        assert batch is not None
+        contents.append(batch.content)
+    assert isinstance(contents[-1].error, MemoryError)
