@@ -384,14 +384,15 @@ def test_authorities_are_read_from_a_file(serve: Serve, server_tls: object, ca_f
 def test_a_failure_at_the_very_end_is_told(serve: Serve) -> None:
     """Whoever waits for the end would wait for ever."""
 
-    def select(texts: list[bytes]) -> list[bytes]:
-        if event(2) in texts:
+    def carry(batch: Batch) -> bool:
+        if batch.content == [event(2)]:
             raise MemoryError
-        return texts
+        return False
 
     server = serve(opened(tell(0, 2), Visit.stay))
     handover = Handover()
-    live = Stream(server.url(), StreamKey("stream", KEY), handover, select=select)
+    handover.at_once = carry
+    live = Stream(server.url(), StreamKey("stream", KEY), handover)
     live.start()
     wait_until(lambda: live.session.holding)
     live.stop()
