@@ -384,14 +384,14 @@ def test_authorities_are_read_from_a_file(serve: Serve, server_tls: object, ca_f
 def test_a_failure_at_the_very_end_is_told(serve: Serve) -> None:
     """Whoever waits for the end would wait for ever."""
 
-    def carry(batch: Batch) -> bool:
-        if batch.content == [event(2)]:
-            raise MemoryError
-        return False
+    class Failing(Handover):
+        def put(self, batch: Batch) -> None:
+            if batch.content == [event(2)]:
+                raise MemoryError
+            super().put(batch)
 
     server = serve(opened(tell(0, 2), Visit.stay))
-    handover = Handover()
-    handover.at_once = carry
+    handover = Failing()
     live = Stream(server.url(), StreamKey("stream", KEY), handover)
     live.start()
     wait_until(lambda: live.session.holding)
