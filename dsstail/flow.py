@@ -255,13 +255,11 @@ class Flow:
             enough = enough if met_at is None else enough[: met_at + 1]
         if len(enough) < len(wanted):
             wanted, texts = enough, texts[: texts.index(enough[-1]) + 1]
-        received = batch.left_out + len(texts)
-        self._received += received
         if not wanted:
             self._writer.idle()
         elif write(wanted, batch.stream, batch.received_at) is False:
-            self._received -= received
             return False
+        self._received += batch.left_out + len(texts)
         self._shown += len(wanted)
         self._met = met
         self._enough = met or self._shown == self._stopping.count
