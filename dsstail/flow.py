@@ -254,7 +254,7 @@ class Flow:
             met = met_at is not None
             enough = enough if met_at is None else enough[: met_at + 1]
         if len(enough) < len(wanted):
-            wanted, texts = enough, texts[: texts.index(enough[-1]) + 1]
+            wanted, texts = enough, _up_to_last(enough, texts)
         if not wanted:
             self._writer.idle()
         elif write(wanted, batch.stream, batch.received_at) is False:
@@ -311,6 +311,13 @@ class Flow:
             if select.select([], [2], [], 0)[1]:
                 write_to_stderr(told)
         os._exit(0)
+
+
+def _up_to_last(chosen: list[bytes], texts: list[bytes]) -> list[bytes]:
+    """The texts up to the last one chosen, which are the first ones wanted; some may be alike."""
+    among = set(chosen)
+    places = [place for place, text in enumerate(texts) if text in among]
+    return texts[: places[len(chosen) - 1] + 1]
 
 
 class MalformedFile:

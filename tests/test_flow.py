@@ -1,4 +1,7 @@
-"""Events that a reader writes itself into a pipe: in order, once, and never waiting for it."""
+"""Who writes events, in which order, and how they are counted.
+
+A reader writes a few itself into a pipe, as long as it need not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from typing import BinaryIO
 import pytest
 from command import SOON, wait_until
 from conftest import Serve, Starter
-from scenarios import Script, Visit, event, event_frame, frame, lines, opened, tell, unit
+from scenarios import Script, Visit, event, event_frame, frame, lines, opened, send, tell, unit
 from test_resilience import delays
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="others have no such way")
@@ -197,3 +200,10 @@ def test_what_a_filter_leaves_out_is_counted(
     assert "2 of 10 events, 1 reconnect, 0 gaps, 1 malformed" in done.err
     if not words:
         assert done.out == lines([2, 5])
+
+
+def test_events_that_are_the_same_are_counted_one_by_one(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(send(frame(b"2|{}") * 5), Visit.stay))
+    done = dsstail("--url", server.url(), "--count", "3").finish()
+    assert (done.code, done.out) == (0, b"{}\n" * 3)
+    assert done.lines[-1].startswith("3 events, 0 reconnects")
