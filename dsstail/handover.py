@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dsstail.errors import Crowded
 from dsstail.memory import give_back_large_blocks
@@ -116,9 +117,8 @@ Status = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one read gave: event texts, or one thing to know.
+class Batch(NamedTuple):
+    """What one read gave: event texts, or one thing to know. A tuple is made at once.
 
     `received_at` is in seconds since the epoch, 0 where it is not known. `left_out` events came
     since the last one, and are not wanted.
@@ -159,7 +159,7 @@ class Handover:
     @property
     def full(self) -> bool:
         """Whether readers should put nothing more: it is full, or what they hold is too much."""
-        return self._size >= self._capacity or self._all > self._most
+        return self._size >= self._capacity or bool(self._held and self._all > self._most)
 
     def put(self, batch: Batch) -> None:
         size = _size_of(batch)

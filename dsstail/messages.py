@@ -231,13 +231,12 @@ def time_of(body: dict[str, Any]) -> str:
 
 def number_on(texts: Sequence[bytes], first: int) -> bool:
     """Whether events' texts begin with `{"seq":"`, `first` and the numbers that follow it."""
-    before, behind = b'{"seq":"', b'"'
+    begin = b'{"seq":"%d"' % first
     if len(texts) == 1:
-        return texts[0].startswith(before + b"%d" % first + behind)
-    begin = itemgetter(slice(len(before + b"%d" % first + behind)))
+        return texts[0].startswith(begin)
     numbers = orjson.dumps(list(range(first, first + len(texts))))[1:-1]  # the fastest way to write
-    expected = before + numbers.replace(b",", behind + before) + behind
-    return b"".join(map(begin, texts)) == expected
+    expected = b'{"seq":"%b"' % numbers.replace(b",", b'"{"seq":"')
+    return b"".join(map(itemgetter(slice(len(begin))), texts)) == expected
 
 
 def _object(member: Any) -> dict[str, Any]:
