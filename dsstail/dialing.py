@@ -325,8 +325,8 @@ def presented(sock: socket.socket, endpoint: Endpoint, deadline: float) -> bytes
 
 
 def in_words(error: ssl.SSLError) -> str:
-    """OpenSSL's reason for a failure: `wrong version number`."""
-    return (error.reason or "cut").replace("_", " ").lower()
+    """OpenSSL's reason for a failure: `wrong version number`; of an end some versions tell none."""
+    return (error.reason or "unexpected eof while reading").replace("_", " ").lower()
 
 
 def _variable(environment: Mapping[str, str], name: str) -> str:

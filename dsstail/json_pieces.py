@@ -213,12 +213,14 @@ _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refu
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _PLAIN = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null")
-_IN_STRING = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
 
 # A string that does not end takes the rest, or the search would begin again at each quote in it.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_BRACKET = re.compile(rb'(?:"(?:[^"\\]++|\\.)*+"|[^"\[\]{}]++)*+[\[\]{}]', re.DOTALL)
-_CUT = re.compile(rb'(?:(?:"(?:[^"\\]++|\\.)*+"|[^"\[\]{},:]++)*+[\[\]{},:])++', re.DOTALL)
+# Atomic groups, since Python before 3.11.5 does not repeat possessively what has to go back
+# within itself.
+_IN_STRING = re.compile(rb'(?>(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)')
+_BRACKET = re.compile(rb'(?>(?:"(?:[^"\\]++|\\.)*+"|[^"\[\]{}]++)*)[\[\]{}]', re.DOTALL)
+_CUT = re.compile(rb'(?>(?:(?>(?:"(?:[^"\\]++|\\.)*+"|[^"\[\]{},:]++)*)[\[\]{},:])+)', re.DOTALL)
 
 _OPENINGS = b"[{"
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
