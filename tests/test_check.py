@@ -878,6 +878,7 @@ def test_a_terminal_is_asked_before_a_mobile_key_is_used(
     terminal.type(typed)
     ended, printed = terminal.finish()
     assert ended == code
+    wait_until(lambda: server.visits)  # which is told of a connection after who made it
     assert server.visits[0].request[:3] == visits
     assert_no_key(printed.encode(), KEY, "the terminal")
 
