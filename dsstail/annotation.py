@@ -54,6 +54,25 @@ def annotated_lines(texts: list[bytes], stream: str, received_at: float | None) 
     return as_lines([_with_last(text, last) for text in texts])
 
 
+class Annotation:
+    """Adds the member where it is wanted, and the time to it where that is."""
+
+    def __init__(self, *, wanted: bool, with_time: bool) -> None:
+        self._wanted = wanted
+        self._with_time = with_time
+
+    def texts(self, texts: list[bytes], stream: str, received_at: float) -> list[bytes]:
+        if not self._wanted:
+            return texts
+        return annotated(texts, stream, received_at if self._with_time else None)
+
+    def lines(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
+        """The texts, one on a line."""
+        if not self._wanted:
+            return as_lines(texts)
+        return annotated_lines(texts, stream, received_at if self._with_time else None)
+
+
 def _whole_member(stream: str, received_at: float | None) -> bytes:
     if received_at is None:
         return member(stream) + b"}}"

@@ -707,7 +707,6 @@ def _closed_by_peer(payload: bytes) -> _Failure:
 def _is_utf8(data: bytes) -> bool:
     if data.isascii():
         return True
-    # Decoded at once, a large text could take four times its memory.
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for at in range(0, len(data), AT_ONCE):

@@ -110,7 +110,7 @@ class Flow:
         self._streams = streams
         self._handover = handover
         self._writer = writer
-        self._select = None if selection.everything else selection.select
+        self._selection = selection
         self._reporter = reporter
         self._stopping = stopping
         self._expectation = expectation
@@ -245,7 +245,7 @@ class Flow:
         Where `write` returns False, nothing was written, and nothing has happened.
         """
         met = False
-        wanted = texts if self._select is None else self._select(texts)
+        wanted = self._selection.select(texts)
         enough = wanted
         if self._stopping.count is not None:
             enough = wanted[: self._stopping.count - self._shown]

@@ -159,7 +159,7 @@ class Handover:
     @property
     def full(self) -> bool:
         """Whether readers should put nothing more: it is full, or what they hold is too much."""
-        return self._size >= self._capacity or bool(self._held and self._all > self._most)
+        return self._size >= self._capacity or self._all > self._most
 
     def put(self, batch: Batch) -> None:
         size = _size_of(batch)

@@ -618,9 +618,6 @@ class _Seen:
         """Remember the texts of `first` and the numbers that follow it."""
         hashes = array("q", list(map(hash, texts)))
         self.highest = max(self.highest, first + len(hashes) - 1)
-        if len(hashes) == 1:
-            self._block(first // self.BLOCK)[first % self.BLOCK] = hashes[0]
-            return
         done = 0
         while done < len(hashes):
             number, at = divmod(first + done, self.BLOCK)

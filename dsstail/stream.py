@@ -146,7 +146,7 @@ class Stream:
         self._dialer = Dialer(url, key, settings)
         self._settings = settings
         self._handover = handover
-        self._select = None if selection.everything else selection.select
+        self._selection = selection
         self._left_out = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
@@ -463,8 +463,8 @@ class Stream:
             self._put(delivery)
 
     def _put(self, content: Delivery | Status) -> None:
-        if self._select is not None and isinstance(content, list):
-            wanted = self._select(content)
+        if isinstance(content, list):
+            wanted = self._selection.select(content)
             self._left_out += len(content) - len(wanted)
             content = wanted
             if not content:

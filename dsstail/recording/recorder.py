@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from dsstail.annotation import annotated_lines, unannotated
+from dsstail.annotation import Annotation, unannotated
 from dsstail.clock import since_epoch
 from dsstail.errors import ConfigurationError, OutputClosed, OutputError
-from dsstail.json_text import as_lines
 from dsstail.messages import Event
 from dsstail.recording import compression
 from dsstail.recording.appending import LiveFile, Patience, Warn, is_device
@@ -95,8 +94,11 @@ class Recorder:
                 opened.callback(track.close)
                 self._tracks |= dict.fromkeys(part, track)
             opened.pop_all()
-        self._annotates = settings.annotate or any(
+        several = any(
             track.past.annotated or len(track.streams) > 1 for track in self._tracks.values()
+        )
+        self._annotation = Annotation(
+            wanted=settings.annotate or several, with_time=settings.annotate
         )
 
     def last(self, stream: str) -> int | None:
@@ -122,11 +124,7 @@ class Recorder:
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Record events that came at this time, in seconds since the epoch."""
-        if self._annotates:
-            told_at = received_at if self._settings.annotate else None
-            lines = annotated_lines(texts, stream, told_at)
-        else:
-            lines = as_lines(texts)
+        lines = self._annotation.lines(texts, stream, received_at)
         self._tracks[stream].append(lines, received_at)
         self.idle()
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-from dsstail.annotation import annotated, annotated_lines
+from dsstail.annotation import Annotation
 from dsstail.escaping import visible_json
-from dsstail.json_text import as_lines
 from dsstail.render import Renderer, Style
 
 _BYTES_AT_ONCE = 1 << 16
@@ -25,7 +24,7 @@ class JsonLines(Renderer):
     """The texts as received, a line each."""
 
     def __init__(self, style: Style) -> None:
-        self._annotation = Annotation(style)
+        self._annotation = annotation(style)
         self._style = style
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
@@ -35,19 +34,7 @@ class JsonLines(Renderer):
         return lines
 
 
-class Annotation:
-    """The last member `"_dsstail":{"stream":…}`, added without touching the rest of an event."""
-
-    def __init__(self, style: Style) -> None:
-        self._wanted = style.annotate or len(style.streams) > 1
-        self._with_time = style.annotate
-
-    def add(self, texts: list[bytes], stream: str, received_at: float) -> list[bytes]:
-        if not self._wanted:
-            return texts
-        return annotated(texts, stream, received_at if self._with_time else None)
-
-    def lines(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
-        if not self._wanted:
-            return as_lines(texts)
-        return annotated_lines(texts, stream, received_at if self._with_time else None)
+def annotation(style: Style) -> Annotation:
+    """The last member `"_dsstail":{"stream":…}`, where one stream is to be told from another."""
+    wanted = style.annotate or len(style.streams) > 1
+    return Annotation(wanted=wanted, with_time=style.annotate)

@@ -13,7 +13,7 @@ from dsstail.json_text import as_lines
 from dsstail.layout import LARGE
 from dsstail.render import Renderer, Style
 from dsstail.render.ink import ink
-from dsstail.render.json_lines import Annotation, visible_parts
+from dsstail.render.json_lines import annotation, visible_parts
 
 DEEPEST_INDENT = 64
 """Levels beyond are not indented further: a line's blanks would outgrow the event."""
@@ -41,7 +41,7 @@ class Pretty(Renderer):
 
     def __init__(self, style: Style) -> None:
         colors = ink(style.color)
-        self._annotation = Annotation(style)
+        self._annotation = annotation(style)
         self._unicode = style.unicode
         self._forms = {
             "colon": f"{colors.key}%s{colors.reset}: ",
@@ -51,7 +51,7 @@ class Pretty(Renderer):
         }
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
-        texts = self._annotation.add(texts, stream, received_at)
+        texts = self._annotation.texts(texts, stream, received_at)
         return b"".join(chunk for text in texts for chunk in self._shown(text))
 
     def _shown(self, text: bytes) -> Iterator[bytes]:
