@@ -95,7 +95,7 @@ class Printer:
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(1, 0)
-            if any(state & select.POLLERR for _, state in poll.poll(0)):
+            if any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0)):
                 raise OutputClosed
 
     def close(self, *, in_haste: bool) -> None:
@@ -260,7 +260,7 @@ def write_all(fd: int, data: bytes, name: str) -> None:
             view = view[os.write(fd, view) :]
         except BlockingIOError:
             select.select([], [fd], [])
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             raise OutputClosed from None
         except OSError as error:
             if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):

@@ -1481,6 +1481,25 @@ def test_a_closed_pipe_ends_silently(
     assert (done.code, done.err) == (0, "")
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_a_socket_that_closes_ends_silently(full: bool, dsstail: Starter, serve: Serve) -> None:
+    """Some programs give their children sockets; for who waits to write, it is one that resets."""
+    server = serve(opened(tell(0), Visit.stay))
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        command = dsstail("--url", server.url(), "--quiet", stdout=writing)
+        assert reading.recv(1 << 16) == lines([0])
+        with contextlib.suppress(BlockingIOError):
+            while full:
+                writing.send(b" ", socket.MSG_DONTWAIT)
+        if full:
+            server.visits[0].send_events([1])
+            server.visits[0].send_heartbeat()
+            wait_until(lambda: server.visits[0].heard)
+    done = command.finish()
+    assert (done.code, done.err) == (0, "")
+
+
 def test_a_closed_stdout_does_no_harm(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
     server = serve(honest)
     shell = subprocess.run(

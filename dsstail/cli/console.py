@@ -21,7 +21,7 @@ def say(text: str) -> None:
     """Print on stdout. Raises OutputError where that fails, Unread where nobody wants it."""
     try:
         print(_spelled(text, sys.stdout), flush=True)
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):
         raise Unread from None
     except OSError as error:
         raise OutputError(f"cannot write to stdout: {error.strerror}.") from None
