@@ -24,8 +24,12 @@ from dsstail.handover import Batch, Ended, Handover
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)
 """Bytes that a pipe takes whole or not at all (POSIX)."""
 
-PIPE_SIZE = 1 << 20
-"""Bytes that a pipe is to hold, which is as many as Linux allows everybody: fewer turns each."""
+USUAL_PIPE, WIDE_PIPE = 1 << 16, 1 << 18
+"""Bytes that a pipe on Linux holds, and that one is to hold for fewer turns of who reads it.
+
+Four times as many save few turns more, and would soon use up what Linux grants a user: 64 MiB of
+all pipes, beyond which new ones are small.
+"""
 
 TEE_TICK = 0.5
 """Seconds after which a tee with nothing to show looks whether somebody still reads."""
@@ -243,13 +247,13 @@ def style_for(
 
 
 def _widen_pipe() -> None:
-    """Have stdout hold `PIPE_SIZE` bytes, where it is a pipe whose size can be set."""
+    """Have stdout hold more, where it is a pipe whose size nobody has chosen."""
     if sys.platform == "linux":
         import fcntl
 
         with contextlib.suppress(OSError):
-            if fcntl.fcntl(1, fcntl.F_GETPIPE_SZ) < PIPE_SIZE:
-                fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+            if fcntl.fcntl(1, fcntl.F_GETPIPE_SZ) == USUAL_PIPE:
+                fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, WIDE_PIPE)
 
 
 def write_all(fd: int, data: bytes, name: str) -> None:

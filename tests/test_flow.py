@@ -27,8 +27,12 @@ SMALLEST = 4096
 """Bytes of a pipe that holds one page."""
 
 
+USUAL = 1 << 16
+"""Bytes of a pipe, unless somebody chooses otherwise."""
+
+
 @contextmanager
-def piped(size: int = 1 << 16) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+def piped(size: int = USUAL) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Both ends of a pipe that has room for so many bytes."""
     ends = os.pipe()
     fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, size)
@@ -118,6 +122,20 @@ def test_a_pipe_that_somebody_else_fills_keeps_no_heartbeat_waiting(
         assert command.finish().code == 0
 
 
+@pytest.mark.parametrize(
+    ("size", "becomes"), [(SMALLEST, SMALLEST), (USUAL, 4 * USUAL), (16 * USUAL, 16 * USUAL)]
+)
+def test_a_pipe_is_widened_unless_its_size_was_chosen(
+    size: int, becomes: int, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(opened(tell(0), Visit.stay))
+    with piped(size) as (reading, writing):
+        command = dsstail("--url", server.url(), "--count", "1", stdout=writing)
+        assert read(reading, len(lines([0]))) == lines([0])
+        assert fcntl.fcntl(reading, fcntl.F_GETPIPE_SZ) == becomes
+    assert command.finish().code == 0
+
+
 def mixed(events: int) -> Script:
     """Lone events and bursts, some of them large, with notices and heartbeats among them."""
 
@@ -144,7 +162,7 @@ def mixed(events: int) -> Script:
     return talking
 
 
-@pytest.mark.parametrize("size", [SMALLEST, 1 << 16])
+@pytest.mark.parametrize("size", [SMALLEST, USUAL])
 @pytest.mark.parametrize("streams", [1, 3])
 def test_order_is_kept_on_both_ways(
     size: int, streams: int, dsstail: Starter, serve: Serve
