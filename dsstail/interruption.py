@@ -26,12 +26,15 @@ def interruptible(
     end: Callable[[], None],
     leave: Callable[[], None],
     abandon: Callable[[], None] = lambda: None,
+    *,
+    goes_on: bool = False,
 ) -> Iterator[None]:
     """The first signal calls `end`, in the main thread, where it may raise.
 
-    If the block has not ended STOP_LIMIT seconds later, another thread calls `leave`, to end the
-    process from there. A second signal ends it at once, after a call of `abandon`; but not SIGHUP,
-    which shells send once more than the terminal does.
+    If the process has not ended STOP_LIMIT seconds later, another thread calls `leave`, to end it
+    from there. A second signal within the block ends it at once, after a call of `abandon`; but not
+    SIGHUP, which shells send once more than the terminal does. After the block the others are
+    ignored, unless the process `goes_on` then, as if there had been no signal.
     """
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
@@ -58,11 +61,15 @@ def interruptible(
             signal.signal(number, interrupt)
         yield
     finally:
+        ends = interrupted and not goes_on
         for number in wanted:
-            signal.signal(number, before[number])
-        signal.set_wakeup_fd(woken)
-        theirs.close()
-        guard.join()
+            signal.signal(number, signal.SIG_IGN if ends else before[number])
+        if ends:
+            theirs.detach()  # it stays open, and the guard awake
+        else:
+            signal.set_wakeup_fd(woken)
+            theirs.close()
+            guard.join()
 
 
 def _guard(

@@ -39,7 +39,7 @@ def survey(
     check(paths)
     gauge = Gauge(reporter, odometer, beside_output=False)
     try:
-        with interruptible(end, lambda: os._exit(130)):
+        with interruptible(end, lambda: os._exit(130), goes_on=True):
             for file, found in _read(paths, odometer, decode=selection.everything):
                 if found is not None:
                     counting.take(file, found)

@@ -1357,24 +1357,48 @@ def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None
     os.close(reading)
 
 
-TWO_SIGNALS = """
-import os, signal, sys
-from dsstail.interruption import interruptible
+STUCK = 7
 
-with interruptible(lambda: None, lambda: None):
-    for name in sys.argv[1:]:
+SIGNALS = f"""
+import os, signal, sys, time
+from dsstail import interruption
+
+def signals(names):
+    for name in names.split():
         os.kill(os.getpid(), signal.Signals[name])
+
+within, afterwards, work = sys.argv[1:]
+interruption.STOP_LIMIT = 0.2
+with interruption.interruptible(lambda: None, lambda: os._exit({STUCK})):
+    signals(within)
+    time.sleep(0 if afterwards else float(work))
+signals(afterwards)
+time.sleep(float(work))
 """
 
 
+def code_after(within: str, afterwards: str = "", work: float = PATIENCE) -> int:
+    """How a process ends that gets these signals while it runs, and these when it has ended that.
+
+    In either case it works on for so many seconds.
+    """
+    command = [sys.executable, "-c", SIGNALS, within, afterwards, str(work)]
+    return subprocess.run(command, check=False).returncode
+
+
 @pytest.mark.parametrize(
-    ("first", "second", "code"),
-    [("SIGTERM", "SIGTERM", 0), ("SIGINT", "SIGHUP", 0), ("SIGINT", "SIGTERM", 130)],
+    ("signals", "code"),
+    [("SIGTERM SIGTERM", STUCK), ("SIGINT SIGHUP", STUCK), ("SIGINT SIGTERM", 130)],
 )
-def test_a_signal_that_comes_twice_at_once_is_one(first: str, second: str, code: int) -> None:
+def test_a_signal_that_comes_twice_at_once_is_one(signals: str, code: int) -> None:
     """As it does where `timeout` or a wrapper hands on what the terminal has sent, too."""
-    done = subprocess.run([sys.executable, "-c", TWO_SIGNALS, first, second], check=False)
-    assert done.returncode == code
+    assert code_after(signals) == code
+
+
+@pytest.mark.parametrize(("work", "code"), [(0, 0), (PATIENCE, STUCK)])
+def test_what_is_left_to_do_after_a_signal_is_done_but_not_for_ever(work: float, code: int) -> None:
+    """A signal that a wrapper hands on may come as late as that."""
+    assert code_after("SIGTERM", "SIGTERM SIGINT SIGHUP", work) == code
 
 
 def test_a_hangup_may_come_again(dsstail: Starter, serve: Serve) -> None:
