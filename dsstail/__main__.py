@@ -22,12 +22,19 @@ def main() -> int:
 
 
 def _open_standard_streams() -> None:
-    """Open what was closed by whoever started us (`>&-`): a socket must not become stdout."""
-    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+    """Open what was closed by whoever started us (`>&-`): a socket must not become stdout.
+
+    What is written to a stdout that was closed is lost, and that is an error.
+    """
+    for descriptor, name, mode, access in (
+        (0, "stdin", "r", os.O_RDWR),
+        (1, "stdout", "w", os.O_RDONLY),
+        (2, "stderr", "w", os.O_RDWR),
+    ):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+            os.open(os.devnull, access)  # gets the lowest free number, which is this one
             setattr(sys, name, open(descriptor, mode, errors="replace"))  # noqa: SIM115
 
 

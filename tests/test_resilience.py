@@ -1524,16 +1524,28 @@ def test_a_socket_that_closes_ends_silently(full: bool, dsstail: Starter, serve:
     assert (done.code, done.err) == (0, "")
 
 
-def test_a_closed_stdout_does_no_harm(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 6, "error: cannot write stdout: Bad file descriptor.\n"),
+        (["record", "events.jsonl"], 0, "events.jsonl: "),
+    ],
+    ids=["tail", "record"],
+)
+def test_a_closed_stdout_matters_where_it_is_written_to(
+    words: list[str], code: int, said: str, dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
     server = serve(honest)
     shell = subprocess.run(
-        ["sh", "-c", 'exec "$0" --url "$1" -c 6 >&-', installed(), server.url()],
+        ["sh", "-c", 'exec "$@" >&-', "sh", installed(), "--url", server.url(), "-c", "6", *words],
         env={"PATH": os.defpath, "HOME": str(tmp_path), "DSSTAIL_KEY": f"stream={KEY}"},
+        cwd=tmp_path,
         stderr=subprocess.PIPE,
         timeout=PATIENCE,
         check=False,
     )
-    assert shell.returncode == 0
+    assert shell.returncode == code
+    assert said in shell.stderr.decode()
     assert_no_key(shell.stderr, KEY, "stderr")
 
 
