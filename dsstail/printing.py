@@ -24,6 +24,9 @@ from dsstail.handover import Batch, Ended, Handover
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)
 """Bytes that a pipe takes whole or not at all (POSIX)."""
 
+PIPE_SIZE = 256 << 10
+"""Bytes that a pipe on stdout should hold: fewer turns, and far from what Linux grants a user."""
+
 TEE_TICK = 0.5
 """Seconds after which a tee with nothing to show looks whether somebody still reads."""
 
@@ -59,6 +62,7 @@ class Printer:
         self._renderer = render.renderer(showing.output, style=style)
         self._header = self._renderer.header()
         self._is_json = showing.output == "json"
+        _widen_pipe()
 
     def write_at_once(self, texts: list[bytes], stream: str, received_at: float) -> bool:
         """`write` where that need not wait: JSON, into a pipe that has room. Whether it did.
@@ -236,6 +240,16 @@ def style_for(
         fold=showing.fold,
         warn=warn,
     )
+
+
+def _widen_pipe() -> None:
+    """Have stdout hold `PIPE_SIZE` bytes, where it is a pipe whose size can be set."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            if fcntl.fcntl(1, fcntl.F_GETPIPE_SZ) < PIPE_SIZE:
+                fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
 
 def write_all(fd: int, data: bytes, name: str) -> None:
