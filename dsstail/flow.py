@@ -254,7 +254,9 @@ class Flow:
             met = met_at is not None
             enough = enough if met_at is None else enough[: met_at + 1]
         if len(enough) < len(wanted):
-            wanted, texts = enough, _up_to_last(enough, texts)
+            wanted = enough
+            if not batch.left_out:  # some of which may have come after it
+                texts = _up_to_last(enough, texts)
         if not wanted:
             self._writer.idle()
         elif write(wanted, batch.stream, batch.received_at) is False:

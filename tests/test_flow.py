@@ -225,3 +225,14 @@ def test_events_that_are_the_same_are_counted_one_by_one(dsstail: Starter, serve
     done = dsstail("--url", server.url(), "--count", "3").finish()
     assert (done.code, done.out) == (0, b"{}\n" * 3)
     assert done.lines[-1].startswith("3 events, 0 reconnects")
+
+
+def test_what_comes_with_the_last_event_wanted_is_counted_where_a_filter_is(
+    dsstail: Starter, serve: Serve
+) -> None:
+    """Which of what it left out came before cannot be told any more."""
+    other = frame(unit(event(1).replace(b"VD0", b"AC0")))
+    server = serve(opened(send(event_frame(0), other, event_frame(2), event_frame(3)), Visit.stay))
+    done = dsstail("--url", server.url(), "--dsn", "VD*", "--count", "1").finish()
+    assert (done.code, done.out) == (0, lines([0]))
+    assert done.lines[-1].startswith("1 of 4 events, 0 reconnects")
