@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 STOP_LIMIT = 1.5
 """Seconds after a signal when the process ends, whatever blocks it."""
@@ -19,6 +20,28 @@ process and to its group, a wrapper hands on what the terminal has sent already.
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _HANGUP = getattr(signal, "SIGHUP", None)
+
+
+def end_at_once() -> None:
+    """From here on a signal ends the process with 0: it has nothing to finish yet.
+
+    An exception would not do: it may come within an import that crashes for it.
+    """
+    for number in _handled():
+        signal.signal(number, lambda *_: os._exit(0))
+
+
+@contextlib.contextmanager
+def raising() -> Iterator[None]:
+    """Within the block, signals raise KeyboardInterrupt; but not SIGHUP: the terminal is gone."""
+    before = {number: handler for number, handler in _handled().items() if number != _HANGUP}
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -34,12 +57,9 @@ def interruptible(
     If the process has not ended STOP_LIMIT seconds later, another thread calls `leave`, to end it
     from there. A second signal within the block ends it at once, after a call of `abandon`; but not
     SIGHUP, which shells send once more than the terminal does. After the block the others are
-    ignored, unless the process `goes_on` then, as if there had been no signal.
+    ignored; it is the last thing that the process does, unless that `goes_on`.
     """
-    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    # Those that are ignored stay so: with nohup, or in a shell's background job.
-    wanted = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    before = _handled()
     interrupted = False
 
     def interrupt(number: int, frame: object) -> None:
@@ -52,24 +72,34 @@ def interruptible(
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     guard = threading.Thread(
-        target=_guard, args=[ours, wanted, leave, abandon], name="guard", daemon=True
+        target=_guard, args=[ours, [*before], leave, abandon], name="guard", daemon=True
     )
     guard.start()
     woken = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     try:
-        for number in wanted:
+        for number in before:
             signal.signal(number, interrupt)
         yield
     finally:
-        ends = interrupted and not goes_on
-        for number in wanted:
-            signal.signal(number, signal.SIG_IGN if ends else before[number])
-        if ends:
+        afterwards = signal.SIG_IGN if interrupted else signal.SIG_DFL
+        for number, handler in before.items():
+            signal.signal(number, handler if goes_on else afterwards)
+        if interrupted and not goes_on:
             theirs.detach()  # it stays open, and the guard awake
         else:
             signal.set_wakeup_fd(woken)
             theirs.close()
             guard.join()
+
+
+def _handled() -> dict[int, Any]:
+    """The signals that end, and their handlers.
+
+    Those that are ignored stay so: with nohup, or in a shell's background job.
+    """
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    return {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}
 
 
 def _guard(

@@ -122,8 +122,11 @@ def from_terminal(*, optional: bool = False) -> list[Source]:
         return []
     from getpass import getpass
 
+    from dsstail.interruption import raising
+
     try:
-        typed = getpass(f"Stream key{' (Enter for none)' if optional else ''}: ").strip()
+        with raising():  # or the terminal would show no more what is typed
+            typed = getpass(f"Stream key{' (Enter for none)' if optional else ''}: ").strip()
     except EOFError:
         typed = ""
         print(file=sys.stderr)

@@ -6,6 +6,7 @@ import codecs
 import os
 import pty
 import select
+import termios
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +27,14 @@ class Terminal:
 
     def type(self, text: str) -> None:
         os.write(self._descriptor, text.encode())
+
+    def signal(self, number: int) -> None:
+        os.kill(self._pid, number)
+
+    @property
+    def echoes(self) -> bool:
+        """Whether it shows what is typed."""
+        return bool(termios.tcgetattr(self._descriptor)[3] & termios.ECHO)
 
     def read_until(self, *wanted: str) -> str:
         """What is printed from here on, until all that is wanted was in it."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import typer
-from command import PATIENCE, installed
+from command import PATIENCE, installed, wait_until
 from terminal import Terminal
 
 from dsstail import __version__
@@ -389,6 +389,17 @@ def test_ctrl_c_at_the_prompt_says_nothing(on_terminal: Callable[..., Terminal])
     code, printed = terminal.finish()
     assert code == 130
     assert printed in ("\n", "^C\n")
+
+
+def test_sigterm_at_the_prompt_leaves_the_terminal_as_it_was(
+    on_terminal: Callable[..., Terminal],
+) -> None:
+    terminal = on_terminal()
+    terminal.read_until("Stream key: ")
+    assert not terminal.echoes
+    terminal.signal(signal.SIGTERM)
+    wait_until(lambda: terminal.echoes)
+    assert terminal.finish() == (130, "\n")
 
 
 def test_nobody_is_asked_for_a_key_before_the_other_options_are_fine(

@@ -1328,6 +1328,18 @@ def test_a_signal_ends_with_a_summary(
     assert server.visits[0].close_code == 1000
 
 
+@pytest.mark.parametrize("number", STOPS)
+@pytest.mark.parametrize("words", [[], ["record", "events.jsonl"]], ids=["tail", "record"])
+def test_a_signal_ends_it_before_it_has_begun(
+    words: list[str], number: signal.Signals, dsstail: Starter, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    os.mkfifo(keys)
+    command = dsstail(*words, "--key-file", str(keys), key=None)
+    with keys.open("wb"):  # which waits until it is read
+        assert assert_it_stops(command, by=number) == ""
+
+
 def unread(dsstail: Starter, serve: Serve) -> tuple[Command, int]:
     """A tail whose stdout is full; whoever closes the other end of the pipe, nobody reads it."""
     server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))

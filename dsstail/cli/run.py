@@ -8,6 +8,12 @@ from collections.abc import Sequence
 from dsstail.cli.console import Unread, abandon_stdout, complain, say, tell
 from dsstail.errors import DsstailError, OutputError
 
+ANSWERS = {"check", "completion", "config", "domains", "stats", "verify"}
+"""Commands that have not ended well before they have answered; the others may whenever they start.
+
+They are looked for among all words, since to tell which one is the command takes time.
+"""
+
 
 def run(words: Sequence[str]) -> int:
     """Do what the words after `dsstail` ask for. Here every failure becomes its exit code."""
@@ -35,6 +41,10 @@ def _answer(words: Sequence[str]) -> int:
 
         say(f"dsstail {__version__}")
         return 0
+    if not ANSWERS.intersection(words):
+        from dsstail.interruption import end_at_once
+
+        end_at_once()
     from dsstail.cli.dispatch import dispatch
 
     return dispatch(words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,12 +92,12 @@ def simulate(service: Service, devices: Devices) -> int:
       dsstail simulate --rate 1000 --devices 50 --port 8080
       dsstail simulate events.jsonl --drop-every 10s
     """
+    from dsstail.interruption import raising
     from dsstail.simulator import Simulator
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings = simulator_settings(vars(service) | vars(devices))
     try:
-        settings = simulator_settings(vars(service) | vars(devices))
-        with Simulator(settings, None if service.quiet else tell) as simulator:
+        with raising(), Simulator(settings, None if service.quiet else tell) as simulator:
             key = simulator.key if settings.key else f"any, such as {simulator.key}"
             tail = [PROGRAM, "--url", simulator.url, "--key", simulator.key]
             say(f"url  {simulator.url}\nkey  {key}\ntry  {shlex.join(tail)}")
