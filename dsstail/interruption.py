@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from socket import socket
 
 STOP_LIMIT = 1.5
 """Seconds after a signal when the process ends, whatever blocks it."""
@@ -22,13 +24,13 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _HANGUP = getattr(signal, "SIGHUP", None)
 
 
-def end_at_once() -> None:
-    """From here on a signal ends the process with 0: it has nothing to finish yet.
+def end_at_once(code: int) -> None:
+    """From here on a signal ends the process, with `code`: there is nothing to finish yet.
 
     An exception would not do: it may come within an import that crashes for it.
     """
     for number in _handled():
-        signal.signal(number, lambda *_: os._exit(0))
+        signal.signal(number, lambda *_: os._exit(code))
 
 
 @contextlib.contextmanager
@@ -59,6 +61,8 @@ def interruptible(
     SIGHUP, which shells send once more than the terminal does. After the block the others are
     ignored; it is the last thing that the process does, unless that `goes_on`.
     """
+    from socket import socketpair
+
     before = _handled()
     interrupted = False
 
@@ -69,7 +73,7 @@ def interruptible(
             end()
 
     # Python's handlers wait for the main thread, which may be stuck; the guard does not.
-    ours, theirs = socket.socketpair()
+    ours, theirs = socketpair()
     theirs.setblocking(False)
     guard = threading.Thread(
         target=_guard, args=[ours, [*before], leave, abandon], name="guard", daemon=True
@@ -103,7 +107,7 @@ def _handled() -> dict[int, Any]:
 
 
 def _guard(
-    wakeups: socket.socket,
+    wakeups: socket,
     wanted: list[int],
     leave: Callable[[], None],
     abandon: Callable[[], None],

@@ -9,7 +9,7 @@ from dsstail.cli.console import Unread, abandon_stdout, complain, say, tell
 from dsstail.errors import DsstailError, OutputError
 
 ANSWERS = {"check", "completion", "config", "domains", "stats", "verify"}
-"""Commands that have not ended well before they have answered; the others may whenever they start.
+"""Commands that end well only with an answer; the others do whenever a signal ends them.
 
 They are looked for among all words, since to tell which one is the command takes time.
 """
@@ -41,10 +41,9 @@ def _answer(words: Sequence[str]) -> int:
 
         say(f"dsstail {__version__}")
         return 0
-    if not ANSWERS.intersection(words):
-        from dsstail.interruption import end_at_once
+    from dsstail.interruption import end_at_once
 
-        end_at_once()
+    end_at_once(130 if ANSWERS.intersection(words) else 0)
     from dsstail.cli.dispatch import dispatch
 
     return dispatch(words)

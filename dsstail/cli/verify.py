@@ -41,6 +41,7 @@ def verify(
     """
     form = text_or_json(output)
     from dsstail.gauge import Gauge
+    from dsstail.interruption import raising
     from dsstail.json_text import count_no_lines
     from dsstail.recording.odometer import Odometer
     from dsstail.report import Reporter
@@ -50,7 +51,8 @@ def verify(
     odometer = Odometer(files)
     gauge = Gauge(Reporter(), odometer, beside_output=False)
     try:
-        verdict = verify(odometer, lambda: gauge.tick(0))
+        with raising():
+            verdict = verify(odometer, lambda: gauge.tick(0))
     finally:
         gauge.close()
     say(_json(verdict) if form == "json" else _text(verdict))
