@@ -57,9 +57,9 @@ def interruptible(
     """The first signal calls `end`, in the main thread, where it may raise.
 
     If the process has not ended STOP_LIMIT seconds later, another thread calls `leave`, to end it
-    from there. A second signal within the block ends it at once, after a call of `abandon`; but not
-    SIGHUP, which shells send once more than the terminal does. After the block the others are
-    ignored; it is the last thing that the process does, unless that `goes_on`.
+    from there. A second signal ends it at once, after a call of `abandon`; but not SIGHUP, which
+    shells send once more than the terminal does, nor one that comes after the block. With that the
+    process has come to its end, unless it `goes_on`, and signals are what they were before.
     """
     from socket import socketpair
 
@@ -85,15 +85,16 @@ def interruptible(
             signal.signal(number, interrupt)
         yield
     finally:
-        afterwards = signal.SIG_IGN if interrupted else signal.SIG_DFL
-        for number, handler in before.items():
-            signal.signal(number, handler if goes_on else afterwards)
-        if interrupted and not goes_on:
-            theirs.detach()  # it stays open, and the guard awake
-        else:
+        if goes_on:
+            for number, handler in before.items():
+                signal.signal(number, handler)
             signal.set_wakeup_fd(woken)
             theirs.close()
             guard.join()
+        else:
+            for number in before if interrupted else ():
+                signal.signal(number, signal.SIG_IGN)
+            theirs.detach()  # it stays open, and the guard awake
 
 
 def _handled() -> dict[int, Any]:
