@@ -43,7 +43,7 @@ from dsstail.handover import (
     Violated,
 )
 from dsstail.inbox import Inbox
-from dsstail.keys import StreamKey, masked
+from dsstail.keys import ONLY, StreamKey, masked
 from dsstail.memory import give_back_what_is_free
 from dsstail.messages import (
     HEARTBEAT_ANSWER,
@@ -613,7 +613,7 @@ def open_stream(
     ...     print(event.dsn, event.value)
     """
     handover = Handover()
-    stream = Stream(url, StreamKey("stream", key), handover, settings)
+    stream = Stream(url, StreamKey(ONLY, key), handover, settings)
     stream.start()
     try:
         while True:
