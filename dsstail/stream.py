@@ -540,7 +540,7 @@ class Dialer:
             raise Rejected(
                 f"{host} rejected key {masked(self._key.key)} (HTTP {rejection.status}). "
                 "A key works only in the region, deployment and client type where it was "
-                "created, and may be suspended or deleted",
+                "created, and may be suspended or deleted, or used up if it is a mobile one",
                 status=rejection.status,
                 retry_after=rejection.retry_after,
             ) from None
