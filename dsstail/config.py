@@ -180,7 +180,7 @@ def filtering(
     """
     given = _unvaried(options, profile)
     return Filtering(
-        dsns=given.list("dsn"),
+        dsns=each(given.list("dsn")),  # the service joins serial numbers so, too
         event_types=_event_types(given, warn),
         properties=given.list("property"),
         oem_models=given.list("oem_model"),
@@ -263,7 +263,7 @@ def effective(
     }
     others = {
         **{name: unvaried.list(name) for name in _FILTERS},
-        "event_type": each(unvaried.list("event_type")),
+        **{name: each(unvaried.list(name)) for name in ("dsn", "event_type")},
         "output": shown.output,
         "format": unvaried.value("format", str, None),
         "highlight": unvaried.value("highlight", str, None),

@@ -34,7 +34,7 @@ FIELDS = {
     "base_type": "boolean, integer, decimal, string or file",
     "value": "of a datapoint, by its base type: 0 is false",
     "echo": "of a datapoint: true or false",
-    "ack_status": "of an ack: 200 is success",
+    "ack_status": "of an ack: 200 or 0 is success",
     "ack_message": "of an ack",
     "status": "Online or Offline",
     "lat": "latitude",

@@ -19,6 +19,9 @@ from dsstail.errors import ConfigurationError
 LARGEST_FILE = 1 << 20
 """Bytes; more is no file of keys."""
 
+ONLY = "stream"
+"""What an only stream is called that has no name of the user's."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StreamKey:
@@ -42,7 +45,7 @@ class Source:
 def stream_keys(sources: Iterable[Source]) -> tuple[StreamKey, ...]:
     """The keys of several streams, each under a name of its own.
 
-    Without a name of the user's, one alone is called `stream`, several `stream-1`, `stream-2`.
+    Without a name of the user's, one alone is called ONLY, several `stream-1`, `stream-2`.
     """
     names: dict[str, str] = {}
     for source in sources:
@@ -53,7 +56,7 @@ def stream_keys(sources: Iterable[Source]) -> tuple[StreamKey, ...]:
         if name and name in names.values():
             raise ConfigurationError(f"{source.place}: a second key is named {name}.")
         names[key] = name
-    usual = ["stream"] if len(names) == 1 else (f"stream-{number}" for number in count(1))
+    usual = [ONLY] if len(names) == 1 else (f"stream-{number}" for number in count(1))
     free = (name for name in usual if name not in names.values())
     return tuple(StreamKey(name or next(free), key) for key, name in names.items())
 

@@ -251,6 +251,7 @@ _HEAD = re.compile(rb"[0-9]{1,18}\|")
 _NEXT = re.compile(rb"[ \t\r\n]*+(?:[0-9]{1,18}\||\Z)")
 _SIGNS: dict[bytes, Message] = {b"Z": Heartbeat(), b"X": KeepAlive()}
 _CONTINUING = bytes(range(0x80, 0xC0))  # the bytes of UTF-8 that begin no character
+_BEYOND = bytes(range(0xF0, 0xF5))  # and those that begin one beyond U+FFFF
 _SPANS_A_TURN = 512
 
 
@@ -263,8 +264,8 @@ def _head(message: bytes, at: int) -> bytes:
 def _parse_unit(message: bytes, head: bytes, begin: int) -> Generator[list[Message], None, int]:
     """Tell what the unit says whose payload begins here; return where the next unit starts.
 
-    Whether LENGTH counts bytes or characters is not documented, and it may lie: an event ends
-    where its JSON does.
+    Whether LENGTH counts bytes or characters, and which, is not documented, and it may lie: an
+    event ends where its JSON does.
     """
     if not head:
         yield [Malformed(message[begin:], "no LENGTH| at its start")]
@@ -356,8 +357,17 @@ def _element(text: bytes) -> Message:
 
 
 def _fits(message: bytes, begin: int, end: int, declared: int) -> bool:
-    """Whether a length is the number of bytes, or of characters, from `begin` to `end`."""
-    return declared == end - begin or declared == sum(
-        len(message[at : min(at + PIECE, end)].translate(None, _CONTINUING))
-        for at in range(begin, end, PIECE)
-    )
+    """Whether a length is that from `begin` to `end`, in bytes, in characters, or in JavaScript.
+
+    There a character beyond U+FFFF counts as two.
+    """
+    size = end - begin
+    if declared == size:
+        return True
+
+    def without(unwanted: bytes) -> int:
+        pieces = (message[at : min(at + PIECE, end)] for at in range(begin, end, PIECE))
+        return sum(len(piece.translate(None, unwanted)) for piece in pieces)
+
+    characters = without(_CONTINUING)
+    return declared == characters or declared == characters + size - without(_BEYOND)

@@ -20,6 +20,7 @@ from dsstail.config import Showing
 from dsstail.errors import OutputClosed, OutputError
 from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch, Ended, Handover
+from dsstail.keys import ONLY
 
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)
 """Bytes that a pipe takes whole or not at all (POSIX)."""
@@ -123,7 +124,8 @@ class Printer:
 class RecordingPrinter(Printer):
     """A Printer that learns the names of the streams from the events.
 
-    While there is more to read at once, it writes as much as a pipe takes.
+    Lines of text tell them, unless the only one there is has the usual name. While there is more
+    to read at once, it writes as much as a pipe takes.
     """
 
     MOST_STREAMS = 100
@@ -133,16 +135,13 @@ class RecordingPrinter(Printer):
         super().__init__(showing, (), warn)
         self._waiting: list[bytes] = []
         self._size = 0
-        self._showing = showing
-        self._warn = warn
-        self._names: tuple[str, ...] = ()
+        self._names: tuple[str, ...] = ("",)
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
-        known = stream in self._names or len(self._names) >= self.MOST_STREAMS
-        if stream and not known and self._showing.output == "text":
+        if stream not in self._names and len(self._names) < self.MOST_STREAMS:
             self._names += (stream,)
-            self.close(in_haste=False)
-            super().__init__(self._showing, self._names, self._warn)
+            if self._names != ("", ONLY):
+                self._renderer.tell_apart(self._names)
         super().write(texts, stream, received_at)
 
     def idle(self) -> None:

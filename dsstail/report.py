@@ -25,7 +25,7 @@ from dsstail.handover import (
 from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery, Filled, Gap, Holes, Reset
-from dsstail.wording import counted, spoken
+from dsstail.wording import counted, sentence, spoken
 
 ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
 
@@ -227,7 +227,7 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
         case NotReplaying(reason):
             return WARNING, f"the service refuses to resume ({visible(reason)}); going on without"
         case Ended(error):
-            return ERROR, visible(str(error)) if error else ""
+            return ERROR, visible(sentence(str(error))) if error else ""
     return DEBUG, ""
 
 

@@ -43,7 +43,7 @@ from dsstail.handover import (
     Violated,
 )
 from dsstail.inbox import Inbox
-from dsstail.keys import StreamKey, masked
+from dsstail.keys import ONLY, StreamKey, masked
 from dsstail.memory import give_back_what_is_free
 from dsstail.messages import (
     HEARTBEAT_ANSWER,
@@ -540,7 +540,7 @@ class Dialer:
             raise Rejected(
                 f"{host} rejected key {masked(self._key.key)} (HTTP {rejection.status}). "
                 "A key works only in the region, deployment and client type where it was "
-                "created, and may be suspended or deleted",
+                "created, and may be suspended or deleted, or used up if it is a mobile one",
                 status=rejection.status,
                 retry_after=rejection.retry_after,
             ) from None
@@ -613,7 +613,7 @@ def open_stream(
     ...     print(event.dsn, event.value)
     """
     handover = Handover()
-    stream = Stream(url, StreamKey("stream", key), handover, settings)
+    stream = Stream(url, StreamKey(ONLY, key), handover, settings)
     stream.start()
     try:
         while True:

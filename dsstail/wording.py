@@ -1,4 +1,4 @@
-"""Durations, sizes and numbers as people say them."""
+"""Durations, sizes, numbers and sentences as people say them."""
 
 from __future__ import annotations
 
@@ -46,3 +46,8 @@ def spoken_size(size: int) -> str:
 def counted(count: int, noun: str, form: str = "") -> str:
     """`1 event`, `2 events`; with the form `,` `1,234 events`."""
     return f"{count:{form}} {noun}{'' if count == 1 else 's'}"
+
+
+def sentence(text: str) -> str:
+    """With its full stop, which reasons lack; a question or a command to copy needs none."""
+    return text if text.endswith((".", "?", "'")) else f"{text}."

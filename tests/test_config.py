@@ -581,11 +581,16 @@ def test_filters_are_passed_on() -> None:
     assert config.filtering(options) == Filtering(dsns=("AC*", "!ACx"), oem_models=("m",))
 
 
-def test_types_can_have_commas_between_them() -> None:
-    options = {"event_type": ["datapoint, location", "!registration"]}
-    assert config.filtering(options, warn=unwarned).event_types == (
-        *("datapoint", "location"),
-        "!registration",
+def test_types_and_serial_numbers_can_have_commas_between_them() -> None:
+    options = {
+        "event_type": ["datapoint, location", "!registration"],
+        "dsn": ["AC1,AC2", "!AC3"],
+        "property": ["a,b"],
+    }
+    assert config.filtering(options, warn=unwarned) == Filtering(
+        dsns=("AC1", "AC2", "!AC3"),
+        event_types=("datapoint", "location", "!registration"),
+        properties=("a,b",),
     )
 
 

@@ -25,10 +25,10 @@ def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shown(manual: Path) -> str:
     """The page as text on one line, without what only roff needs."""
-    text = manual.read_text(encoding="ascii").replace(r"\&", "")
-    for escaped, plain in {r"\-": "-", r"\(aq": "'", r"\(dq": '"', r"\e": "\\"}.items():
+    text = re.sub(r"(?m)^\.(\w+)( |$)", r"\n", manual.read_text(encoding="ascii"))
+    for escaped, plain in {r"\&": "", r"\-": "-", r"\(aq": "'", r"\(dq": '"', r"\e": "\\"}.items():
         text = text.replace(escaped, plain)
-    return re.sub(r"\s+", " ", re.sub(r"(?m)^\.(\w+)( |$)", r"\n", text))
+    return re.sub(r"\s+", " ", text)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -56,6 +56,9 @@ HEADLESS = "no LENGTH| at its start"
         ('7|{"ä":1}1|Z'.encode(), [Event('{"ä":1}'.encode()), Heartbeat()]),
         ('8|{"ä":1}1|Z'.encode(), [Event('{"ä":1}'.encode()), Heartbeat()]),
         ('7|{"🎈":1}1|Z'.encode(), [Event('{"🎈":1}'.encode()), Heartbeat()]),
+        # JavaScript counts a character beyond U+FFFF as two.
+        ('8|{"🎈":1}1|Z'.encode(), [Event('{"🎈":1}'.encode()), Heartbeat()]),
+        ('9|{"🎈":1}'.encode(), [WrongLength(9, 10), Event('{"🎈":1}'.encode())]),
         # A LENGTH that does not fit is told, and costs nothing.
         (b"3|{}", [WrongLength(3, 2), Event(b"{}")]),
         (b"1|{}", [WrongLength(1, 2), Event(b"{}")]),
@@ -92,11 +95,18 @@ def test_a_message_says(message: bytes, found: list[Message]) -> None:
     assert parse(message) == found
 
 
+def in_javascript(text: bytes) -> int:
+    """The length of a string there: it is made of units of 16 bits."""
+    return len(text.decode().encode("utf-16-le")) // 2
+
+
 @pytest.mark.parametrize(
-    "count", [len, lambda text: len(text.decode())], ids=["bytes", "characters"]
+    "count",
+    [len, lambda text: len(text.decode()), in_javascript],
+    ids=["bytes", "characters", "JavaScript"],
 )
 def test_a_length_tells_where_a_large_event_ends(count: Callable[[bytes], int]) -> None:
-    large = b'{"a":"%b"}' % ("ä".encode() * (1 << 20))
+    large = b'{"a":"%b"}' % ("ä🎈".encode() * (1 << 19))
     assert parse(b"1|Z%d|%b1|Z" % (count(large), large)) == [
         Heartbeat(),
         Event(large),
@@ -184,9 +194,14 @@ def test_what_was_encoded_is_read_back(payloads: list[bytes]) -> None:
     assert parse(b"".join(map(encode, payloads))) == expected
 
 
-@given(st.lists(_TEXTS, min_size=1, max_size=5))
-def test_a_length_in_characters_is_read_too(texts: list[bytes]) -> None:
-    units = [b"%d|%b" % (len(text.decode()), text) for text in texts]
+@given(
+    st.lists(_TEXTS, min_size=1, max_size=5),
+    st.sampled_from([lambda text: len(text.decode()), in_javascript]),
+)
+def test_a_length_in_characters_is_read_too(
+    texts: list[bytes], count: Callable[[bytes], int]
+) -> None:
+    units = [b"%d|%b" % (count(text), text) for text in texts]
     assert parse(b"".join(units)) == [Event(text) for text in texts]
 
 

@@ -183,6 +183,25 @@ def test_tee_shows_what_it_records(dsstail: Starter, serve: Serve, tmp_path: Pat
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["-o", "csv"], "--output"),
+        (["--format", "{seq}", "--fold"], "--format and --fold"),
+        (["-o", "json"], ""),
+        (["-o", "text", "--tee"], ""),
+    ],
+)
+def test_what_changes_nothing_without_tee_is_said(
+    options: list[str], named: str, dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    done = record(dsstail, serve(honest), "-c", "6", *options).finish()
+    assert done.code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
+    warning = f"warning: a recording is JSON: without --tee there is no use for {named}."
+    assert [line for line in done.lines if "--tee" in line] == [warning] * bool(named)
+
+
 def test_tee_goes_on_when_nobody_looks(serve: Serve, tmp_path: Path, dsstail: Starter) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -305,6 +305,7 @@ def test_each_stream_that_fails_is_told_once(
     errors = [line for line in done.lines if line.startswith("error: ")]
     assert len(errors) == 2
     assert {error.split()[1] for error in errors} == {"in:", "out:"}
+    assert all(error.endswith(".") for error in errors)
     assert any(f"error: {reason}" in error for error in errors)
 
 

@@ -125,6 +125,28 @@ def test_what_the_recorder_added_is_used_and_taken_off(tmp_path: Path, show: Sho
     assert text[-1].startswith("21:01:24 out ")
 
 
+def test_text_tells_streams_apart_from_their_first_event_on(tmp_path: Path, show: Show) -> None:
+    def lit(seq: int, value: int, stream: str) -> bytes:
+        shown = documented().splitlines()[1].replace(b'"echo":true', b'"echo":false')
+        text = shown.replace(b'"seq":"13"', b'"seq":"%d"' % seq)
+        (line,) = annotated([text.replace(b'"value":0', b'"value":%d' % value)], stream, None)
+        return line + b"\n"
+
+    record(tmp_path, lit(1, 0, "in") + lit(1, 0, "out") + lit(2, 1, "in") + lit(2, 1, "aside"))
+    rule, *rows = show("out.jsonl", "-o", "text", "--utc").out.decode().splitlines()
+    assert rule.startswith("──")
+    assert [row.split()[1] for row in rows] == ["in", "out", "in", "aside"]
+    assert ["→" in row for row in rows] == [False, False, True, False]
+
+
+def test_the_usual_name_of_an_only_stream_tells_nothing(tmp_path: Path, show: Show) -> None:
+    texts = documented().splitlines()
+    record(tmp_path, b"\n".join([*annotated(texts, "stream", None), b""]))
+    record(tmp_path, documented(), "plain.jsonl")
+    options = ("-o", "text", "--utc")
+    assert show("out.jsonl", *options).out == show("plain.jsonl", *options).out
+
+
 # Which events
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from random import Random
 from typing import Any
 
 import pytest
+import zstandard
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close
 from websockets.sync.client import ClientConnection, connect
@@ -374,6 +376,24 @@ def test_a_recording_is_served_byte_for_byte(tmp_path: Path) -> None:
             assert receive_texts(again, 6) == lines
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("segment.jsonl.gz", gzip.compress(b'{"seq":"7"}\n{"seq":"8"}\n')),
+        ("segment.jsonl.zst", zstandard.compress(b'{"seq":"7"}\n{"seq":"8"}\n')),
+        ("collected.json", b'{"seq":"7"}{"seq":"8"}'),
+    ],
+    ids=["gzip", "zstd", "collector"],
+)
+def test_a_recording_is_served_in_whatever_form_it_is(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    recording = tmp_path / name
+    recording.write_bytes(content)
+    with simulated(recording=recording, rate=1000) as simulator, join(simulator) as client:
+        assert receive_texts(client, 2) == ['{"seq":"7"}', '{"seq":"8"}']
+
+
 def test_a_recording_starts_where_its_first_client_asks(tmp_path: Path) -> None:
     lines = [f'{{"seq":"{seq}"}}' for seq in range(100)]
     recording = tmp_path / "recorded.jsonl"
@@ -579,6 +599,15 @@ def test_a_file_that_does_not_begin_with_an_event_is_a_configuration_error(
     reason = "is no recording" if text.strip() else "there is no event in"
     with pytest.raises(ConfigurationError, match=reason):
         Simulator(SimulatorSettings(recording=recording)).start()
+
+
+@pytest.mark.parametrize("pipe", ["-", "fifo"])
+def test_what_can_be_read_only_once_is_a_configuration_error(tmp_path: Path, pipe: str) -> None:
+    if pipe == "fifo":
+        pipe = str(tmp_path / pipe)
+        os.mkfifo(pipe)
+    with pytest.raises(ConfigurationError, match="for each key anew"):
+        Simulator(SimulatorSettings(recording=Path(pipe))).start()
 
 
 def test_who_comes_and_goes_is_told() -> None:

@@ -204,7 +204,7 @@ def test_why_a_key_is_refused_is_told_before_the_pause(
     read(server, 6, told.append)
     reasons = [describe(b.content)[1] for b in told if isinstance(b.content, Disconnected)]
     assert "(HTTP 401). A key works only in" in reasons[1]
-    assert "deleted; retry 2 in" in reasons[1]
+    assert "used up if it is a mobile one; retry 2 in" in reasons[1]
 
 
 def test_what_a_wrong_path_means_is_told(serve: Serve) -> None:

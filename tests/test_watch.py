@@ -23,6 +23,8 @@ from scenarios import (
 )
 from screen import DOWN, ENTER, ESCAPE, LEFT, RIGHT, UP, Screen, compare
 
+from dsstail.annotation import annotated
+
 WIRE = Path(__file__).parent / "wire"
 DOCUMENTED = ("datapoint", "datapointack", "connectivity", "location", "registration")
 
@@ -98,6 +100,15 @@ def test_where_there_are_few_lines_they_show_devices(tmp_path: Path, watch: Watc
     assert shown[4].startswith(" ? help")
     screen.type("\x1b[Z")
     screen.wait_for("STREAM", "ended")
+
+
+def test_the_latest_events_of_a_recording_tell_their_streams(tmp_path: Path, watch: Watch) -> None:
+    for_in = [change(seq, "AC1") for seq in (1, 2)]
+    recording(tmp_path, *annotated(for_in, "in", None), *annotated(for_in, "out", None))
+    screen = watch("out.jsonl")
+    screen.wait_for("AC1", "ended")
+    screen.type("\t")
+    screen.wait_for("10:00:01 in  datapoint", "10:00:02 out datapoint")
 
 
 def test_all_of_a_device(tmp_path: Path, watch: Watch) -> None:

@@ -10,7 +10,7 @@ from dsstail.cli.commands import command
 from dsstail.cli.console import warn
 from dsstail.cli.options import Devices, Filters, Output, Stop
 from dsstail.cli.simulate import simulator_settings
-from dsstail.keys import StreamKey
+from dsstail.keys import ONLY, StreamKey
 
 SEED = "1"
 """Of the devices that are shown unless others are asked for, so that filters can name them."""
@@ -35,5 +35,5 @@ def demo(devices: Devices, filters: Filters, output: Output, stop: Stop) -> int:
     stopping = config.stopping(vars(stop))
     made_up = vars(devices) | {"seed": devices.seed or SEED}
     with Simulator(simulator_settings(made_up)) as simulator:
-        connecting = config.Connecting(simulator.url, (StreamKey("stream", simulator.key),))
+        connecting = config.Connecting(simulator.url, (StreamKey(ONLY, simulator.key),))
         return pipeline.tail(config.TailSettings(connecting, filtering, showing, stopping))

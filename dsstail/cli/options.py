@@ -205,7 +205,13 @@ class Filters:
     """Which events to show."""
 
     dsn: Annotated[
-        list[str] | None, _filter("--dsn", "-d", metavar="GLOB", help="device serial number (DSN)")
+        list[str] | None,
+        _filter(
+            "--dsn",
+            "-d",
+            metavar="GLOB",
+            help="device serial number (DSN); several with commas",
+        ),
     ] = None
     event_type: Annotated[
         list[str] | None,

@@ -81,6 +81,9 @@ class Recording:
     ] = None
 
 
+_ABOUT_LINES = ("output", "format", "highlight", "fold")
+
+
 @command
 def record(
     recording: Recording, connection: Connection, filters: Filters, output: Output, stop: Stop
@@ -95,6 +98,11 @@ def record(
     """
     profile = choose(connection.profile, os.environ, warn)
     showing = config.showing(vars(output), os.environ, sys.stdout, profile, sys.stderr)
+    if not recording.tee and showing.output != "json":
+        given = [name for name in _ABOUT_LINES if vars(output)[name]]
+        if given:
+            named = " and ".join(f"--{name}" for name in given)
+            warn(f"a recording is JSON: without --tee there is no use for {named}.")
     asked = recording_settings(vars(recording), annotate=showing.annotate)
     settings = config.TailSettings(
         filtering=config.filtering(vars(filters), profile, warn),

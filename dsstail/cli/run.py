@@ -20,7 +20,9 @@ def run(words: Sequence[str]) -> int:
     try:
         return _answer(words)
     except DsstailError as error:
-        complain("error", _sentence(str(error)))
+        from dsstail.wording import sentence
+
+        complain("error", sentence(str(error)))
         if isinstance(error, OutputError):
             abandon_stdout()
         return error.exit_code
@@ -47,11 +49,6 @@ def _answer(words: Sequence[str]) -> int:
     from dsstail.cli.dispatch import dispatch
 
     return dispatch(words)
-
-
-def _sentence(text: str) -> str:
-    """With its full stop, which reasons lack; a question or a command to copy needs none."""
-    return text if text.endswith((".", "?", "'")) else f"{text}."
 
 
 def _bug(error: Exception) -> int:

@@ -32,7 +32,8 @@ class Service:
     recording: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="recording to serve instead of made-up devices (JSONL)"
+            metavar="[FILE]",
+            help="recording to serve instead of made-up devices, also .gz and .zst",
         ),
     ] = None
     event_types: Annotated[

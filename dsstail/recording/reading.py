@@ -114,7 +114,7 @@ def is_regular(file: FileIO) -> bool:
     return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
 
-def is_pipe(path: str) -> bool:
+def is_pipe(path: str | Path) -> bool:
     """Whether it is a FIFO: opened and closed again, it would have lost its writer."""
     try:
         return stat.S_ISFIFO(os.stat(path).st_mode)

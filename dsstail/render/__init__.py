@@ -68,6 +68,9 @@ class Renderer:
     def resize(self, columns: int) -> None:
         """The terminal has so many columns from now on."""
 
+    def tell_apart(self, streams: tuple[str, ...]) -> None:
+        """Events come from these streams from now on, if more than one as in `Style`."""
+
 
 def renderer(output: str, *, style: Style) -> Renderer:
     """The renderer for one of OUTPUTS; ConfigurationError for anything else."""

@@ -82,6 +82,7 @@ class TextLines(Renderer):
 
     def resize(self, columns: int) -> None:
         """Share the columns out: what the fixed ones leave is for the name and the value."""
+        self._columns = columns
         self._width = max(columns, NARROWEST)
         self._numbers = columns >= VERY_NARROW
         self._type_cells = _TYPE_CELLS if columns >= NARROW else max(map(len, _SHORT.values()))
@@ -100,6 +101,10 @@ class TextLines(Renderer):
             self._room -= self._stream_cells + 1
         self._name_cells = min(max(self._room * 5 // 11, least), most)
         self._bodies.first_column = self._name_cells
+
+    def tell_apart(self, streams: tuple[str, ...]) -> None:
+        self._style = replace(self._style, streams=streams)
+        self.resize(self._columns)
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
         sources = self._sources(stream)

@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from dsstail import json_text
 from dsstail.errors import ConfigurationError
 from dsstail.simulator.settings import EVENT_TYPES, Counters, SimulatorSettings
 
@@ -79,13 +78,10 @@ class Simulator:
             self._server = None
 
     def _new_server(self) -> Server:
-        recording = self.settings.recording
+        if self.settings.recording is not None:
+            _check(self.settings.recording)
         try:
-            if recording is not None:
-                _check(recording)
             from dsstail.simulator.server import Server
-        except OSError as error:
-            raise ConfigurationError(f"cannot read {recording}: {error.strerror}.") from error
         except ImportError as error:
             raise ConfigurationError(
                 "the simulator needs the websockets package. To get it: pip install 'dsstail[sim]'"
@@ -106,15 +102,17 @@ class Simulator:
 
 
 def _check(recording: Path) -> None:
-    """Raises ConfigurationError where the first line is no event; of the others none is judged."""
-    with recording.open("rb") as lines:
-        first = next((line.strip() for line in lines if line.strip()), None)
+    """Raises ConfigurationError where it does not begin with an event; the rest is not judged."""
+    from dsstail.recording.reading import is_pipe, read
+    from dsstail.recording.splitting import Lines
+
+    if str(recording) == "-" or is_pipe(recording):
+        raise ConfigurationError("a recording is read for each key anew: save it in a file.")
+    first = next(read(recording), None)
     if first is None:
         raise ConfigurationError(f"there is no event in {recording}.")
-    if not (first.startswith(b"{") and json_text.is_json(first)):
-        raise ConfigurationError(
-            f"{recording} is no recording: it must have an event as JSON on each line."
-        )
+    if not isinstance(first, Lines):
+        raise ConfigurationError(f"{recording} is no recording: it begins with no event.")
 
 
 def _run(server: Server, started: Future[int]) -> None:

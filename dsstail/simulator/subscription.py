@@ -35,9 +35,9 @@ class Source(Protocol):
 
 
 class Recording:
-    """A recording as a source: every line is the text of an event, and is left as it is.
+    """A recording as a source: the texts of its events, as they are, and of damage the beginning.
 
-    A line without a seq is held under the number that follows the line before it.
+    What has no seq is held under the number that follows the one before it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,11 +59,14 @@ class Recording:
 
     @staticmethod
     def _read(path: Path) -> Iterator[bytes]:
-        with path.open("rb") as lines:
-            for line in lines:
-                text = line.rstrip(b"\r\n")
-                if text:
-                    yield text
+        from dsstail.recording.reading import read
+        from dsstail.recording.splitting import Lines
+
+        for found in read(path):
+            if isinstance(found, Lines):
+                yield from found.texts
+            elif found.raw:
+                yield found.raw
 
 
 class Held(NamedTuple):

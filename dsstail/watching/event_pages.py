@@ -9,6 +9,7 @@ from itertools import islice
 
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import Event
+from dsstail.render import Style
 from dsstail.render.pretty import Pretty
 from dsstail.render.text import TextLines
 from dsstail.watching.browsing import Browser
@@ -25,13 +26,13 @@ class EventPages:
 
     def __init__(self, brush: Brush) -> None:
         self._brush = brush
-        self._tail = _Tail(brush, Latest(), 0)
+        self._tail = _Tail(brush.style, Latest(), 0)
         self._json_of: tuple[Kept | None, int, list[str]] = (None, 0, [])
 
     def latest(self, columns: int, room: int, browser: Browser) -> list[str]:
         """The events of which one is chosen, on `room` lines."""
-        if not self._tail.shows(browser.kept, columns - 2):
-            self._tail = _Tail(self._brush, browser.kept, columns - 2)
+        if not self._tail.shows(self._brush.style, browser.kept, columns - 2):
+            self._tail = _Tail(self._brush.style, browser.kept, columns - 2)
         lines = self._tail.lines()
         browser.events.at = browser.event_number
         seen = browser.events.seen(len(lines), room)
@@ -83,15 +84,16 @@ class EventPages:
 class _Tail:
     """The lines of a device's events, or of all; each is made once."""
 
-    def __init__(self, brush: Brush, events: Latest, columns: int) -> None:
+    def __init__(self, style: Style, events: Latest, columns: int) -> None:
+        self._style = style
         self._events = events
         self._columns = columns
-        self._renderer = TextLines(replace(brush.style, width=columns, fold=False))
+        self._renderer = TextLines(replace(style, width=columns, fold=False))
         self._lines: deque[str] = deque(maxlen=MOST_EVENTS)
         self._total = 0
 
-    def shows(self, events: Latest, columns: int) -> bool:
-        return self._events is events and self._columns == columns
+    def shows(self, style: Style, events: Latest, columns: int) -> bool:
+        return self._style is style and self._events is events and self._columns == columns
 
     def lines(self) -> deque[str]:
         """A line for each event."""

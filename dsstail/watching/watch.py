@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from dsstail.escaping import visible
 from dsstail.handover import Batch
@@ -77,6 +78,8 @@ class Watch:
     def note(self, batch: Batch) -> None:
         """Take in what came from a stream, all of it."""
         self._streams.take(batch, time.monotonic())
+        if len(self._streams) > len(self._brush.style.streams):  # recordings tell them bit by bit
+            self._brush.style = replace(self._brush.style, streams=tuple(self._streams))
         self._changed = True
 
     def idle(self) -> None:
