@@ -104,9 +104,7 @@ class Flow:
         progress: Observer | None = None,
         summary: Callable[[Totals, float], str] = Totals.told,
         view: View | None = None,
-        at_once: Callable[[list[bytes], str, float], bool] = lambda *_: False,
     ) -> None:
-        """`at_once` is the writer's `write` where that need not wait; it tells whether it did."""
         self._streams = streams
         self._handover = handover
         self._writer = writer
@@ -119,7 +117,6 @@ class Flow:
         self._progress = progress
         self._summary = summary
         self._view = view
-        self._at_once = at_once
         self._turn = threading.Lock()
         self._tick = view.tick_every if view else TICK
         self._started = time.monotonic()
@@ -218,16 +215,16 @@ class Flow:
             self._note(batch)
         self._handover.done()
 
-    def write_at_once(self, batch: Batch) -> bool:
+    def write_at_once(self, write: Callable[[list[bytes], str, float], bool], batch: Batch) -> bool:
         """Write events in the thread of their reader, where it need not wait; whether it did.
 
-        The caller sees to it that nothing of the same stream waits to be written.
+        `write` tells whether it did. The caller sees to it that nothing of the same stream waits.
         """
         texts = batch.content
         if not isinstance(texts, list) or not self._turn.acquire(blocking=False):
             return False
         try:
-            done = not self._enough and self._write(batch, texts, self._at_once)
+            done = not self._enough and self._write(batch, texts, write)
         finally:
             self._turn.release()
         if done and self._enough:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dsstail import dialing, filters
@@ -43,8 +44,8 @@ def tail(settings: TailSettings) -> int:
     streams = [Stream(url, key, handover, of_all, selection) for key in keys]
     reporter = _reporter(settings)
     printer = Printer(settings.showing, tuple(key.name for key in keys), reporter.warn)
-    flow = _flow(settings, streams, handover, printer, reporter, at_once=printer.write_at_once)
-    handover.at_once = flow.write_at_once
+    flow = _flow(settings, streams, handover, printer, reporter)
+    handover.at_once = partial(flow.write_at_once, printer.write_at_once)
     return flow.run()
 
 
@@ -222,7 +223,6 @@ def _flow(
     progress: Observer | None = None,
     view: View | None = None,
     selection: filters.Filter = filters.EVERYTHING,
-    at_once: Callable[[list[bytes], str, float], bool] = lambda *_: False,
 ) -> Flow:
     kept = settings.connecting.save_malformed
     return Flow(
@@ -237,7 +237,6 @@ def _flow(
         malformed=MalformedFile(kept) if kept else None,
         progress=progress,
         view=view,
-        at_once=at_once,
     )
 
 
