@@ -99,3 +99,38 @@ def test_a_wake_is_no_batch() -> None:
     queue = Handover()
     queue.wake()
     assert queue.take(PATIENCE) is None
+
+
+@pytest.mark.parametrize("readers", [1, 60])
+def test_readers_wait_for_a_writer_that_is_behind(
+    readers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "PACE", PATIENCE)
+    queue = Handover(SIZE)
+    queue.put(batch([b"x" * SIZE]))
+    waiting = [threading.Thread(target=queue.pace) for _ in range(readers)]
+    for reader in waiting:
+        reader.start()
+    queue.take(0.0)
+    assert all(reader.is_alive() for reader in waiting)
+    queue.done()
+    wait_until(lambda: not any(reader.is_alive() for reader in waiting))
+
+
+def test_no_reader_waits_for_a_writer_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Handover(SIZE)
+    for _ in range(2):
+        queue.put(batch([b"x" * SIZE]))
+    queue.pace()  # in vain
+    monkeypatch.setattr(handover, "PACE", 2 * PATIENCE)
+    reader = threading.Thread(target=queue.pace)
+    reader.start()
+    wait_until(lambda: not reader.is_alive())
+    queue.take(0.0)
+    queue.done()  # it moves
+    reader = threading.Thread(target=queue.pace)
+    reader.start()
+    queue.take(0.0)
+    assert reader.is_alive()
+    queue.done()
+    wait_until(lambda: not reader.is_alive())
