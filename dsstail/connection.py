@@ -315,7 +315,7 @@ def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> None
             raise ConnectionFailed(f"{wire.endpoint} uses an extension that nobody asked for")
     except (TimeoutError, websocket.WebSocketTimeoutException):
         raise ConnectionFailed(
-            f"{wire.endpoint} did not answer the handshake within {timeout:g} s"
+            f"{wire.endpoint} did not answer the handshake within {round(timeout, 1):g} s"
         ) from TimeoutError()
     except websocket.WebSocketConnectionClosedException:
         raise ConnectionFailed(f"{wire.endpoint} closed during the handshake") from None

@@ -136,13 +136,16 @@ class Reporter:
         self._erase = ""
 
     def tell(self, batch: Batch) -> None:
-        """Report what happened to a stream, unless much of the same kind was just reported."""
+        """Report what happened to a stream, unless much of the same kind was just reported.
+
+        An error always is: there is one for each stream at most.
+        """
         assert not isinstance(batch.content, list)
         level, text = describe(batch.content)
         if level > self._level or not text:
             return
         kind = type(batch.content).__name__
-        if not self._allows(kind):
+        if level > ERROR and not self._allows(kind):
             return
         untold = self._untold.pop(kind, 0)
         more = f" (and {untold} more like this before)" if untold else ""

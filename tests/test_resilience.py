@@ -308,6 +308,14 @@ def test_each_stream_that_fails_is_told_once(
     assert any(f"error: {reason}" in error for error in errors)
 
 
+def test_a_dozen_streams_that_fail_at_once_are_all_told(dsstail: Starter, serve: Serve) -> None:
+    server = serve(answer("401 Unauthorized"))
+    keys = [word for n in range(12) for word in ("--key", f"s{n}=stream-key-{n}")]
+    done = dsstail("--url", server.url(), "-q", *keys, key=None).finish()
+    assert done.code == 4
+    assert {line.split()[1] for line in done.lines} == {f"s{n}:" for n in range(12)}
+
+
 def test_retry_after_is_heeded(dsstail: Starter, serve: Serve) -> None:
     server = serve(answer("503 Service Unavailable", "Retry-After: 1"), honest)
     done = dsstail("--url", server.url(), "-c", "6").finish()
