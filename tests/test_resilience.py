@@ -467,6 +467,15 @@ def test_a_late_replay_is_a_gap(dsstail: Starter, serve: Serve) -> None:
     assert "5 events, 1 reconnect, 1 gap (2 events missing), 0 malformed" in done.err
 
 
+def test_a_seq_that_does_not_exist_is_told(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(3, 4, 5), Visit.stay))
+    done = dsstail("--url", server.url(), "--from-seq", "1000", "-c", "3").finish()
+    assert (done.code, done.out) == (0, lines([3, 4, 5]))
+    assert "reset: asked for seq 1000 and on, the numbers go on from 3\n" in done.err
+    assert "3 events, 0 reconnects, 0 gaps, 1 reset, 0 malformed" in done.err
+    assert len(server.visits) == 1
+
+
 def test_a_lower_number_with_other_text_is_a_reset(dsstail: Starter, serve: Serve) -> None:
     anew = [unit(event(seq, b"anew")) for seq in (0, 1)]
     server = serve(
