@@ -1032,6 +1032,44 @@ def test_a_writer_that_cannot_keep_up_costs_a_connection_and_no_event(
     assert " 0 gaps, 0 malformed" in done.err
 
 
+def test_a_quiet_stream_stays_connected_while_another_fills_the_memory(
+    dsstail: Starter, serve: Serve
+) -> None:
+    newest, told = 250_000, range(10)
+    full = threading.Event()
+    quiet: list[Visit] = []
+
+    def service(visit: Visit) -> None:
+        visit.shake_hands()
+        if visit.query["stream_key"] == "quiet":
+            quiet.append(visit)
+            full.wait(PATIENCE)
+            for seq in told:
+                visit.send_events([seq])
+                visit.send_heartbeat()
+                visit.hear_answer()
+            visit.stay()
+        else:
+            visit.listen_aside()
+            try:
+                visit.send_events(visit.asked)
+                wait_until(lambda: visit.left)
+            finally:
+                full.set()
+
+    server = serve(service, newest=newest)
+    reading, writing = os.pipe()
+    keys = ("--key", "loud=loud", "--key", "quiet=quiet")
+    total = newest + 1 + len(told)
+    command = dsstail("--url", server.url(), *keys, "-c", str(total), stdout=writing, key=None)
+    os.close(writing)
+    wait_until(lambda: quiet and len(quiet[0].heard) == len(told), "answers of the quiet stream")
+    with open(reading, "rb", buffering=1 << 20) as pipe:
+        assert sum(1 for _ in pipe) == total
+    assert command.finish().code == 0
+    assert len(quiet) == 1
+
+
 # It trusts nothing.
 
 
