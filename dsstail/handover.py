@@ -157,7 +157,8 @@ class Handover:
         self._drained = threading.Event()  # little is left
         self._drained.set()
         self._moved = threading.Event()  # there is more room than there was
-        self._moves = True  # since a reader waited in vain
+        self._done = 0  # batches
+        self._stuck_at = -1  # how many they were when a reader waited in vain
         self._waiting = 0  # readers that do
 
     @property
@@ -193,23 +194,22 @@ class Handover:
 
     def pace(self) -> None:
         """After a turn of reading, give a writer that is behind a moment, unless it is stuck."""
-        if self._moves and not self._drained.is_set():
-            self._moves = self._await_writer()
+        if self._done != self._stuck_at and not self._drained.is_set():
+            self._await_writer()
 
-    def _await_writer(self) -> bool:
-        """Wait until the writer has caught up, the longer the more readers do; whether it has."""
-        began = time.monotonic()
+    def _await_writer(self) -> None:
+        """Wait until the writer has caught up, the longer the more readers do."""
+        began, done = time.monotonic(), self._done
         left = PACE
         with self._lock:
             self._waiting += 1
-        while not (caught_up := self._drained.wait(left)):
+        while left > 0 and not self._drained.wait(left):
             pace = min(max(PACE, PACE_FOR_EACH * self._waiting), LONGEST_PACE)
             left = began + pace - time.monotonic()
-            if left <= 0:
-                break
         with self._lock:
             self._waiting -= 1
-        return caught_up
+        if left <= 0:
+            self._stuck_at = done
 
     def take(self, timeout: float) -> Batch | None:
         """The next batch, or None after `timeout` seconds or a `wake`."""
@@ -222,7 +222,7 @@ class Handover:
         """The writer has finished with the batch that it took: its bytes are free again."""
         with self._lock:
             self._size -= self._sizes.popleft()
-            self._moves = True
+            self._done += 1
             self._moved.set()
             if self._size <= self._little:
                 self._drained.set()
