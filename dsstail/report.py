@@ -136,16 +136,13 @@ class Reporter:
         self._erase = ""
 
     def tell(self, batch: Batch) -> None:
-        """Report what happened to a stream, unless much of the same kind was just reported.
-
-        An error always is: there is one for each stream at most.
-        """
+        """Report what happened to a stream, unless much of the same kind was just reported."""
         assert not isinstance(batch.content, list)
         level, text = describe(batch.content)
         if level > self._level or not text:
             return
         kind = type(batch.content).__name__
-        if level > ERROR and not self._allows(kind):
+        if not self._allows(kind):
             return
         untold = self._untold.pop(kind, 0)
         more = f" (and {untold} more like this before)" if untold else ""

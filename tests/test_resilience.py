@@ -308,12 +308,29 @@ def test_each_stream_that_fails_is_told_once(
     assert any(f"error: {reason}" in error for error in errors)
 
 
+DOZEN = [word for n in range(12) for word in ("--key", f"s{n}=stream-key-{n}")]
+
+
+def named(reports: list[str]) -> set[str]:
+    """The streams that these reports are about, which have to be one each."""
+    names = {name for report in reports for name in re.findall(r"\bs\d+(?=: )", report)}
+    assert len(names) == len(reports)
+    return names
+
+
 def test_a_dozen_streams_that_fail_at_once_are_all_told(dsstail: Starter, serve: Serve) -> None:
     server = serve(answer("401 Unauthorized"))
-    keys = [word for n in range(12) for word in ("--key", f"s{n}=stream-key-{n}")]
-    done = dsstail("--url", server.url(), "-q", *keys, key=None).finish()
+    done = dsstail("--url", server.url(), "-q", *DOZEN, key=None).finish()
     assert done.code == 4
-    assert {line.split()[1] for line in done.lines} == {f"s{n}:" for n in range(12)}
+    assert named(done.lines) == {f"s{n}" for n in range(12)}
+
+
+def test_a_dozen_streams_that_connect_at_once_are_all_told(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(0), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "12", *DOZEN, key=None).finish()
+    assert done.code == 0
+    connected = [line for line in done.lines if "connected to" in line]
+    assert named(connected) == {f"s{n}" for n in range(12)}
 
 
 def test_retry_after_is_heeded(dsstail: Starter, serve: Serve) -> None:
@@ -1221,6 +1238,18 @@ def test_strict_ends_with_5(dsstail: Starter, serve: Serve) -> None:
 
 HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\u2028\r\n\u200b"
 SHOWN = r"\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\u2028\r\n\u200b"
+
+
+def test_strict_names_the_stream_that_ended_it(dsstail: Starter, serve: Serve) -> None:
+    def service(visit: Visit) -> None:
+        visit.shake_hands()
+        if visit.query["stream_key"] == "stream-key-7":
+            visit.send_text(b"nothing")
+        visit.stay()
+
+    done = dsstail("--url", serve(service).url(), "-q", "--strict", *DOZEN, key=None).finish()
+    assert done.code == 5
+    assert done.lines == ["error: s7: malformed (no LENGTH| at its start): nothing (--strict)."]
 
 
 def test_a_close_reason_is_shown_escaped(dsstail: Starter, serve: Serve) -> None:
