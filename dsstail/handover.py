@@ -36,6 +36,9 @@ PACE = 0.032
 """Seconds that a reader waits for a writer that is behind: long enough to slow the service down,
 and too short for a heartbeat that comes meanwhile to notice."""
 
+PACE_FOR_EACH, LONGEST_PACE = 0.008, 0.5
+"""The same for each of many readers, and at most: among them the writer seldom gets its turn."""
+
 ROOM_POLL = 0.02
 """Seconds that a reader waits for room before it does something else."""
 
@@ -154,7 +157,9 @@ class Handover:
         self._drained = threading.Event()  # little is left
         self._drained.set()
         self._moved = threading.Event()  # there is more room than there was
-        self._moves = True  # since a reader waited in vain
+        self._done = 0  # batches
+        self._stuck_at = -1  # how many they were when a reader waited in vain
+        self._waiting = 0  # readers that do
 
     @property
     def full(self) -> bool:
@@ -189,8 +194,22 @@ class Handover:
 
     def pace(self) -> None:
         """After a turn of reading, give a writer that is behind a moment, unless it is stuck."""
-        if self._moves and not self._drained.is_set():
-            self._moves = self._drained.wait(PACE)
+        if self._done != self._stuck_at and not self._drained.is_set():
+            self._await_writer()
+
+    def _await_writer(self) -> None:
+        """Wait until the writer has caught up, the longer the more readers do."""
+        began, done = time.monotonic(), self._done
+        left = PACE
+        with self._lock:
+            self._waiting += 1
+        while left > 0 and not self._drained.wait(left):
+            pace = min(max(PACE, PACE_FOR_EACH * self._waiting), LONGEST_PACE)
+            left = began + pace - time.monotonic()
+        with self._lock:
+            self._waiting -= 1
+        if left <= 0:
+            self._stuck_at = done
 
     def take(self, timeout: float) -> Batch | None:
         """The next batch, or None after `timeout` seconds or a `wake`."""
@@ -203,7 +222,7 @@ class Handover:
         """The writer has finished with the batch that it took: its bytes are free again."""
         with self._lock:
             self._size -= self._sizes.popleft()
-            self._moves = True
+            self._done += 1
             self._moved.set()
             if self._size <= self._little:
                 self._drained.set()

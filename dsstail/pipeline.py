@@ -15,7 +15,7 @@ from dsstail.escaping import visible
 from dsstail.flow import Flow, MalformedFile, Observer, Supply, View
 from dsstail.handover import Handover
 from dsstail.printing import Printer, RecordingPrinter, Tee, Writer, style_for
-from dsstail.report import INFO, Reporter, Totals, write_to_stderr
+from dsstail.report import BURST, INFO, Reporter, Totals, write_to_stderr
 from dsstail.stream import Stream, StreamSettings
 from dsstail.wording import counted, spoken_size
 
@@ -205,10 +205,12 @@ def _skipped(totals: Totals, seconds: float) -> str:
 
 
 def _reporter(settings: TailSettings, write: Callable[[str], None] = write_to_stderr) -> Reporter:
+    streams = len(settings.connecting.keys)
     return Reporter(
         quiet=settings.showing.quiet,
         verbosity=settings.showing.verbosity,
-        name_streams=len(settings.connecting.keys) > 1,
+        name_streams=streams > 1,
+        burst=max(BURST, streams),  # so that what happens to all is told of each
         color=settings.showing.color_told,
         write=write,
     )

@@ -199,8 +199,9 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
         case Filled(first, last, late):
             how = "late, after being missed" if late else "into its place"
             return (DEBUG if late else INFO), f"seq {_range(first, last)} came back {how}"
-        case Reset(before, after):
-            return WARNING, f"reset: after seq {before} the numbers go on from {after}"
+        case Reset(before, after, asked):
+            place = f"asked for seq {before + 1} and on," if asked else f"after seq {before}"
+            return WARNING, f"reset: {place} the numbers go on from {after}"
         case Holes():
             return WARNING, (
                 "the service's numbers have holes; from here on they are counted, not reported"

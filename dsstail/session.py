@@ -68,10 +68,14 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The numbering started again: after `before` came `after`, an event never seen."""
+    """The numbering started again: after `before` came `after`, an event never seen.
+
+    Neither was `before` where it is only what the service was `asked` to go on after.
+    """
 
     before: int
     after: int
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,8 +407,9 @@ class Session:
         """
         self._release()
         assert self._last is not None
+        asked = self._seen.highest < 0  # and nothing came: then nothing is known to be missing
         self.counts.resets += 1
-        self._out.append(Reset(self._last, seq))
+        self._out.append(Reset(self._last, seq, asked))
         self._before = _Numbering(
             self._start,
             self._last,
@@ -414,13 +419,15 @@ class Session:
             self.counts.gaps,
             self.counts.missing,
         )
-        if (asked := self._replaying) is not None:
+        if (filling := self._replaying) is not None:
             self._outdated = [
-                gap for gap in self._lost if gap.last >= asked.first and gap.first <= asked.last
+                gap for gap in self._lost if gap.last >= filling.first and gap.first <= filling.last
             ]
             self._replaying = None
-        self._begin(0, -1)
-        if seq > 1:
+        start = seq if asked and seq > 1 else 0
+        self._begin(start, start - 1)
+        self._spared = seq == 1
+        if seq > max(start, 1):
             self._deadline = now + HOLD_LIMIT
             self._wait(seq, text, now)
         else:

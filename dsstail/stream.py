@@ -67,6 +67,9 @@ TURN = 0.005
 READ_ON = 8 << 20
 """Bytes of small messages that wait to be parsed, while heartbeats behind them are answered."""
 
+SPARED = 8 << 10
+"""Bytes that a stream may receive while the handover is full: others have filled it."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds: the pause before retry n is random, up to the first doubled n - 1 times."""
 
@@ -308,9 +311,12 @@ class Stream:
         """Read until the stream is over. Raises ConnectionFailed when the connection ends."""
         idle_timeout = self._settings.idle_timeout
         heard_at, bytes_then = time.monotonic(), 0
+        bytes_before = 0  # when the handover was not full
         while not self._over:
             self._hold(connection.admitted)
-            if self._handover.full:
+            if not self._handover.full:
+                bytes_before = connection.bytes_received
+            elif connection.bytes_received - bytes_before > SPARED:
                 raise _Backlog
             if self._inbox.small <= READ_ON:
                 received = self._receive(connection)
@@ -477,7 +483,7 @@ REPLACED = "the live connection ended when a second one was opened"
 
 
 class _Backlog(Exception):
-    """The handover is full."""
+    """The handover is full, and not only because of other streams."""
 
 
 class Dialer:

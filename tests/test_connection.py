@@ -198,6 +198,22 @@ def test_a_text_is_sent_masked_and_whole(line: Line) -> None:
     assert line.visit.hear_answer() == b"Z"
 
 
+def test_pings_of_every_size_are_answered(line: Line) -> None:
+    payloads = [bytes(range(size)) for size in range(126)]
+    line.visit.send_raw(b"".join(frame(payload, PING) for payload in payloads))
+    while len(line.visit.pongs) < len(payloads):
+        line.client.receive(0.0)
+        line.visit.hear()
+    assert line.visit.pongs == payloads
+
+
+def test_each_answer_has_a_mask_of_its_own(line: Line) -> None:
+    line.client.send("Z", times=100)
+    answers = line.visit.sock.recv(100 * 7, socket.MSG_WAITALL)
+    masks = {answers[at + 2 : at + 6] for at in range(0, len(answers), 7)}
+    assert len(masks) == 100
+
+
 # Ends.
 
 
@@ -373,8 +389,7 @@ def test_a_peer_that_reads_nothing_is_given_up(line: Line, monkeypatch: pytest.M
     """A part of the answer may be out: nothing can follow it."""
     line.client._wire.send_timeout = 50 * MS
     line.visit.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    large = "x" * (8 << 20)
-    line.client.send(large)
+    line.client.send("x" * 125, times=(8 << 20) // 125)
     line.client.send("Z")
     with pytest.raises(ConnectionFailed, match=r"connection lost while answering \(timed out\)"):
         line.client.receive(PATIENCE)

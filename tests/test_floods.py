@@ -22,6 +22,7 @@ from scenarios import (
     event_frame,
     frame,
     opened,
+    send,
     unit,
 )
 from test_resilience import delays
@@ -212,6 +213,20 @@ def test_recordings_of_large_events_go_on_in_little_memory(
     server = serve(one_more)
     record(lines=6)
     record(lines=12)
+
+
+@pytest.mark.parametrize("words", [["-o", "json"], ["record", "{stream}.jsonl"]], ids=str)
+def test_floods_in_many_streams_cost_no_connection_where_somebody_reads(
+    words: list[str], dsstail: Starter, serve: Serve
+) -> None:
+    """The writer gets its turn among sixty readers, none of which is ever short of work."""
+    streams, events = 60, 5_000
+    flood = b"".join(map(event_frame, range(events)))
+    server = serve(opened(send(flood), Visit.stay))
+    options = ("--url", server.url(), "-c", str(streams * events), *keys(streams))
+    done = dsstail(*words, *options, key=None, stdout=subprocess.DEVNULL).finish()
+    assert f"{streams * events} events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+    assert done.code == 0
 
 
 def unread(dsstail: Starter, *words: str) -> tuple[Command, int]:

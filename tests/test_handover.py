@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from command import PATIENCE, wait_until
+from command import MS, PATIENCE, wait_until
 
 from dsstail import handover
 from dsstail.errors import Crowded
@@ -99,3 +99,73 @@ def test_a_wake_is_no_batch() -> None:
     queue = Handover()
     queue.wake()
     assert queue.take(PATIENCE) is None
+
+
+def behind(batches: int) -> Handover:
+    """A handover whose writer has so many large batches to write until it has caught up."""
+    queue = Handover(4 * SIZE)
+    for _ in range(batches):
+        queue.put(batch([b"x" * SIZE]))
+    return queue
+
+
+def write(queue: Handover) -> None:
+    queue.take(0.0)
+    queue.done()
+
+
+class Reader:
+    """Keeps the pace in a thread of its own."""
+
+    def __init__(self, queue: Handover) -> None:
+        self.caught_up: bool | None = None
+        """Whether the writer had caught up when there was no more waiting for it."""
+        self._queue = queue
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        self._queue.pace()
+        self.caught_up = self._queue.drained
+
+    def result(self) -> bool:
+        wait_until(lambda: self.caught_up is not None)
+        assert self.caught_up is not None
+        return self.caught_up
+
+
+@pytest.mark.parametrize("readers", [1, 60])
+def test_readers_wait_for_a_writer_that_is_behind(
+    readers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "PACE", PATIENCE)
+    queue = behind(2)
+    reading = [Reader(queue) for _ in range(readers)]
+    write(queue)
+    write(queue)
+    assert all(reader.result() for reader in reading)
+
+
+def test_no_reader_waits_for_a_writer_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = behind(2)
+    queue.pace()  # in vain
+    monkeypatch.setattr(handover, "PACE", 2 * PATIENCE)
+    assert not Reader(queue).result()
+    write(queue)  # it moves
+    reader = Reader(queue)
+    write(queue)
+    assert reader.result()
+
+
+def test_readers_wait_again_for_a_writer_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "PACE", 200 * MS)
+    queue = behind(4)
+    reader = Reader(queue)
+    wait_until(lambda: queue._waiting == 1)
+    write(queue)
+    assert not reader.result()
+    monkeypatch.setattr(handover, "PACE", 2 * PATIENCE)
+    reader = Reader(queue)
+    wait_until(lambda: queue._waiting == 1)
+    for _ in range(3):
+        write(queue)
+    assert reader.result()

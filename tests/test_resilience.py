@@ -309,6 +309,31 @@ def test_each_stream_that_fails_is_told_once(
     assert any(f"error: {reason}" in error for error in errors)
 
 
+DOZEN = [word for n in range(12) for word in ("--key", f"s{n}=stream-key-{n}")]
+
+
+def named(reports: list[str]) -> set[str]:
+    """The streams that these reports are about, which have to be one each."""
+    names = {name for report in reports for name in re.findall(r"\bs\d+(?=: )", report)}
+    assert len(names) == len(reports)
+    return names
+
+
+def test_a_dozen_streams_that_fail_at_once_are_all_told(dsstail: Starter, serve: Serve) -> None:
+    server = serve(answer("401 Unauthorized"))
+    done = dsstail("--url", server.url(), "-q", *DOZEN, key=None).finish()
+    assert done.code == 4
+    assert named(done.lines) == {f"s{n}" for n in range(12)}
+
+
+def test_a_dozen_streams_that_connect_at_once_are_all_told(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(0), Visit.stay))
+    done = dsstail("--url", server.url(), "-c", "12", *DOZEN, key=None).finish()
+    assert done.code == 0
+    connected = [line for line in done.lines if "connected to" in line]
+    assert named(connected) == {f"s{n}" for n in range(12)}
+
+
 def test_retry_after_is_heeded(dsstail: Starter, serve: Serve) -> None:
     server = serve(answer("503 Service Unavailable", "Retry-After: 1"), honest)
     done = dsstail("--url", server.url(), "-c", "6").finish()
@@ -458,6 +483,15 @@ def test_a_late_replay_is_a_gap(dsstail: Starter, serve: Serve) -> None:
     assert done.err.count("gap: seq 3–4 (2 events) did not come back") == 1
     assert [visit.seq_start for visit in server.visits] == [None, 3]
     assert "5 events, 1 reconnect, 1 gap (2 events missing), 0 malformed" in done.err
+
+
+def test_a_seq_that_does_not_exist_is_told(dsstail: Starter, serve: Serve) -> None:
+    server = serve(opened(tell(3, 4, 5), Visit.stay))
+    done = dsstail("--url", server.url(), "--from-seq", "1000", "-c", "3").finish()
+    assert (done.code, done.out) == (0, lines([3, 4, 5]))
+    assert "reset: asked for seq 1000 and on, the numbers go on from 3\n" in done.err
+    assert "3 events, 0 reconnects, 0 gaps, 1 reset, 0 malformed" in done.err
+    assert len(server.visits) == 1
 
 
 def test_a_lower_number_with_other_text_is_a_reset(dsstail: Starter, serve: Serve) -> None:
@@ -1016,6 +1050,44 @@ def test_a_writer_that_cannot_keep_up_costs_a_connection_and_no_event(
     assert " 0 gaps, 0 malformed" in done.err
 
 
+def test_a_quiet_stream_stays_connected_while_another_fills_the_memory(
+    dsstail: Starter, serve: Serve
+) -> None:
+    newest, told = 250_000, range(10)
+    full = threading.Event()
+    quiet: list[Visit] = []
+
+    def service(visit: Visit) -> None:
+        visit.shake_hands()
+        if visit.query["stream_key"] == "quiet":
+            quiet.append(visit)
+            full.wait(PATIENCE)
+            for seq in told:
+                visit.send_events([seq])
+                visit.send_heartbeat()
+                visit.hear_answer()
+            visit.stay()
+        else:
+            visit.listen_aside()
+            try:
+                visit.send_events(visit.asked)
+                wait_until(lambda: visit.left)
+            finally:
+                full.set()
+
+    server = serve(service, newest=newest)
+    reading, writing = os.pipe()
+    keys = ("--key", "loud=loud", "--key", "quiet=quiet")
+    total = newest + 1 + len(told)
+    command = dsstail("--url", server.url(), *keys, "-c", str(total), stdout=writing, key=None)
+    os.close(writing)
+    wait_until(lambda: quiet and len(quiet[0].heard) == len(told), "answers of the quiet stream")
+    with open(reading, "rb", buffering=1 << 20) as pipe:
+        assert sum(1 for _ in pipe) == total
+    assert command.finish().code == 0
+    assert len(quiet) == 1
+
+
 # It trusts nothing.
 
 
@@ -1167,6 +1239,18 @@ def test_strict_ends_with_5(dsstail: Starter, serve: Serve) -> None:
 
 HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\u2028\r\n\u200b"
 SHOWN = r"\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\u2028\r\n\u200b"
+
+
+def test_strict_names_the_stream_that_ended_it(dsstail: Starter, serve: Serve) -> None:
+    def service(visit: Visit) -> None:
+        visit.shake_hands()
+        if visit.query["stream_key"] == "stream-key-7":
+            visit.send_text(b"nothing")
+        visit.stay()
+
+    done = dsstail("--url", serve(service).url(), "-q", "--strict", *DOZEN, key=None).finish()
+    assert done.code == 5
+    assert done.lines == ["error: s7: malformed (no LENGTH| at its start): nothing (--strict)."]
 
 
 def test_a_close_reason_is_shown_escaped(dsstail: Starter, serve: Serve) -> None:

@@ -388,6 +388,21 @@ def test_an_earlier_run_tells_a_reset() -> None:
     assert session.take([text(1, 9)], 0.0) == [Reset(7, 1), [text(1, 9)]]
 
 
+def test_what_was_asked_for_and_does_not_exist_is_no_numbering_before() -> None:
+    session = Session(resume_after=999)
+    session.connected(asked=True, now=0.0)
+    assert session.take(texts(6), 0.0) == [Reset(999, 6, asked=True), texts(6)]
+    assert session.take(texts(7), 0.0) == [texts(7)]
+    assert (session.resume_from, session.counts.resets, session.counts.missing) == (8, 1, 0)
+
+
+def test_a_new_numbering_that_began_at_1_may_have_a_0() -> None:
+    session = live(4, 5)
+    session.take([text(1, 9)], 0.0)
+    assert events_in(session.take([text(0, 9)], 0.0)) == [text(0, 9)]
+    assert session.counts.missing == 0
+
+
 def test_what_a_new_numbering_began_with_is_asked_for() -> None:
     session = live(0, 1, 2, 3, 4)
     assert session.take([text(3, 9), text(4, 9)], 0.0) == [Reset(4, 3)]
