@@ -62,6 +62,9 @@ LINGER = 1.0
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds of a `Retry-After` that are believed."""
 
+LONGEST_SMALL = 125
+"""Bytes of a control frame at most, and of any with a header of two bytes (RFC 6455, 5.2)."""
+
 MOST_FRAGMENTS = 1 << 17
 """Fragments of one message: a swarm of more would take long, however small it is."""
 
@@ -139,7 +142,7 @@ class Connection:
         return received
 
     def send(self, text: str, *, times: int = 1) -> None:
-        """Send a text of 125 bytes at most. Where that fails, `receive` raises at the end."""
+        """Send a text message. Where that fails, `receive` raises, once nothing more has come."""
         self._send([text.encode()] * times, ABNF.OPCODE_TEXT)
 
     def close(self, code: int = NORMAL, *, linger: float = 0.0) -> None:
@@ -156,7 +159,7 @@ class Connection:
         """Send a frame for each payload, unless one failed before: a part of that may be out."""
         if self._unsent is None:
             try:
-                self._wire.send(_small_frames(payloads, opcode))
+                self._wire.send(_masked_frames(payloads, opcode))
             except OSError as error:
                 self._unsent = error
 
@@ -221,7 +224,7 @@ class Connection:
         while at < last:
             first, size = data[at], data[at + 1]
             end = at + 2 + size
-            if first not in _SMALL or size > 125 or end > last + 1:
+            if first not in _SMALL or size > LONGEST_SMALL or end > last + 1:
                 break
             payload = data[at + 2 : end]
             opcode = first & 0x0F
@@ -420,7 +423,7 @@ class _Frames(websocket.frame_buffer):
             raise failure(PROTOCOL_ERROR, "protocol violation: a masked frame from the service")
         if rsv1 or rsv2 or rsv3 or opcode not in ABNF.OPCODES:
             raise failure(PROTOCOL_ERROR, "protocol violation: unknown opcode or reserved bits")
-        if control and (not fin or self.length > 125):
+        if control and (not fin or self.length > LONGEST_SMALL):
             raise failure(PROTOCOL_ERROR, "protocol violation: control frame fragmented or long")
 
     def begin_part(self, opcode: int, size: int) -> None:
@@ -689,8 +692,8 @@ def _retry_after(head: bytes) -> float | None:
     return min(max(pause, 0.0), LONGEST_RETRY_AFTER)
 
 
-def _small_frames(payloads: list[bytes], opcode: int) -> bytes:
-    """A frame for each payload of 125 bytes at most, in a sixth of the library's time.
+def _masked_frames(payloads: list[bytes], opcode: int) -> bytes:
+    """A frame for each payload, and those of small ones in a sixth of the library's time.
 
     Each has a mask of its own that nobody can foresee (RFC 6455, 5.3).
     """
@@ -698,6 +701,9 @@ def _small_frames(payloads: list[bytes], opcode: int) -> bytes:
     frames = []
     for at, payload in zip(range(0, len(masks), 4), payloads, strict=True):
         mask, size = masks[at : at + 4], len(payload)
+        if size > LONGEST_SMALL:
+            frames.append(ABNF.create_frame(payload, opcode).format())
+            continue
         repeated = int.from_bytes((mask * 32)[:size])
         masked = (int.from_bytes(payload) ^ repeated).to_bytes(size)
         frames.append(b"%c%c%b%b" % (0x80 | opcode, 0x80 | size, mask, masked))

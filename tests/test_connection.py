@@ -193,9 +193,10 @@ def test_one_read_is_all_that_a_call_takes(line: Line) -> None:
     assert calls >= len(many) // connection.LONG_READ
 
 
-def test_a_text_is_sent_masked_and_whole(line: Line) -> None:
-    line.client.send("Z")
-    assert line.visit.hear_answer() == b"Z"
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535])
+def test_a_text_is_sent_masked_and_whole(size: int, line: Line) -> None:
+    line.client.send("Z" * size)
+    assert line.visit.hear_answer() == b"Z" * size
 
 
 def test_pings_of_every_size_are_answered(line: Line) -> None:
@@ -389,7 +390,8 @@ def test_a_peer_that_reads_nothing_is_given_up(line: Line, monkeypatch: pytest.M
     """A part of the answer may be out: nothing can follow it."""
     line.client._wire.send_timeout = 50 * MS
     line.visit.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    line.client.send("x" * 125, times=(8 << 20) // 125)
+    large = "x" * (8 << 20)
+    line.client.send(large)
     line.client.send("Z")
     with pytest.raises(ConnectionFailed, match=r"connection lost while answering \(timed out\)"):
         line.client.receive(PATIENCE)
