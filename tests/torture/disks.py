@@ -74,6 +74,9 @@ class Ext4:
 def _run(*command: str) -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
         raise NotPossible("only root on Linux can mount a file system")
-    done = subprocess.run(command, capture_output=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise NotPossible(f"there is no {command[0]}") from None
     if done.returncode != 0:
         raise NotPossible(f"{command[0]}: {done.stderr.decode().strip()}")
