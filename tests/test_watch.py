@@ -538,6 +538,27 @@ def test_a_second_signal_gives_it_back_too(watch: Watch, serve: Serve) -> None:
     screen.assert_given_back()
 
 
+def test_a_second_signal_while_it_is_given_back_waits_for_that(
+    tmp_path: Path, watch: Watch, serve: Serve
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, termios, time\n"
+        "settled = termios.tcsetattr\n"
+        "def set_late(terminal, when, attributes):\n"
+        "    if attributes[3] & termios.ECHO:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(0.2)\n"
+        "    settled(terminal, when, attributes)\n"
+        "termios.tcsetattr = set_late\n"
+    )
+    server = serve(opened(tell(0), Visit.stay))
+    screen = watch("--url", server.url(), variables={"PYTHONPATH": str(tmp_path)})
+    screen.wait_for("VD0000000000002")
+    screen.signal(signal.SIGINT)
+    assert screen.finish() == 130
+    screen.assert_given_back()
+
+
 @pytest.mark.parametrize(
     ("room", "method"),
     [

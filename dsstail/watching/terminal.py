@@ -61,6 +61,7 @@ class Terminal:
         self._before = termios.tcgetattr(self._input)
         self._stop_reading, self._ask_to_stop = os.pipe()
         self._entered = False
+        self._turn = threading.RLock()  # signal handlers may come within it
         self._signals: dict[int, Callable[[int, FrameType | None], None] | int | None] = {}
 
     @property
@@ -91,9 +92,10 @@ class Terminal:
         self.abandon()
 
     def abandon(self) -> None:
-        """Give it back and no more, from any thread."""
-        if self._entered:
-            self._give_back()
+        """Give it back and no more, from any thread; on return it is, whoever did it."""
+        with self._turn:
+            if self._entered:
+                self._give_back()
 
     def typed(self) -> list[str]:
         """The keys since the last call."""
@@ -101,13 +103,14 @@ class Terminal:
 
     def ready(self) -> bool:
         """Whether it has taken the last screen. Raises OutputClosed when it is gone."""
-        try:
-            while self._unsent:
-                self._unsent = self._unsent[os.write(self._output, self._unsent) :]
-        except BlockingIOError:
-            return False
-        except OSError:
-            raise OutputClosed from None
+        with self._turn:
+            try:
+                while self._unsent:
+                    self._unsent = self._unsent[os.write(self._output, self._unsent) :]
+            except BlockingIOError:
+                return False
+            except OSError:
+                raise OutputClosed from None
         return True
 
     def draw(self, paint: Callable[[int, int], list[str]]) -> None:
@@ -125,13 +128,17 @@ class Terminal:
             if row > len(shown) or shown[row - 1] != line
         ]
         below = f"\x1b[{len(lines) + 1};1H\x1b[J" if len(lines) < len(shown) else ""
-        self._send(("".join(changed) + below).encode(errors="backslashreplace"))
+        screen = ("".join(changed) + below).encode(errors="backslashreplace")
+        with self._turn:
+            if self._entered:
+                self._send(screen)
 
     def _take_over(self) -> None:
-        self._entered = True
-        tty.setcbreak(self._input, termios.TCSANOW)
-        self._unsent = b""
-        self._send(_ENTER)
+        with self._turn:
+            self._entered = True
+            tty.setcbreak(self._input, termios.TCSANOW)
+            self._unsent = b""
+            self._send(_ENTER)
         self.stale = True
 
     def _give_back(self) -> None:
