@@ -35,12 +35,18 @@ def end_at_once(code: int) -> None:
 
 @contextlib.contextmanager
 def raising() -> Iterator[None]:
-    """Within the block, signals raise KeyboardInterrupt; but not SIGHUP: the terminal is gone."""
+    """Within the block, signals raise KeyboardInterrupt; but not SIGHUP: the terminal is gone.
+
+    It ends the process, and from there on nothing changes how.
+    """
     before = {number: handler for number, handler in _handled().items() if number != _HANGUP}
     for number in before:
         signal.signal(number, signal.default_int_handler)
     try:
         yield
+    except KeyboardInterrupt:
+        before = dict.fromkeys(_handled(), signal.SIG_IGN)
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1496,6 +1496,27 @@ def test_a_signal_that_comes_twice_at_once_is_one(signals: str, code: int) -> No
     assert code_after(signals) == code
 
 
+RAISED = """
+import os, signal, sys
+from dsstail import interruption
+
+class Last:
+    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGINT):
+        kill(process, number)  # when Python has given its handlers up
+
+last = Last()
+try:
+    with interruption.raising():
+        signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_a_signal_after_one_that_was_raised_changes_no_exit_code() -> None:
+    assert subprocess.run([sys.executable, "-c", RAISED], check=False).returncode == 130
+
+
 @pytest.mark.parametrize("within", ["SIGTERM", ""])
 @pytest.mark.parametrize(("work", "code"), [(0, 0), (PATIENCE, STUCK)])
 def test_what_is_left_to_do_after_a_signal_is_done_but_not_for_ever(
