@@ -178,6 +178,11 @@ class Command:
         (line,) = [line for line in status.splitlines() if line.startswith(f"{what}:")]
         return int(line.split()[1]) * 1024
 
+    def sleeps(self) -> bool:
+        """Whether the main thread waits for something."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return "\nState:\tS" in status
+
     def _look_at_title(self) -> None:
         title = Path(f"/proc/{self.pid}/cmdline")
         if self.key is not None and title.exists():

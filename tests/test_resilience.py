@@ -1423,7 +1423,8 @@ def test_a_signal_ends_it_before_it_has_begun(
     keys = tmp_path / "keys"
     os.mkfifo(keys)
     command = dsstail(*words, "--key-file", str(keys), key=None)
-    with keys.open("wb"):  # which waits until it is read
+    with keys.open("wb"):  # which waits until it is opened there
+        wait_until(command.sleeps)  # a signal just before the system call would not end that
         command.interrupt(number)
         done = command.finish()
     assert (done.code, done.err) == (code, "")
