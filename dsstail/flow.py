@@ -282,8 +282,8 @@ class Flow:
             self._malformed.write(content.raw)
         self._reporter.tell(batch)
         if self._strict and isinstance(content, Gap | Reset | Malformed | Violated):
-            stream = f"{batch.stream}: " if len(self._streams) > 1 else ""
-            raise StrictViolation(f"{stream}{describe(content)[1]} (--strict)")
+            told = self._reporter.named(batch.stream, describe(content)[1])
+            raise StrictViolation(f"{told} (--strict)")
 
     def _stop_streams(self) -> None:
         self._stopped = True

@@ -146,8 +146,11 @@ class Reporter:
             return
         untold = self._untold.pop(kind, 0)
         more = f" (and {untold} more like this before)" if untold else ""
-        stream = f"{batch.stream}: " if self._name_streams else ""
-        self.line(level, f"{stream}{text}{more}")
+        self.line(level, self.named(batch.stream, f"{text}{more}"))
+
+    def named(self, stream: str, text: str) -> str:
+        """The text, behind the name of its stream where there are several."""
+        return f"{stream}: {text}" if self._name_streams else text
 
     def line(self, level: int, text: str) -> None:
         """Write one line; text from outside has to be escaped already."""
