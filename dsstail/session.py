@@ -427,7 +427,7 @@ class Session:
         start = seq if asked and seq > 1 else 0
         self._begin(start, start - 1)
         self._spared = seq == 1
-        if seq > max(start, 1):
+        if seq > 1 and not asked:
             self._deadline = now + HOLD_LIMIT
             self._wait(seq, text, now)
         else:
