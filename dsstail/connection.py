@@ -7,9 +7,10 @@ handles every opcode itself, because the library's `recv` and `close` hide why a
 Between the library's frames short loops look at the read-ahead. Almost every frame there is an
 unfragmented text message with one event of 122 to 999 bytes, and starts with nine bytes that
 say so: `0x81 0x7E`, the frame's length, and `LENGTH|{`. Where these are consistent, the event is
-cut out in one slice; one that the end of a read tears waits for the next. Floods are made of small
-frames: those whose two bytes of header are all right, and that are there as a whole, are taken in
-another loop. Everything else goes through the library, over the same bytes.
+cut out in one slice; one that the end of a read tears waits for the next. What was cut out in one
+read is checked to be JSON all at once. Floods are made of small frames: those whose two bytes of
+header are all right, and that are there as a whole, are taken in another loop. Everything else goes
+through the library, over the same bytes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from websocket import ABNF
 
 from dsstail import __version__, dialing, keys
 from dsstail.errors import Closed, ConnectionFailed, Cut, Rejected, Unreadable, Violation
+from dsstail.json_text import are_json
 from dsstail.memory import give_back_large_blocks
 
 SHORT_READ = 64 << 10
@@ -86,7 +88,7 @@ class TextMessage:
 
 
 Received = list[bytes] | TextMessage
-"""Event texts that were cut out by the quick path, or a message to parse."""
+"""The texts of events that the quick path has cut out, each of them JSON; or a message to parse."""
 
 
 class Connection:
@@ -207,15 +209,15 @@ class Connection:
         return self._frames.takes_usual and beginning in _USUAL
 
     def _append_run(self, run: list[bytes], received: list[Received]) -> None:
-        """Deliver a run of texts, up to the first that is not UTF-8."""
-        if b"".join(run).isascii():
+        """Deliver a run of texts: of events, or where they are not all JSON, of messages."""
+        if are_json(run):  # and so in UTF-8
             received.append(run)
             return
-        for number, text in enumerate(run):
+        for text in run:
+            message = b"%d|%b" % (len(text), text)
             if not _is_utf8(text):
-                received += [run[:number]] if number else []
-                raise _not_utf8(b"%d|%b" % (len(text), text))
-        received.append(run)
+                raise _not_utf8(message)
+            received.append(TextMessage(message))
 
     def _cut_small(self, received: list[Received]) -> None:
         """Take small frames of any kind but the last one, a close frame."""

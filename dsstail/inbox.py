@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from dsstail.connection import LARGEST_USUAL, UNASKED, Received, TextMessage
-from dsstail.json_text import are_json
-from dsstail.messages import HEARTBEAT, KEEP_ALIVE, Message, encode, parse, parse_in_turns
+from dsstail.messages import HEARTBEAT, KEEP_ALIVE, Message, parse, parse_in_turns
 
 MESSAGE_OVERHEAD = 128
 """Bytes of memory that a message costs beyond its own."""
@@ -67,7 +65,7 @@ class Inbox:
         self._items.popleft()
         self._count(item, -1)
         if isinstance(item, list):
-            return (item, []) if are_json(item) else ([], _parse_each(item))
+            return item, []
         self._parts, self._part = parse_in_turns(item.payload), []
         self._parsing = len(item.payload)
         self.size += self._parsing
@@ -93,8 +91,3 @@ class Inbox:
         self.size += times * size
         if size <= UNASKED:
             self.small += times * size
-
-
-def _parse_each(texts: list[bytes]) -> list[Message]:
-    """What texts say some of which are more than an event, or less."""
-    return list(chain.from_iterable(map(parse, map(encode, texts))))

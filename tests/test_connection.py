@@ -274,6 +274,16 @@ def test_a_bad_control_frame_is_no_message(data: bytes, line: Line) -> None:
     assert not isinstance(failed.value, Unreadable)
 
 
+@pytest.mark.parametrize(
+    "text", [event(1) + b"1|Z", event(2) + unit(event(3)), event(4)[:-1], event(5) + b","]
+)
+def test_a_text_that_is_more_or_less_than_an_event_is_a_message(text: bytes, line: Line) -> None:
+    line.visit.send_raw(event_frame(0) + frame(unit(text)) + event_frame(1))
+    assert line.client.receive(PATIENCE) == list(
+        map(TextMessage, map(unit, (event(0), text, event(1))))
+    )
+
+
 def test_events_before_one_that_is_not_utf8_are_received(line: Line) -> None:
     bad = frame(unit(event(2, b"\xc3")))
     line.visit.send_raw(event_frame(0) + event_frame(1) + bad + event_frame(3))

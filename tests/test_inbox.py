@@ -9,7 +9,7 @@ from scenarios import event, unit
 from dsstail.connection import Received, TextMessage
 from dsstail.inbox import Inbox
 from dsstail.json_pieces import PIECE
-from dsstail.messages import Event, Heartbeat, Malformed, Message, parse
+from dsstail.messages import Event, Heartbeat, Malformed, Message
 
 LARGE = event(7, b"x" * (2 * PIECE))
 
@@ -53,13 +53,6 @@ def test_texts_are_handed_on_as_they_are() -> None:
     inbox = Inbox()
     inbox.add([[event(0), event(1)]])
     assert inbox.take() == ([event(0), event(1)], [])
-
-
-def test_texts_that_are_more_or_less_than_an_event_are_parsed_like_messages() -> None:
-    inbox = Inbox()
-    texts = [event(0), event(1) + b"1|Z", b'{"seq":', event(2) + unit(event(3)), b"[{}, 5,{}]"]
-    inbox.add([texts])
-    assert said(inbox) == [message for text in texts for message in parse(unit(text))]
 
 
 def test_only_small_messages_are_counted_as_such() -> None:
