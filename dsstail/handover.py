@@ -57,12 +57,16 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The connection ended, or could not be opened; attempt `attempt` follows in `pause` s."""
+    """The connection ended, or could not be opened; attempt `attempt` follows in `pause` s.
+
+    It goes on after seq `last`, or, while no event came, with what it was to be `asked` for.
+    """
 
     reason: str
     attempt: int
     pause: float
     last: int | None
+    asked: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,12 +190,11 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
     """How much something matters, and one line about it that is safe on a terminal."""
     match content:
         case Connected(host, resumed_from, again):
-            asking = "" if resumed_from is None else f", asking for seq {resumed_from} and on"
-            return INFO, f"connected {'again ' if again else ''}to {host}{asking}"
+            return INFO, f"connected {'again ' if again else ''}to {host}{_asking(resumed_from)}"
         case Heartbeat():
             return TRACE, "heartbeat answered"
-        case Disconnected(reason, attempt, pause, last):
-            resuming = "" if last is None else f", resuming after seq {last}"
+        case Disconnected(reason, attempt, pause, last, asked):
+            resuming = _asking(asked) if last is None else f", resuming after seq {last}"
             return WARNING, f"{visible(reason)}; retry {attempt} in {pause:.1f} s{resuming}"
         case Gap(first, last):
             return WARNING, f"gap: seq {_range(first, last)} did not come back"
@@ -233,6 +232,10 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
         case Ended(error):
             return ERROR, visible(sentence(str(error))) if error else ""
     return DEBUG, ""
+
+
+def _asking(first: int | None) -> str:
+    return "" if first is None else f", asking for seq {first} and on"
 
 
 def _range(first: int, last: int) -> str:

@@ -147,8 +147,8 @@ class Session:
 
     @property
     def last(self) -> int | None:
-        """The number of the last event delivered, None before the first."""
-        return None if self._last == -1 else self._last
+        """The number of the last event delivered, or known; None before the first."""
+        return None if self._last == -1 or self._seen.highest < 0 else self._last
 
     @property
     def resume_from(self) -> int | None:

@@ -292,7 +292,8 @@ class Stream:
         self._blame_filling(failure, now)
         pause = self._retries.pause_after(failure)
         give_back_what_is_free()
-        self._put(Disconnected(str(failure), self._retries.attempt, pause, self.session.last))
+        last, first = self.session.last, self.session.resume_from
+        self._put(Disconnected(str(failure), self._retries.attempt, pause, last, first))
         until = now + pause
         while (left := until - time.monotonic()) > 0 and not self._stopping.wait(min(left, POLL)):
             self._look_after_gaps()

@@ -404,6 +404,17 @@ def test_a_refused_connection_is_retried(dsstail: Starter) -> None:
     assert f"cannot connect to 127.0.0.1:{port}: Connection refused; retry 1 in" in done.err
 
 
+@pytest.mark.parametrize("first", [0, 1, 400])
+def test_a_window_that_is_not_reached_is_asked_for_again(
+    first: int, dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(answer("503 No"), honest, newest=500)
+    done = dsstail("--url", server.url(), "--from-seq", str(first), "-c", "1").finish()
+    assert (done.code, done.out) == (0, lines([first]))
+    (line,) = disconnections(done.err)
+    assert line.endswith(f" s, asking for seq {first} and on")
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_refused(status: int, dsstail: Starter, serve: Serve) -> None:
     other = serve(honest)

@@ -320,6 +320,8 @@ def test_a_number_that_comes_after_it_was_given_up_is_late() -> None:
 
 def test_nothing_was_delivered_before_the_first_event() -> None:
     assert Session(resume_after=-1).last is None
+    assert Session(resume_after=7).last is None
+    assert Session(resume_after=7, known=texts(7)).last == 7
 
 
 def test_zero_is_no_loss_where_numbers_start_at_one() -> None:
