@@ -193,10 +193,12 @@ def showing(
     stdout: TextIO,
     profile: Profile = NO_PROFILE,
     stderr: TextIO | None = None,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Showing:
     """How to print on `stdout`; unasked, a terminal gets colored text, and anything else JSON.
 
-    On `stderr` only a terminal gets colors, whatever is asked for.
+    On `stderr` only a terminal gets colors, whatever is asked for. `warn` is told of what changes
+    nothing.
     """
     given = _unvaried(options, profile)
     output = given.value("output", one_of(OUTPUTS), "text" if stdout.isatty() else "json")
@@ -208,6 +210,8 @@ def showing(
     for name in ("highlight", "fold"):
         if options.get(name) and output != "text":
             raise ConfigurationError(f"--{name} is for lines of text: add -o text.")
+    if options.get("annotate") and output not in ("json", "pretty"):
+        warn(f"--annotate adds to JSON: with -o {output} there is no use for it.")
     color = given.value("color", one_of(COLORS), "auto")
     return Showing(
         output=output,

@@ -289,6 +289,20 @@ def test_words_can_be_large_or_small() -> None:
 
 
 @pytest.mark.parametrize(
+    ("output", "told"),
+    [("text", True), ("csv", True), ("json", False), ("pretty", False)],
+)
+def test_what_annotate_adds_to_is_json(output: str, told: bool) -> None:
+    warnings: list[str] = []
+    config.showing({"annotate": True}, {}, Screen(), lab(output=output), warn=warnings.append)
+    warning = f"--annotate adds to JSON: with -o {output} there is no use for it."
+    assert warnings == [warning] * told
+    config.showing({}, {}, Screen(), lab(output=output, annotate=True), warn=warnings.append)
+    config.showing({"annotate": False}, {}, Screen(), lab(output=output), warn=warnings.append)
+    assert len(warnings) == told
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "wss://example.com/stream",

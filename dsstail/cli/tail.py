@@ -26,7 +26,7 @@ def tail(connection: Connection, filters: Filters, output: Output, stop: Stop) -
     profile = choose(connection.profile, os.environ, warn)
     settings = config.TailSettings(
         filtering=config.filtering(vars(filters), profile, warn),
-        showing=config.showing(vars(output), os.environ, sys.stdout, profile, sys.stderr),
+        showing=config.showing(vars(output), os.environ, sys.stdout, profile, sys.stderr, warn),
         stopping=config.stopping(vars(stop)),
         connecting=config.connecting(vars(connection), os.environ, profile, warn),
     )
