@@ -291,6 +291,8 @@ def test_a_key_file_that_others_can_read_gets_a_warning(tmp_path: Path) -> None:
         f"warning: others can read the keys in {keys}. To keep them out: chmod 600 {keys}\n"
         f"error: {keys} line 4: key 0123…cdef is there twice.\n"
     )
+    quiet = dsstail("--key-file", str(keys), "-q", "-t", "datapoints", "--annotate", "-o", "csv")
+    assert error(quiet).startswith("error: ")
     keys.chmod(0o600)
     assert error(dsstail("--key-file", str(keys))).startswith("error: ")
 

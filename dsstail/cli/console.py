@@ -44,17 +44,18 @@ def complain(kind: str, text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print `warning: …` on stderr."""
-    complain("warning", text)
+    """Print `warning: …` on stderr, unless `--quiet` is wanted."""
+    if not _quiet:
+        complain("warning", text)
 
 
-def choose_color(choice: str | None) -> None:
-    """Color what is said from here on as `--color` wants it."""
-    global _color
-    _color = (choice or "auto").lower()
+def choose(color: str | None, *, quiet: bool) -> None:
+    """Say from here on what `--color` and `--quiet` want."""
+    global _color, _quiet
+    _color, _quiet = (color or "auto").lower(), quiet
 
 
-_color = "auto"
+_color, _quiet = "auto", False
 
 
 def columns(stream: TextIO, widest: int = WIDEST) -> int:

@@ -34,7 +34,8 @@ def dispatch(words: Sequence[str]) -> int:
         raise ConfigurationError(_no_command(line.command))
     try:
         with command.make_context(name, rest) as context:
-            console.choose_color(context.params.get("color"))
+            asked = context.params
+            console.choose(asked.get("color"), quiet=bool(asked.get("quiet")))
             return int(command.invoke(context))
     except typer.Exit as end:
         return end.exit_code
