@@ -223,4 +223,8 @@ def _parse(source: Source) -> tuple[str, str]:
         raise ConfigurationError(f"{source.place}: the key is empty.")
     if not key.isprintable() or " " in key:
         raise ConfigurationError(f"{source.place}: a key has no blanks or control characters.")
+    if key[0] in "'\"" and key[-1] == key[0]:
+        raise ConfigurationError(
+            f"{source.place}: the quotes around a key are no part of it: take them off."
+        )
     return name, key

@@ -475,6 +475,8 @@ def test_streams_have_names() -> None:
         ([f"{KEY}\x1b"], "a key has no blanks or control characters"),
         (["a\u00a0b"], "a key has no blanks or control characters"),
         (["\udc80"], "a key has no blanks or control characters"),
+        ([f'"{KEY}"'], "the quotes around a key are no part of it: take them off"),
+        ([f"lab='{KEY}'"], "the quotes around a key are no part of it: take them off"),
         ([KEY, f"again={KEY}"], "key ab12…cd01 is there twice"),
         ([f"lab={KEY}", f"lab={OTHER}"], "a second key is named lab"),
     ],
