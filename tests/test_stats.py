@@ -106,7 +106,7 @@ def two_days(devices: int) -> bytes:
     return b"".join(texts)
 
 
-@pytest.mark.parametrize(("width", "devices"), [(80, 5), (120, 40)])
+@pytest.mark.parametrize(("width", "devices"), [(60, 5), (80, 5), (120, 40)])
 def test_a_page(tmp_path: Path, width: int, devices: int) -> None:
     record(tmp_path, two_days(devices))
     variables = {"PATH": os.defpath, "HOME": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"}

@@ -12,7 +12,7 @@ from dsstail.render.ink import Ink, ink, of_device
 
 INDENT = 2
 NARROWEST = 5
-"""Cells behind the columns of a table."""
+"""Cells behind the columns of a table, if any."""
 
 GAP = 2
 """Cells between two columns of a table."""
@@ -58,9 +58,11 @@ class Canvas:
         return f"{line}  {self.faint(note)}" if note else line
 
     def room(self, columns: Sequence[Column]) -> int:
-        """The cells that these columns of a table leave, some at least."""
-        taken = INDENT + sum(map(_width, columns)) + GAP * len(columns)
-        return max(self.width - taken, NARROWEST)
+        """The cells for the tails of a table with these columns, some at least."""
+        return max(self._left(columns), NARROWEST)
+
+    def _left(self, columns: Sequence[Column]) -> int:
+        return self.width - INDENT - sum(map(_width, columns)) - GAP * len(columns)
 
     def table(
         self,
@@ -73,7 +75,7 @@ class Canvas:
         """Rows below the titles of their columns, if there are rows at all.
 
         If `titled`, the first title is that of the table. Behind the columns are the `tails`,
-        painted and as long as they like.
+        painted and as long as they like, unless the page is too narrow for any.
         """
         first, *others = columns
         if not first.cells:
@@ -84,7 +86,8 @@ class Canvas:
             head = " " * INDENT + self.faint(fit(first.title, _width(first)))
         heads = [self.faint(_aligned(c.title, _width(c), c.right)) for c in others]
         lines = [(" " * GAP).join([head, *heads, self.faint(tail_title)]).rstrip()]
-        tails = list(tails) or [""] * len(first.cells)
+        tails = list(tails) if self._left(columns) >= NARROWEST else []
+        tails = tails or [""] * len(first.cells)
         for row, tail in enumerate(tails):
             cells = [self._cell(column, row) for column in columns]
             lines.append(" " * INDENT + (" " * GAP).join([*cells, tail]).rstrip())

@@ -85,7 +85,8 @@ def _hours(view: View, canvas: Canvas) -> Iterator[str]:
         for number, row in enumerate(columns(hours, max(hours), LOW, canvas.glyphs)):
             label = figures.short(max(hours)) if number == 0 else ""
             yield _axis(canvas, label) + _wide(canvas, row, cells)
-    labels = "".join(f"{hour:02}".ljust(cells) for hour in range(24))
+    step = 1 if cells > len("00") else 2
+    labels = "".join(f"{hour:02}".ljust(cells * step) for hour in range(0, 24, step))
     yield " " * AXIS + canvas.faint(labels.rstrip())
 
 

@@ -25,8 +25,8 @@ _output: Any = partial(typer.Option, rich_help_panel="Output")
 TOP = 10
 """Entries of a list for people."""
 
-NARROWEST, WIDEST = 72, 160
-"""Columns of the page: on a narrower terminal it wraps, longer lines are hard to follow."""
+NARROWEST, WIDEST = 60, 160
+"""Columns of the page: with less a serial number has no room; longer lines are hard to follow."""
 
 
 @dataclass
