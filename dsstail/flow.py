@@ -124,6 +124,7 @@ class Flow:
         self._running = len(streams)
         self._stopped = False
         self._signalled = False
+        self._signal_seen = False
         self._met = False  # the expectation
         self._reached = False  # the end of the time
         self._enough = False  # the count was reached, or what was expected met
@@ -188,6 +189,7 @@ class Flow:
     def _drain(self) -> None:
         """Write until every stream has ended, or enough was written, or time has run out."""
         while self._running and not self._enough:
+            self._heed_signal()
             now = time.monotonic()
             if (self._signalled or now >= self._end_at) and not self._stopped:
                 self._reached = True
@@ -198,9 +200,16 @@ class Flow:
             if self._progress is not None:
                 self._progress.tick(self._shown)
             batch = self._handover.take(min(max(self._end_at - now, 0.0), self._tick))
+            self._heed_signal()
             with self._turn:
                 if not self._enough:
                     self._take(batch)
+
+    def _heed_signal(self) -> None:
+        """Begin what is still written after a signal on a clean line, before it is."""
+        if self._signalled and not self._signal_seen:
+            self._signal_seen = True
+            self._reporter.interrupted()
 
     def _take(self, batch: Batch | None) -> None:
         """Write what comes, or tell it; None: nothing does."""

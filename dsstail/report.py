@@ -60,6 +60,12 @@ def columns_of(terminal: int) -> int:
         return 80
 
 
+def clear_interrupt() -> None:
+    """Take off the terminal what it shows of a Ctrl-C, at the beginning of the next line."""
+    if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        write_to_stderr("\r\x1b[K")
+
+
 def laid_out(kind: str, text: str, columns: int, *, color: bool) -> str:
     """`error: …`, `warning: …` or what is no complaint, as lines for so many columns.
 
@@ -168,6 +174,12 @@ class Reporter:
     def warn(self, text: str) -> None:
         """Write one warning, which may hold text from outside."""
         self.line(WARNING, visible(text))
+
+    def interrupted(self) -> None:
+        """A signal came; nobody is told."""
+        if self._terminal is not None:
+            clear_interrupt()
+            self._erase = ""
 
     def status(self, text: str) -> None:
         """Show a line on a terminal whose place the next status or line takes; none if empty."""

@@ -42,6 +42,19 @@ def test_lines_take_the_width_that_the_terminal_has_now(
     screen.wait_for(lambda lines: any(" data " in line and "#" not in line for line in lines))
 
 
+def test_what_a_terminal_shows_of_ctrl_c_is_in_nobody_s_way(
+    on_screen: Callable[..., Screen], serve: Serve
+) -> None:
+    screen = on_screen("--url", serve(opened(tell(0), Visit.stay)).url())
+    screen.wait_for("#0")
+    screen.type("\x03")
+    assert screen.finish() == 0
+    assert b"^C" in screen.written
+    (summary,) = [line for line in screen.lines if "0 reconnects" in line]
+    assert summary.startswith("1 event, ")
+    assert "^C" not in "".join(screen.lines)
+
+
 def test_a_warning_is_yellow_and_ends_its_lines_between_words(
     on_screen: Callable[..., Screen], serve: Serve
 ) -> None:

@@ -31,9 +31,7 @@ def demo(devices: Devices, filters: Filters, output: Output, stop: Stop) -> int:
     from dsstail.simulator import Simulator
 
     filtering = config.filtering(vars(filters), warn=warn)
-    showing = config.showing(
-        vars(output), os.environ, sys.stdout, stderr=sys.stderr, warn=warn
-    )
+    showing = config.showing(vars(output), os.environ, sys.stdout, stderr=sys.stderr, warn=warn)
     stopping = config.stopping(vars(stop))
     made_up = vars(devices) | {"seed": devices.seed or SEED}
     with Simulator(simulator_settings(made_up)) as simulator:

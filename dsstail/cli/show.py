@@ -89,9 +89,7 @@ def show(
       dsstail show events.jsonl --speed 10 --max-idle 5s
       zcat old.gz | dsstail show - -o csv > old.csv
     """
-    showing = config.showing(
-        vars(output), os.environ, sys.stdout, stderr=sys.stderr, warn=warn
-    )
+    showing = config.showing(vars(output), os.environ, sys.stdout, stderr=sys.stderr, warn=warn)
     filtering = config.filtering(vars(filters), warn=warn)
     options = vars(recordings) | vars(period) | vars(numbers)
     asked = replaying(files, options, filtering, showing)
