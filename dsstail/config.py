@@ -6,7 +6,6 @@ What does not work raises ConfigurationError, which names the option, the variab
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 from dsstail import domains, keys
 from dsstail.errors import ConfigurationError
@@ -591,43 +589,22 @@ def _client_type(given: Given) -> str:
     return given.value("client_type", one_of(domains.CLIENT_TYPES), "cloud")
 
 
-_OURS = {"stream_key", "seq_start", "seq_end"}
-"""What is added to the query of a stream's URL."""
-
-
 def _stream_url(text: str) -> str:
-    """A URL that a key can be added to. It may hold one already, so no message quotes it."""
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a URL has no blanks, no control characters and nothing beyond ASCII")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError("its host or port is not valid") from None
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0:
-        raise ValueError("it must look like wss://HOST/stream")
-    if "@" in parts.netloc:
-        raise ValueError("a user or a password has no place in it")
-    if "#" in text:
-        raise ValueError("a #fragment has no place in it")
-    if _OURS & parse_qs(parts.query, keep_blank_values=True).keys():
-        raise ValueError("the key goes into --key, a window into --from-seq and --to-seq")
-    return parts.scheme + text[len(parts.scheme) :]
+    from dsstail.dialing import stream_url
+
+    return stream_url(text)
 
 
 def _check_plaintext(url: str, *, allowed: bool) -> None:
     """`ws://` carries the key and the events in the clear: only on this machine, unless allowed."""
-    host = urlsplit(url).hostname or ""
-    if url.startswith("wss:") or allowed or host == "localhost":
+    if url.startswith("wss:") or allowed:
         return
-    try:
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    except ValueError:
-        pass
-    raise ConfigurationError(
-        "ws:// shows the key to the network. Use wss://, or --allow-plaintext to accept it."
-    )
+    from dsstail.dialing import Endpoint
+
+    if not Endpoint.of(url).is_here:
+        raise ConfigurationError(
+            "ws:// shows the key to the network. Use wss://, or --allow-plaintext to accept it."
+        )
 
 
 def _window(given: Given) -> tuple[int | None, int | None]:

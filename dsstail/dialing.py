@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from dsstail.errors import ConfigurationError, ConnectionFailed
 
@@ -52,9 +52,42 @@ class Endpoint:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine, by its name or address."""
+        from ipaddress import ip_address
+
+        with contextlib.suppress(ValueError):
+            return ip_address(self.host).is_loopback
+        return self.host == "localhost"
+
     def __str__(self) -> str:
         usual = 443 if self.secure else 80
         return self.host if self.port == usual else self.address
+
+
+_OURS = {"stream_key", "seq_start", "seq_end"}
+"""What is added to the query of a stream's URL."""
+
+
+def stream_url(text: str) -> str:
+    """A URL that a key can be added to, else ValueError; it may hold one, and is not quoted."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("a URL has no blanks, no control characters and nothing beyond ASCII")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("its host or port is not valid") from None
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0:
+        raise ValueError("it must look like wss://HOST/stream")
+    if "@" in parts.netloc:
+        raise ValueError("a user or a password has no place in it")
+    if "#" in text:
+        raise ValueError("a #fragment has no place in it")
+    if _OURS & parse_qs(parts.query, keep_blank_values=True).keys():
+        raise ValueError("the key goes into --key, a window into --from-seq and --to-seq")
+    return parts.scheme + text[len(parts.scheme) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +188,9 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
     credentials = None
     if parts.username is not None:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    proxy = Proxy(Endpoint(parts.hostname, port, secure=False), credentials, variable)
-    shows_key = not endpoint.secure and _is_here(endpoint.host) and not _is_here(parts.hostname)
-    return None if shows_key else proxy
+    hop = Endpoint(parts.hostname, port, secure=False)
+    shows_key = not endpoint.secure and endpoint.is_here and not hop.is_here
+    return None if shows_key else Proxy(hop, credentials, variable)
 
 
 def dial(
@@ -336,15 +369,6 @@ def _variable(environment: Mapping[str, str], name: str) -> str:
 def _goes_direct(endpoint: Endpoint, no_proxy: str) -> bool:
     entries = no_proxy.lower().replace(" ", ",").split(",")
     return any(_covers(entry, endpoint) for entry in entries if entry)
-
-
-def _is_here(host: str) -> bool:
-    """Whether a host is this machine, by its name or address."""
-    from ipaddress import ip_address
-
-    with contextlib.suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _covers(entry: str, endpoint: Endpoint) -> bool:

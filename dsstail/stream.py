@@ -491,12 +491,13 @@ class Dialer:
     """Opens connections to one subscription; knows its key, and lets nobody else know."""
 
     def __init__(self, url: str, key: StreamKey, settings: StreamSettings) -> None:
-        self._url = url
+        try:
+            self._url = dialing.stream_url(url)
+        except ValueError as reason:
+            raise ConfigurationError(f"the URL of the stream: {reason}.") from None
         self._key = key
         self._settings = settings
         self._context: ssl.SSLContext | None = None
-        if not url.startswith(("ws://", "wss://")) or not dialing.Endpoint.of(url).host:
-            raise ConfigurationError("the URL of a stream looks like wss://HOST/stream.")
         if not key.key:
             raise ConfigurationError("there is no stream key.")
         if dialing.Endpoint.of(url).secure:
@@ -608,10 +609,12 @@ def open_stream(
     settings: StreamSettings = StreamSettings(),
     *,
     on_status: Callable[[Batch], None] | None = None,
+    allow_plaintext: bool = False,
 ) -> Iterator[Event]:
     """The events of one subscription, as they come, through any number of connections.
 
-    `url` is `wss://DOMAIN/stream`. `on_status` is told what else happens, in its place among the
+    `url` is `wss://DOMAIN/stream`; `ws://` beyond this machine, which shows the key to the
+    network, has to be allowed. `on_status` is told what else happens, in its place among the
     events: connections, gaps, resets, malformed messages. Raises ConfigurationError for a URL or
     a key that cannot work, Rejected when the service refuses the key, ConnectionFailed when
     `settings` end the attempts; by default they never do.
@@ -621,6 +624,9 @@ def open_stream(
     """
     handover = Handover()
     stream = Stream(url, StreamKey(ONLY, key), handover, settings)
+    endpoint = dialing.Endpoint.of(url)
+    if not (endpoint.secure or endpoint.is_here or allow_plaintext):
+        raise ConfigurationError("ws:// shows the key to the network. Use wss://.")
     stream.start()
     try:
         while True:

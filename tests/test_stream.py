@@ -81,11 +81,28 @@ def test_events_come_one_by_one(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "key"), [("http://x/stream", KEY), ("nonsense", KEY), ("ws:///", KEY), ("ws://x/", "")]
+    ("url", "key"),
+    [
+        ("http://x/stream", KEY),
+        ("nonsense", KEY),
+        ("ws:///", KEY),
+        ("wss://x:port/stream", KEY),
+        ("wss://x/str eam", KEY),
+        (f"wss://x/stream?stream_key={KEY}", KEY),
+        ("ws://x/", ""),
+    ],
 )
 def test_what_cannot_work_is_refused(url: str, key: str) -> None:
     with pytest.raises(ConfigurationError):
         next(open_stream(url, key))
+
+
+def test_plaintext_beyond_this_machine_has_to_be_allowed() -> None:
+    url, once = "ws://dsstail.invalid/stream", StreamSettings(reconnect=False)
+    with pytest.raises(ConfigurationError, match="shows the key to the network"):
+        next(open_stream(url, KEY, once))
+    with pytest.raises(ConnectionFailed):
+        next(open_stream(url, KEY, once, allow_plaintext=True))
 
 
 def test_the_stream_ends_with_its_reader(serve: Serve) -> None:
