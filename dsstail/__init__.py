@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from dsstail.errors import ConnectionFailed as ConnectionFailed
     from dsstail.errors import DsstailError as DsstailError
     from dsstail.errors import Rejected as Rejected
+    from dsstail.handover import Batch as Batch
+    from dsstail.handover import Connected as Connected
+    from dsstail.handover import Disconnected as Disconnected
     from dsstail.messages import Event as Event
+    from dsstail.messages import Malformed as Malformed
     from dsstail.recording.reading import read_recording as read_recording
+    from dsstail.session import Gap as Gap
+    from dsstail.session import Reset as Reset
     from dsstail.stream import StreamSettings as StreamSettings
     from dsstail.stream import open_stream as open_stream
 
@@ -30,6 +36,12 @@ _HOMES = {
     "StreamSettings": "dsstail.stream",
     "open_stream": "dsstail.stream",
     "read_recording": "dsstail.recording.reading",
+    "Batch": "dsstail.handover",
+    "Connected": "dsstail.handover",
+    "Disconnected": "dsstail.handover",
+    "Gap": "dsstail.session",
+    "Reset": "dsstail.session",
+    "Malformed": "dsstail.messages",
 }
 
 __all__ = list(_HOMES)

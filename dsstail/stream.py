@@ -615,9 +615,10 @@ def open_stream(
 
     `url` is `wss://DOMAIN/stream`; `ws://` beyond this machine, which shows the key to the
     network, has to be allowed. `on_status` is told what else happens, in its place among the
-    events: connections, gaps, resets, malformed messages. Raises ConfigurationError for a URL or
-    a key that cannot work, Rejected when the service refuses the key, ConnectionFailed when
-    `settings` end the attempts; by default they never do.
+    events: by a Batch whose `content` is a Connected, Disconnected, Gap, Reset, Malformed or one
+    of a few more. Raises ConfigurationError for a URL or a key that cannot work, Rejected when
+    the service refuses the key, ConnectionFailed when `settings` end the attempts; by default
+    they never do.
 
     >>> for event in open_stream("wss://stream.aylanetworks.com/stream", key):
     ...     print(event.dsn, event.value)

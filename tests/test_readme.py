@@ -81,9 +81,26 @@ def test_the_python_examples_run(tmp_path: Path) -> None:
     assert found == [1, 2]
 
 
+def test_what_on_status_is_told_has_public_names() -> None:
+    told: list[str] = []
+
+    def note(batch: dsstail.Batch) -> None:
+        match batch.content:
+            case dsstail.Connected(host):
+                told.append(f"{batch.stream} connected to {host}")
+            case dsstail.Disconnected() | dsstail.Gap() | dsstail.Reset() | dsstail.Malformed():
+                raise AssertionError(batch)
+
+    with Simulator(SimulatorSettings(rate=200)) as simulator:
+        next(dsstail.open_stream(simulator.url, simulator.key, on_status=note))
+        host = simulator.url.split("/")[2]
+    assert told == [f"stream connected to {host}"]
+
+
 def test_pythons_help_tells_what_the_readme_names() -> None:
-    named = set(re.findall(r"\bdsstail\.([A-Za-z_]+)\(", README)) | {"Rejected", "Event"}
-    assert named >= {"open_stream", "read_recording", "StreamSettings"}
+    named = set(re.findall(r"\bdsstail\.([A-Za-z_]+)\(", README))
+    named |= set(re.findall(r"`dsstail\.([A-Za-z]+)`", README)) | {"Event"}
+    assert named >= {"open_stream", "read_recording", "StreamSettings", "Rejected", "Gap"}
     page = pydoc.plain(pydoc.render_doc(dsstail))
     for name in named:
         assert re.search(rf"^    (class )?{name}\(", page, re.MULTILINE), name
