@@ -202,6 +202,17 @@ def test_what_changes_nothing_without_tee_is_said(
     assert [line for line in done.lines if "--tee" in line] == [warning] * bool(named)
 
 
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_a_name_that_promises_compression_gets_a_warning(
+    ending: str, dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    done = dsstail("record", f"out.{ending}", "--url", serve(honest).url(), "-c", "6").finish()
+    assert (done.code, (tmp_path / f"out.{ending}").read_bytes()) == (0, lines(range(6)))
+    assert done.lines[0] == (
+        f"warning: out.{ending} is not compressed while it is written: --compress does so later."
+    )
+
+
 def test_tee_goes_on_when_nobody_looks(serve: Serve, tmp_path: Path, dsstail: Starter) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -835,11 +835,12 @@ def test_a_file_that_is_just_begun_is_not_taken_for_complete(
         ("%H.jsonl", "with %H goes %d"),
         ("%Y-%d.jsonl", "with %d goes %m"),
         ("%D.jsonl", "%D is no part of a date"),
+        ("{dsn}-{stream}.jsonl", "only {stream} makes a file each, not {dsn}"),
         ("100%.jsonl", "a plain % is %%"),
         ("%Y/out.jsonl", "dates go into the file's name"),
     ],
 )
-def test_dates_that_cannot_be_in_a_name(file: str, complaint: str) -> None:
+def test_what_cannot_be_in_a_name(file: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         Naming(file, "stream")
     assert complaint in str(raised.value)

@@ -103,6 +103,8 @@ def record(
         if given:
             named = " and ".join(f"--{name}" for name in given)
             warn(f"a recording is JSON: without --tee there is no use for {named}.")
+    if recording.file.endswith((".gz", ".zst")):
+        warn(f"{recording.file} is not compressed while it is written: --compress does so later.")
     asked = recording_settings(vars(recording), annotate=showing.annotate)
     settings = config.TailSettings(
         filtering=config.filtering(vars(filters), profile, warn),

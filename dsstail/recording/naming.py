@@ -31,6 +31,8 @@ _WITHIN = {"m": "Y", "V": "G", "j": "Y", "d": "m", "H": "dj", "M": "H", "S": "M"
 """What each needs beside it, or a name would come again."""
 
 _DIRECTIVE = re.compile(r"%(.?)")
+_FIELD = re.compile(r"\{(?!stream\})[a-z_]+\}")
+"""What may be taken for a field of the event, as it is one in a template."""
 _STAMP = r"(?:\.(?P<stamp>\d{8}T\d{6}\.\d{3}Z))?"
 _A_STAMP = "20261123T142501.000Z"
 _MILLISECOND = timedelta(milliseconds=1)
@@ -58,7 +60,7 @@ class Naming:
     """The names of one recording's files, from what the user wrote for them.
 
     The live file is given to the methods with links followed: what is made beside it is in the
-    same directory. Raises ConfigurationError for a date that cannot be in a name.
+    same directory. Raises ConfigurationError for a date or a field that cannot be in a name.
     """
 
     def __init__(self, file: str, stream: str) -> None:
@@ -74,6 +76,8 @@ class Naming:
                 raise ConfigurationError(
                     f"{file}: with %{part} goes %{around[0]}, or the same name would come again."
                 )
+        if other := _FIELD.search(file):
+            raise ConfigurationError(f"{file}: only {{stream}} makes a file each, not {other[0]}.")
         dated_directory = any(part in _DIGITS for part in _DIRECTIVE.findall(directory))
         if dated_directory and not os.path.isdir(directory):
             raise ConfigurationError(f"{file}: dates go into the file's name, not before it.")
