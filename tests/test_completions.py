@@ -145,6 +145,18 @@ def test_tab_invents_nothing(shell: str, typed: str, request: pytest.FixtureRequ
     assert "certificates" not in terminal.read_until(f"{typed}.")
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_what_is_no_single_word_is_quoted(
+    shell: str, home: Path, request: pytest.FixtureRequest
+) -> None:
+    configuration = home / ".config/dsstail/config.toml"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text('[profiles."big lab"]\n')
+    terminal = request.getfixturevalue(shell)
+    terminal.type("dsstail -p b\t")
+    terminal.read_until(r"big\ lab")
+
+
 def test_zsh_loads_the_script_from_its_function_path(home: Path) -> None:
     need("zsh")
     shutil.copy(PROJECT / "completions/dsstail.zsh", home / "_dsstail")

@@ -22,7 +22,9 @@ _dsstail() {
         if [[ $candidate == :files ]]; then
             compopt -o default 2>/dev/null
         else
-            COMPREPLY+=("${candidate%%$'\\t'*}")
+            candidate=${candidate%%$'\\t'*}
+            [[ $candidate != *[^[:alnum:],=_-]* ]] || printf -v candidate %q "$candidate"
+            COMPREPLY+=("$candidate")
         fi
     done < <(_DSSTAIL_COMPLETE=bash _DSSTAIL_LINE=${COMP_LINE:0:COMP_POINT} "$1" 2>/dev/null)
 }
