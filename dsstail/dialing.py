@@ -153,8 +153,9 @@ def trust(ca_file: Path | None = None) -> ssl.SSLContext:
     if ca_file is not None:
         try:
             context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError) as error:
-            reason = error.strerror or "it holds no certificate"
+        except OSError as error:
+            unreadable = not isinstance(error, ssl.SSLError)
+            reason = error.strerror if unreadable else "it holds no certificate (PEM)"
             raise ConfigurationError(f"cannot use --ca-file {ca_file}: {reason}") from None
     return context
 
