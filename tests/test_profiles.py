@@ -267,6 +267,17 @@ def test_what_is_in_effect_fits_a_screen(home: Home) -> None:
     ]
 
 
+def test_what_is_in_effect_fits_a_narrow_terminal(home: Home) -> None:
+    home.write('[profiles.lab]\nurl = "wss://stream-field-eu.aylanetworks.com/stream"\n')
+    variables = {"HOME": str(home.folder), "PATH": os.defpath, "TERM": "xterm"}
+    shown = [installed(), "config", "show", "-p", "lab"]
+    script = 'stty cols 60; exec "$@"'
+    code, printed = Terminal(["sh", "-c", script, "sh", *shown], variables, home.folder).finish()
+    assert code == 0
+    long = [line.split()[0] for line in printed.splitlines() if len(line) > 60]
+    assert long == ["file", "url"]
+
+
 def test_a_tail_does_what_its_profile_says(home: Home) -> None:
     with Simulator(SimulatorSettings(rate=500, key=KEY, history=0)) as simulator:
         home.write(

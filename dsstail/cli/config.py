@@ -12,12 +12,15 @@ import typer
 
 from dsstail import profiles
 from dsstail.cli.commands import command
-from dsstail.cli.console import say, tell, warn
+from dsstail.cli.console import columns, say, tell, warn
 from dsstail.cli.options import Connection, Filters, Output, TextOrJson, among
 from dsstail.config import Setting, effective, text_or_json
 from dsstail.errors import ConfigurationError, OutputError
 from dsstail.escaping import visible
 from dsstail.keys import concealed
+
+NAMES = 16
+"""Columns for the names of settings."""
 
 TEMPLATE = """\
 # Settings of dsstail, in profiles: "dsstail -p lab" is the profile lab.
@@ -160,9 +163,10 @@ def _json(settings: list[Setting]) -> str:
 
 def _table(settings: list[Setting]) -> str:
     rows = [(setting.name, _text(setting), setting.origin) for setting in settings]
-    width = max(len(value) for _, value, _ in rows if len(value) <= 46)
+    room = columns(sys.stdout) - NAMES - max(len(origin) for *_, origin in rows) - 2 * len("  ")
+    width = max((len(value) for _, value, _ in rows if len(value) <= room), default=1)
     return "\n".join(
-        visible(f"{name:<17} {value:<{width}}  {origin}") for name, value, origin in rows
+        visible(f"{name:<{NAMES}}  {value:<{width}}  {origin}") for name, value, origin in rows
     )
 
 
