@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -61,9 +62,15 @@ def columns_of(terminal: int) -> int:
 
 
 def clear_interrupt() -> None:
-    """Take off the terminal what it shows of a Ctrl-C, at the beginning of the next line."""
-    if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        write_to_stderr("\r\x1b[K")
+    """Take off the terminal what it shows of a Ctrl-C, at the beginning of the next line.
+
+    In the background it shows none: there may be somebody's prompt.
+    """
+    if sys.platform == "win32" or sys.stderr is None or os.environ.get("TERM") == "dumb":
+        return
+    with contextlib.suppress(OSError, ValueError):
+        if os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp():
+            write_to_stderr("\r\x1b[K")
 
 
 def laid_out(kind: str, text: str, columns: int, *, color: bool) -> str:
