@@ -186,7 +186,6 @@ class Reporter:
         """A signal came; nobody is told."""
         if self._terminal is not None:
             clear_interrupt()
-            self._erase = ""
 
     def status(self, text: str) -> None:
         """Show a line on a terminal whose place the next status or line takes; none if empty."""
