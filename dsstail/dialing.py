@@ -11,12 +11,14 @@ import contextlib
 import os
 import queue
 import re
+import selectors
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -28,6 +30,9 @@ UNACKNOWLEDGED = 60
 
 LONGEST_HEAD = 64 << 10
 """Bytes of an HTTP response's head, of a proxy's or the service's, that are read at most."""
+
+NEXT_ADDRESS = 0.25
+"""Seconds for which a silent address is the only one tried (RFC 8305, 5)."""
 
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 
@@ -217,31 +222,102 @@ def connect(
     deadline: float,
     observe: Observer = unobserved,
 ) -> socket.socket:
-    """A TCP connection to the first address that takes one, each with its share of the time."""
-    failure: OSError = OSError("no address")
-    for left, info in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        try:
-            sock = _connected(info, max(0.001, (deadline - time.monotonic()) / left))
-        except OSError as error:
-            failure = error
-            observe(Tried(info, error))
-        else:
-            observe(Tried(info, None))
-            return sock
+    """A TCP connection to the address that takes one first.
+
+    The next address is tried where one fails, and beside one that keeps silent, since a network may
+    only seem to have IPv6 (RFC 8305).
+    """
+    ahead = _by_turns(addresses)
+    with _Attempts(observe) as attempts:
+        while ahead or attempts.under_way:
+            left = deadline - time.monotonic()
+            if ahead:
+                attempts.begin(ahead.pop(0))
+            elif left <= 0:
+                attempts.give_up()
+            patience = min(left / (len(ahead) + 1), NEXT_ADDRESS) if ahead else left
+            if (sock := attempts.first(patience)) is not None:
+                return sock
+    failure = attempts.failure
     raise ConnectionFailed(f"cannot connect to {endpoint}: {unconnected(failure)}") from failure
 
 
-def _connected(info: AddressInfo, timeout: float) -> socket.socket:
-    family, kind, protocol, _, address = info
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.settimeout(timeout)
-        sock.connect(address)
-        _keep_alive(sock)
-    except BaseException:
+def _by_turns(addresses: list[AddressInfo]) -> list[AddressInfo]:
+    """The addresses in their order, but with every second one of another family than the first."""
+    like_first = [info for info in addresses if info[0] == addresses[0][0]]
+    others = [info for info in addresses if info[0] != addresses[0][0]]
+    pairs = zip_longest(like_first, others)
+    return [info for pair in pairs for info in pair if info is not None]
+
+
+class _Attempts:
+    """Connections to several addresses, each of which may still be opened."""
+
+    def __init__(self, observe: Observer) -> None:
+        self.failure: OSError = OSError("no address")
+        """Why the last one failed that did."""
+        self._observe = observe
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> _Attempts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sock, _info in self.under_way:
+            sock.close()
+        self._selector.close()
+
+    @property
+    def under_way(self) -> list[tuple[socket.socket, AddressInfo]]:
+        """Those that are neither open nor have failed."""
+        return [key.data for key in self._selector.get_map().values()]
+
+    def begin(self, info: AddressInfo) -> None:
+        family, kind, protocol, _, address = info
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:
+            self._fail(info, error)
+            return
+        self._selector.register(sock, selectors.EVENT_WRITE, (sock, info))
+        sock.setblocking(False)
+        try:
+            sock.connect(address)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._end(sock, info, error)
+
+    def first(self, patience: float) -> socket.socket | None:
+        """The first that is open within so many seconds; None where none is, or one has failed."""
+        sock: socket.socket
+        for key, _ in self._selector.select(max(patience, 0.0)):
+            sock, info = key.data
+            try:
+                if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise OSError(error, os.strerror(error))
+                _keep_alive(sock)
+            except OSError as failure:
+                self._end(sock, info, failure)
+            else:
+                self._selector.unregister(sock)
+                self._observe(Tried(info, None))
+                return sock
+        return None
+
+    def give_up(self) -> None:
+        """Wait no longer for those that keep silent."""
+        for sock, info in self.under_way:
+            self._end(sock, info, TimeoutError())
+
+    def _end(self, sock: socket.socket, info: AddressInfo, failure: OSError) -> None:
+        self._selector.unregister(sock)
         sock.close()
-        raise
-    return sock
+        self._fail(info, failure)
+
+    def _fail(self, info: AddressInfo, failure: OSError) -> None:
+        self.failure = failure
+        self._observe(Tried(info, failure))
 
 
 def unconnected(failure: OSError) -> str:
