@@ -295,7 +295,7 @@ def of_delay() -> Advice:
     return Advice(
         "Something drops what is sent there. If it is an IPv6 address, the network may only seem "
         "to have IPv6.",
-        "It works. Connecting takes a quarter of a second longer where such an address comes first.",
+        "It works. Where such an address comes first, connecting takes a quarter of a second more.",
     )
 
 
