@@ -319,8 +319,16 @@ def _event_types(given: Given, warn: Callable[[str], None]) -> tuple[str, ...]:
 
 
 def each(values: Sequence[str]) -> tuple[str, ...]:
-    """The values of an option that can be repeated, or hold several with commas between them."""
-    return tuple(part.strip() for value in values for part in value.split(","))
+    """The values of an option that can be repeated, or hold several with commas between them.
+
+    A `!` in front of several is for all of them.
+    """
+    found: list[str] = []
+    for value in values:
+        first, *others = [part.strip() for part in value.split(",")]
+        unwanted = "!" if first.startswith("!") else ""
+        found += [first, *(unwanted + other.removeprefix(unwanted) for other in others)]
+    return tuple(found)
 
 
 def _unvaried(options: Mapping[str, Any], profile: Profile) -> Given:
