@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 from dsstail.annotation import may_be_annotated, unannotated
 from dsstail.messages import Event, number_on
-from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
+from dsstail.numbering import RESET, Anomaly, Numbering, Texts
 from dsstail.recording.odometer import Odometer
 from dsstail.recording.reading import check, named, read_file
 from dsstail.recording.splitting import Damage, Lines
 
 DAMAGED, TORN = "damaged", "torn"
-KINDS = (DAMAGED, TORN, GAP, REPEAT, CONFLICT, RESET)
-"""What makes a recording incomplete."""
+"""Kinds of findings about lines; those about numbers are in `numbering`."""
 
 LISTED = 1000
 """Findings that are listed; more are only counted."""
