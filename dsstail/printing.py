@@ -236,7 +236,6 @@ def style_for(
         unicode=shows_unicode(sys.stdout),
         streams=streams,
         annotate=showing.annotate,
-        live=True,
         terminal=terminal,
         template=showing.template,
         highlight=showing.highlight,

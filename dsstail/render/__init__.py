@@ -33,8 +33,6 @@ class Style:
     """The names of the streams; more than one, and each event says which it came from."""
     annotate: bool = False
     """Add the stream's name and the time of arrival to the JSON."""
-    live: bool = False
-    """Events arrive now, so that the time of arrival can stand in for one of their own."""
     terminal: bool = False
     """Written to a terminal: JSON then shows control characters as JSON escapes."""
     template: Template | None = None
@@ -94,5 +92,5 @@ def renderer(output: str, *, style: Style) -> Renderer:
         case "csv":
             from dsstail.render.csv_rows import CsvRows
 
-            return CsvRows(style)
+            return CsvRows()
     raise ConfigurationError(f"there is no output {output!r}. Outputs: {', '.join(OUTPUTS)}.")
