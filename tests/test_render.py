@@ -19,11 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsstail import acks
-from dsstail.errors import ConfigurationError
+from dsstail.config import OUTPUTS
 from dsstail.escaping import visible, width
 from dsstail.layout import LARGE
 from dsstail.messages import BODIES
-from dsstail.render import OUTPUTS, Style, renderer
+from dsstail.render import Style, renderer
 from dsstail.render import text as text_room
 
 ARRIVED = 1_790_000_000.25
@@ -722,11 +722,6 @@ class TestCsv:
             assert not cell.strip().startswith(tuple("=+@" + FULL_WIDTH))
             assert not cell.strip().startswith("-") or float(cell) <= 0
             assert visible(cell) == cell
-
-
-def test_an_unknown_output_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match=r"Outputs: text, json, pretty, csv\.$"):
-        renderer("xml", style=Style())
 
 
 def test_json_imports_nothing_that_the_others_need() -> None:

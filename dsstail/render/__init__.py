@@ -10,12 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dsstail.errors import ConfigurationError
-
 if TYPE_CHECKING:
     from dsstail.fields import Template
-
-OUTPUTS = ("text", "json", "pretty", "csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ class Renderer:
 
 
 def renderer(output: str, *, style: Style) -> Renderer:
-    """The renderer for one of OUTPUTS; ConfigurationError for anything else."""
+    """The renderer for an output, one of `config.OUTPUTS`."""
     match output:
         case "text" if style.template is not None:
             from dsstail.render.template import TemplateLines
@@ -93,4 +89,4 @@ def renderer(output: str, *, style: Style) -> Renderer:
             from dsstail.render.csv_rows import CsvRows
 
             return CsvRows()
-    raise ConfigurationError(f"there is no output {output!r}. Outputs: {', '.join(OUTPUTS)}.")
+    raise ValueError(f"there is no output {output!r}")
