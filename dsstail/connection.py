@@ -281,19 +281,19 @@ def open_connection(
     timeout: float = 30.0,
     max_message_size: int = 16 << 20,
     admit: Callable[[int], bool] = lambda size: True,
-    proxies: bool = True,
     observe: dialing.Observer = dialing.unobserved,
 ) -> Connection:
     """Connect to a `ws://` or `wss://` URL within `timeout` seconds, proxy and TLS included.
 
-    `context` says whom to trust (`dialing.trust()` by default); `proxies` heeds the usual
-    variables. `admit` is asked whether there is room for so many bytes of a large message, before
-    they are read, and asked again by each `receive` until there is. `observe` is told how far it
-    has come. Raises Rejected for an HTTP answer that is not 101, ConnectionFailed for all else.
+    `context` says whom to trust (`dialing.trust()` by default). `admit` is asked whether there is
+    room for so many bytes of a large message, before they are read, and asked again by each
+    `receive` until there is. `observe` is told how far the connection has come. Raises
+    ConfigurationError for a proxy that is not HTTP, Rejected for an HTTP answer that is not 101,
+    ConnectionFailed for all else.
     """
     deadline = time.monotonic() + timeout
     endpoint = dialing.Endpoint.of(url)
-    proxy = dialing.proxy_for(endpoint) if proxies else None
+    proxy = dialing.proxy_for(endpoint)
     sock = dialing.dial(endpoint, deadline, proxy=proxy, context=context, observe=observe)
     wire = _Wire(sock, endpoint, observe)
     try:

@@ -122,7 +122,6 @@ class StreamSettings:
     fill_gaps: bool = True
     max_message_size: int = 16 << 20
     ca_file: Path | None = None
-    proxies: bool = True
 
 
 class Stream:
@@ -530,7 +529,6 @@ class Dialer:
                 timeout=min(timeout, self._settings.connect_timeout),
                 max_message_size=self._settings.max_message_size,
                 admit=admit,
-                proxies=self._settings.proxies,
                 observe=observe,
             )
         except Rejected as rejection:
