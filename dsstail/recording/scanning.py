@@ -16,9 +16,6 @@ LONGEST_LINE = 64 << 20
 LONGEST_SPREAD = 4 << 20
 """Bytes of an event that shares a line with others, or is spread over several."""
 
-LONGEST_DECODED = 1 << 20
-"""Bytes that are decoded to check them: objects take many times the room of their text."""
-
 EVENT_START = b'{"seq":'
 """With this, events of the service begin."""
 
@@ -170,6 +167,4 @@ _START = re.compile(rb"(?<=\n)\{|" + re.escape(EVENT_START))
 
 def is_object(text: bytes) -> bool:
     """Whether the text is one JSON object."""
-    if len(text) > LONGEST_DECODED:
-        return text[:1] == b"{" and json_text.is_large_json(text)
     return text[:1] == b"{" and json_text.is_json(text)
