@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 from dsstail.errors import OutputError
 
@@ -46,6 +46,20 @@ def complain(kind: str, text: str) -> None:
 def warn(text: str) -> None:
     """Print `warning: …` on stderr."""
     complain("warning", text)
+
+
+def without_keys(value: Any) -> Any:
+    """The value as JSON has it, with each key that strayed into it masked."""
+    from dsstail.keys import concealed
+
+    match value:
+        case str() | os.PathLike():
+            return concealed(str(value))
+        case list() | tuple():
+            return list(map(without_keys, value))
+        case dict():
+            return {name: without_keys(one) for name, one in value.items()}
+    return value
 
 
 def choose_color(choice: str | None) -> None:
