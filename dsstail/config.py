@@ -59,7 +59,7 @@ class Connecting:
 
 @dataclass(frozen=True, slots=True)
 class Filtering:
-    """Which events to show: globs, of which a leading `!` excludes."""
+    """Which events to show, for `filters.build`: globs, of which a leading `!` excludes."""
 
     dsns: tuple[str, ...] = ()
     event_types: tuple[str, ...] = ()

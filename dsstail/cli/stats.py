@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -89,7 +89,7 @@ def stats(
         replacing.check(report.svg)
     statistics = survey(
         files,
-        build(wanted.dsns, wanted.event_types, wanted.properties, wanted.oem_models),
+        build(**asdict(wanted)),
         Window(since=since, until=until),
         utc=utc,
         reporter=Reporter(quiet=bool(report.quiet)),
