@@ -81,10 +81,12 @@ def stats(
     from dsstail import replacing
     from dsstail.charts.view import View
     from dsstail.filters import build
+    from dsstail.json_text import count_no_lines
     from dsstail.replay import Window
     from dsstail.report import Reporter
     from dsstail.survey import survey
 
+    count_no_lines()
     if report.svg is not None:
         replacing.check(report.svg)
     statistics = survey(
