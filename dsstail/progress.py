@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
@@ -36,7 +35,7 @@ class Progress:
         self._reporter = reporter
         self._streams = streams
         self._size = size
-        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._terminal = reporter.shows_status
         self._connected: set[str] = set()
         self._counts: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
         self._told = 0

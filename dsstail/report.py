@@ -131,6 +131,8 @@ class Reporter:
         self._color = color
         at_stderr = write is write_to_stderr and sys.stderr is not None
         self._terminal = sys.stderr.fileno() if at_stderr and sys.stderr.isatty() else None
+        self.shows_status = self._terminal is not None and os.environ.get("TERM") != "dumb"
+        """Whether there is a terminal on which a line can take the place of another."""
         self._bursts: dict[str, tuple[float, int]] = {}
         self._untold: Counter[str] = Counter()
         self._erase = ""
@@ -170,8 +172,8 @@ class Reporter:
         self.line(WARNING, visible(text))
 
     def status(self, text: str) -> None:
-        """Show a line on a terminal whose place the next status or line takes; none if empty."""
-        if self._level >= INFO and (text or self._erase):
+        """Show a line whose place the next status or line takes, if it can; none if empty."""
+        if self.shows_status and self._level >= INFO and (text or self._erase):
             self._write(f"\r{text}\x1b[K")
             self._erase = "\r\x1b[K" if text else ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from textwrap import wrap
 from typing import Any
@@ -50,7 +49,6 @@ class Checklist:
         self._steps: list[Step] = []
         self._reporter = Reporter()
         self._status = ""
-        self._shows_status = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def begin(self) -> None:
         """Say what is checked."""
@@ -61,7 +59,7 @@ class Checklist:
 
     def wait(self, text: str) -> None:
         """Show on a terminal what is going on now."""
-        if self._shows_status and text != self._status:
+        if text != self._status:
             self._status = text
             self._reporter.status(cut(f"{text} ...", columns(sys.stderr) - 1))
 
