@@ -40,7 +40,7 @@ class Gauge:
         self._reporter = reporter
         self._reading = reading
         self._total = reading.size
-        in_the_way = beside_output and sys.stdout is not None and sys.stdout.isatty()
+        in_the_way = beside_output and sys.stdout.isatty()
         self._due = time.monotonic() + EVERY
         if not reporter.shows_status or in_the_way or self._total < LONG:
             self._due = float("inf")

@@ -121,7 +121,7 @@ def from_terminal(*, optional: bool = False) -> list[Source]:
 
     Raises ConfigurationError where nothing is typed, unless that is an answer, too.
     """
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not sys.stdin.isatty():
         return []
     from getpass import getpass
 

@@ -85,8 +85,6 @@ class Printer:
             return False
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
-        if sys.stdout is None:
-            raise OutputClosed
         if self._terminal and (columns := shutil.get_terminal_size().columns) != self._width:
             self._width = columns
             self._renderer.resize(columns)
@@ -228,7 +226,7 @@ def style_for(
     showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
 ) -> render.Style:
     """How to show events on stdout, as that is."""
-    terminal = sys.stdout is not None and sys.stdout.isatty()
+    terminal = sys.stdout.isatty()
     return render.Style(
         color=showing.color,
         utc=showing.utc,

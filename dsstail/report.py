@@ -44,10 +44,9 @@ SAMPLE = 512
 def write_to_stderr(text: str) -> None:
     """Write whole lines in one go; a closed stderr is nobody's problem."""
     try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-            told = spelled(text, sys.stderr).encode(errors="backslashreplace")
-            os.write(sys.stderr.fileno(), told)
+        sys.stderr.flush()
+        told = spelled(text, sys.stderr).encode(errors="backslashreplace")
+        os.write(sys.stderr.fileno(), told)
     except (OSError, ValueError):
         pass
 
@@ -129,8 +128,8 @@ class Reporter:
         self._name_streams = name_streams
         self._burst = burst
         self._color = color
-        at_stderr = write is write_to_stderr and sys.stderr is not None
-        self._terminal = sys.stderr.fileno() if at_stderr and sys.stderr.isatty() else None
+        at_terminal = write is write_to_stderr and sys.stderr.isatty()
+        self._terminal = sys.stderr.fileno() if at_terminal else None
         self.shows_status = self._terminal is not None and os.environ.get("TERM") != "dumb"
         """Whether there is a terminal on which a line can take the place of another."""
         self._bursts: dict[str, tuple[float, int]] = {}
