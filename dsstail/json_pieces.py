@@ -165,7 +165,10 @@ def _scalar_end(text: bytes, start: int) -> Iterator[int | None]:
 
 
 def _closing(text: bytes, start: int, limit: int, depth: int) -> int | None:
-    """Where the last of `depth` levels closes, of all that are open at `start` and open later."""
+    """Where the last of `depth` levels that are open at `start` closes; for 0, the next to open.
+
+    None where it does not before `limit`.
+    """
     at = start
     while (found := _BRACKET.match(text, at, limit)) is not None:
         at = found.end()
