@@ -33,7 +33,6 @@ COLORS = ("auto", "always", "never")
 LONGEST_DURATION = 10 * 365 * 86400.0
 """Seconds; no timer of the system chokes on it."""
 
-
 LARGEST_MESSAGE = 64 << 20
 """Bytes: a recording could not be read that has larger ones, and little else would find room."""
 

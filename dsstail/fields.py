@@ -262,7 +262,7 @@ class Expectation:
         return " ".join(map(str, self._conditions))
 
     def first(self, texts: list[bytes], stream: str, received_at: float) -> int | None:
-        """The place of the first event that it was waited for, if there is one."""
+        """The place of the first event that satisfies every condition; None where none does."""
         for place, text in enumerate(texts):
             occurrence = Occurrence(Event(text), stream, received_at)
             if all(self._holds(condition, occurrence) for condition in self._conditions):

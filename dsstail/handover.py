@@ -121,7 +121,7 @@ Status = (
 
 
 class Batch(NamedTuple):
-    """What one read gave: event texts, or one thing to know. A tuple is made at once.
+    """What one read gave: event texts, or one thing to know. (A tuple is the quickest to make.)
 
     `received_at` is in seconds since the epoch, 0 where it is not known. `left_out` events came
     since the last one, and are not wanted.

@@ -72,7 +72,7 @@ class Printer:
     def write_at_once(self, texts: list[bytes], stream: str, received_at: float) -> bool:
         """`write` where that need not wait: JSON, into a pipe that has room. Whether it did.
 
-        What else is the matter with the pipe, `write` will find out.
+        Whatever else is wrong with the pipe, `write` will find out.
         """
         if self._pipe is None:
             return False
@@ -109,9 +109,9 @@ class Printer:
 
     @cached_property
     def _pipe(self) -> int | None:
-        """The pipe that stdout is, opened anew: that nobody waits would hold for all who share it.
+        """The pipe that stdout is, opened anew: descriptor 1 must stay as it is for who shares it.
 
-        Whether it has room cannot be asked instead: another process may fill it meanwhile.
+        To ask first whether there is room would not do: another process may fill it meanwhile.
         """
         with contextlib.suppress(OSError):
             if sys.platform == "linux" and self._is_json and stat.S_ISFIFO(os.fstat(1).st_mode):
