@@ -204,7 +204,7 @@ _MOST_SIMILAR = 3
 
 
 def _field(name: str, shape: str) -> Part:
-    known(name)
+    _check_known(name)
     found = _SHAPE.fullmatch(shape)
     if found is None:
         raise ValueError(f'"{shape}" is no width, such as <20, >8, ^10 or <20.20')
@@ -217,7 +217,7 @@ def _field(name: str, shape: str) -> Part:
     )
 
 
-def known(name: str) -> None:
+def _check_known(name: str) -> None:
     """ValueError unless there is a field of this name."""
     if name in FIELDS:
         return
@@ -247,7 +247,7 @@ def _condition(word: str) -> Condition:
     glob = glob.removeprefix("!")
     if not equals or not glob:
         raise ValueError(f'"{word}" is no condition such as value=1')
-    known(name)
+    _check_known(name)
     return Condition(name, glob, re.compile(fnmatch.translate(glob)), unwanted)
 
 

@@ -229,8 +229,8 @@ def time_of(body: dict[str, Any]) -> str:
     return ""
 
 
-def number_on(texts: Sequence[bytes], first: int) -> bool:
-    """Whether events' texts begin with `{"seq":"`, `first` and the numbers that follow it."""
+def numbered_from(texts: Sequence[bytes], first: int) -> bool:
+    """Whether events' texts begin with `{"seq":"` and a number: `first`, and then one by one."""
     begin = b'{"seq":"%d"' % first
     if len(texts) == 1:
         return texts[0].startswith(begin)

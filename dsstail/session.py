@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsstail import json_text
-from dsstail.messages import Event, Malformed, number_on
+from dsstail.messages import Event, Malformed, numbered_from
 
 REPLAY_GRACE = 2.0
 """Seconds in which events that a new connection was asked for may still come after later ones."""
@@ -293,7 +293,7 @@ class Session:
         if self._last is None or self._early or self._answers_request:
             return False
         first = self._last + 1
-        if first > self._seen.highest and number_on(texts, first):
+        if first > self._seen.highest and numbered_from(texts, first):
             self._seen.add(first, texts)
             self._last += len(texts)
             self._deliver(list(texts))

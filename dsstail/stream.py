@@ -95,10 +95,10 @@ BLAME_FOR_A_CUT = 0.3
 """The same where it ends without a close frame, and the second one goes on all the same."""
 
 VAIN_REQUESTS = 3
-"""Connections in a row that asked for what was missed and were turned away: then one does not."""
+"""Connections in a row that asked for what was missed and were turned away: the next does not."""
 
 TURNING_AWAY = (500, 501, 505)
-"""Answers to a handshake that may mean what it asks for, and that the next one is not to ask."""
+"""Statuses by which a service may turn away a connection that asks for what was missed."""
 
 RESTARTING = (1001, 1012, 1013, 1014)
 """Close codes that speak of the service, whatever it was asked for."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dsstail.annotation import may_be_annotated, unannotated
-from dsstail.messages import Event, number_on
+from dsstail.messages import Event, numbered_from
 from dsstail.numbering import RESET, Anomaly, Numbering, Texts
 from dsstail.recording.odometer import Odometer
 from dsstail.recording.reading import check, named, read_file
@@ -129,7 +129,7 @@ class _Stream:
     def goes_on(self, texts: list[bytes]) -> bool:
         """Whether the numbers of these events go on from the last one without a break."""
         expected = self.numbering.expected
-        return expected is not None and number_on(texts, expected)
+        return expected is not None and numbered_from(texts, expected)
 
     def take_run(self, texts: list[bytes]) -> None:
         self.contents.events += len(texts)

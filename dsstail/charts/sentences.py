@@ -7,7 +7,7 @@ from typing import Any
 
 from dsstail.charts.figures import percent, short
 from dsstail.charts.scales import Rates
-from dsstail.clock import Clock, within
+from dsstail.clock import Clock, clamped
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET
 from dsstail.statistics.counting import Statistics
 from dsstail.statistics.outcomes import Acks
@@ -142,7 +142,7 @@ def completeness(verdict: Verdict) -> str:
 
 
 def _read(at: float, clock: Clock) -> tuple[str, str]:
-    reading = clock.at(int(within(at)))
+    reading = clock.at(int(clamped(at)))
     assert reading is not None
     return reading[:2]
 
