@@ -414,6 +414,7 @@ class _Frames(websocket.frame_buffer):
         return ABNF(fin=fin, opcode=opcode)
 
     def recv_length(self) -> None:
+        """Read the length, and judge the header by it. Raises _Failure where that may not be."""
         super().recv_length()
         assert self.header is not None
         assert self.length is not None
@@ -508,6 +509,7 @@ class _Wire:
         return self._timeout or SEND_TIMEOUT
 
     def recv(self, size: int) -> bytes:
+        """The bytes ahead, else those of the next read, `size` at most. Raises TimeoutError."""
         if not self.ahead:
             if self.handshake_deadline is not None:
                 self._read_head()

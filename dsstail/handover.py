@@ -167,6 +167,7 @@ class Handover:
         return self._size >= self._capacity or self._all > self._most
 
     def put(self, batch: Batch) -> None:
+        """Hand a batch over, or have it written at once; neither waits for the writer."""
         size = _size_of(batch)
         if size <= A_FEW and self.at_once and not self._sizes and self.at_once(batch):
             return
