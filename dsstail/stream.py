@@ -7,7 +7,6 @@ writer's pace never holds it up, so heartbeats are answered at once whatever hap
 from __future__ import annotations
 
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from urllib.parse import urlencode
 
 from dsstail import dialing
 from dsstail.connection import LINGER, Connection, open_connection
+from dsstail.domains import stream_url
 from dsstail.errors import (
     Closed,
     ConfigurationError,
@@ -281,7 +281,8 @@ class Stream:
         self._silent = True
         self._retries.opened()
         self.session.connected(asked=resume_from is not None, now=time.monotonic())
-        self._put(Connected(self._dialer.host, resume_from, again=self.connections > 1))
+        host = str(self._dialer.endpoint)
+        self._put(Connected(host, resume_from, again=self.connections > 1))
         return connection
 
     def _pause(self, failure: ConnectionFailed) -> None:
@@ -489,21 +490,17 @@ class Dialer:
     """Opens connections to one subscription; knows its key, and lets nobody else know."""
 
     def __init__(self, url: str, key: StreamKey, settings: StreamSettings) -> None:
-        self._url = url
-        self._key = key
-        self._settings = settings
-        self._context: ssl.SSLContext | None = None
-        if not url.startswith(("ws://", "wss://")) or not dialing.Endpoint.of(url).host:
-            raise ConfigurationError("the URL of a stream looks like wss://HOST/stream.")
+        """Raises ConfigurationError for a URL or a key that cannot work."""
+        try:
+            self._url = stream_url(url)
+        except ValueError as error:
+            raise ConfigurationError(f"the URL of the stream: {error}.") from None
         if not key.key:
             raise ConfigurationError("there is no stream key.")
-        if dialing.Endpoint.of(url).secure:
-            self._context = dialing.trust(settings.ca_file)
-
-    @property
-    def host(self) -> str:
-        """Where the connections go, for a person."""
-        return str(dialing.Endpoint.of(self._url))
+        self.endpoint = dialing.Endpoint.of(self._url)
+        self._key = key
+        self._settings = settings
+        self._context = dialing.trust(settings.ca_file) if self.endpoint.secure else None
 
     def open(
         self,
@@ -532,22 +529,22 @@ class Dialer:
                 observe=observe,
             )
         except Rejected as rejection:
-            if rejection.status == 404:
-                raise Rejected(
-                    f"{rejection}. There is no stream under this path, or its subscription is gone",
-                    status=404,
-                    retry_after=rejection.retry_after,
-                ) from None
-            if rejection.status not in (401, 403):
-                raise
-            host = dialing.Endpoint.of(self._url).host
-            raise Rejected(
-                f"{host} rejected key {masked(self._key.key)} (HTTP {rejection.status}). "
+            raise self._explained(rejection) from None
+
+    def _explained(self, rejection: Rejected) -> Rejected:
+        """The rejection with what it may be about, where its status says so."""
+        status = rejection.status
+        if status == 404:
+            reason = f"{rejection}. There is no stream under this path, or its subscription is gone"
+        elif status in (401, 403):
+            reason = (
+                f"{self.endpoint.host} rejected key {masked(self._key.key)} (HTTP {status}). "
                 "A key works only in the region, deployment and client type where it was "
-                "created, and may be suspended or deleted, or used up if it is a mobile one",
-                status=rejection.status,
-                retry_after=rejection.retry_after,
-            ) from None
+                "created, and may be suspended or deleted, or used up if it is a mobile one"
+            )
+        else:
+            return rejection
+        return Rejected(reason, status=status, retry_after=rejection.retry_after)
 
 
 class _Retries:
