@@ -197,15 +197,7 @@ class Stream:
             ask = True
             try:
                 with self._open(resume_from) as connection:
-                    try:
-                        self._read(connection)
-                    except (_Backlog, Crowded):
-                        # What is not read would reset the connection, and the goodbye with it.
-                        connection.close(linger=LINGER)
-                        raise
-                    finally:
-                        self._inbox = Inbox()
-                        self._hold(0)
+                    self._read(connection)
                 return
             except (_Backlog, Crowded) as failure:
                 self.session.disconnected(time.monotonic())
@@ -221,7 +213,7 @@ class Stream:
                 ask = resume_from is None or not self._is_turned_away(failure)
                 if not ask:
                     self._put(NotReplaying(str(failure)))
-                    failure = ConnectionFailed(str(failure))
+                    failure = ConnectionFailed(str(failure))  # tried again, whatever it was
                 self._pause(failure)
 
     def _is_turned_away(self, failure: ConnectionFailed) -> bool:
@@ -308,7 +300,21 @@ class Stream:
                 self._stop_filling(REPLACED)
 
     def _read(self, connection: Connection) -> None:
-        """Read until the stream is over. Raises ConnectionFailed when the connection ends."""
+        """Read until the stream is over; keep nothing of what was not looked into.
+
+        Raises ConnectionFailed when the connection ends, and what ends it by our own choice.
+        """
+        try:
+            self._read_on(connection)
+        except (_Backlog, Crowded):
+            # What is not read would reset the connection, and the goodbye with it.
+            connection.close(linger=LINGER)
+            raise
+        finally:
+            self._inbox = Inbox()
+            self._hold(0)
+
+    def _read_on(self, connection: Connection) -> None:
         idle_timeout = self._settings.idle_timeout
         heard_at, bytes_then = time.monotonic(), 0
         bytes_before = 0  # when the handover was not full
