@@ -25,7 +25,7 @@ from dsstail.handover import (
 from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery, Filled, Gap, Holes, Reset
-from dsstail.wording import counted, sentence, spoken
+from dsstail.wording import counted, sentence, seqs, spoken
 
 ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
 
@@ -199,10 +199,10 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
             resuming = "" if last is None else f", resuming after seq {last}"
             return WARNING, f"{visible(reason)}; retry {attempt} in {pause:.1f} s{resuming}"
         case Gap(first, last):
-            return WARNING, f"gap: seq {_range(first, last)} did not come back"
+            return WARNING, f"gap: {seqs(first, last)} did not come back"
         case Filled(first, last, late):
             how = "late, after being missed" if late else "into its place"
-            return (DEBUG if late else INFO), f"seq {_range(first, last)} came back {how}"
+            return (DEBUG if late else INFO), f"{seqs(first, last)} came back {how}"
         case Reset(before, after, asked):
             place = f"asked for seq {before + 1} and on," if asked else f"after seq {before}"
             return WARNING, f"reset: {place} the numbers go on from {after}"
@@ -234,9 +234,3 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
         case Ended(error):
             return ERROR, visible(sentence(str(error))) if error else ""
     return DEBUG, ""
-
-
-def _range(first: int, last: int) -> str:
-    """`5 (1 event)` or `5–9 (5 events)`."""
-    numbers = f"{first}" if first == last else f"{first}–{last}"
-    return f"{numbers} ({counted(last - first + 1, 'event')})"

@@ -58,6 +58,12 @@ def counted(count: int, noun: str, form: str = "") -> str:
     return f"{count:{form}} {noun}{'' if count == 1 else 's'}"
 
 
+def seqs(first: int, last: int) -> str:
+    """`seq 5 (1 event)`, `seq 5–9 (5 events)`."""
+    numbers = f"{first}" if first == last else f"{first}–{last}"
+    return f"seq {numbers} ({counted(last - first + 1, 'event')})"
+
+
 def sentence(text: str) -> str:
     """With its full stop, which reasons lack; a question or a command to copy needs none."""
     return text if text.endswith((".", "?", "'")) else f"{text}."
