@@ -7,22 +7,18 @@ import os
 import sys
 from typing import Any, TextIO
 
-from dsstail.errors import OutputError
+from dsstail.errors import OutputClosed, OutputError
 
 WIDEST = 80
 NARROWEST = 40
 
 
-class Unread(Exception):
-    """Nobody reads stdout any more (`| head`): a reason to end, and no error."""
-
-
 def say(text: str) -> None:
-    """Print on stdout. Raises OutputError where that fails, Unread where nobody wants it."""
+    """Print on stdout. Raises OutputError where that fails, OutputClosed where nobody reads."""
     try:
         print(_spelled(text, sys.stdout), flush=True)
     except (BrokenPipeError, ConnectionResetError):
-        raise Unread from None
+        raise OutputClosed from None
     except OSError as error:
         raise OutputError(f"cannot write to stdout: {error.strerror}.") from None
 
