@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from dsstail import domains, keys
 from dsstail.errors import ConfigurationError
@@ -32,7 +32,6 @@ COLORS = ("auto", "always", "never")
 
 LONGEST_DURATION = 10 * 365 * 86400.0
 """Seconds; no timer of the system chokes on it."""
-
 
 LARGEST_MESSAGE = 64 << 20
 """Bytes: a recording could not be read that has larger ones, and little else would find room."""
@@ -59,7 +58,7 @@ class Connecting:
 
 @dataclass(frozen=True, slots=True)
 class Filtering:
-    """Which events to show: globs, of which a leading `!` excludes."""
+    """Which events to show, for `filters.build`: globs, of which a leading `!` excludes."""
 
     dsns: tuple[str, ...] = ()
     event_types: tuple[str, ...] = ()
@@ -564,7 +563,7 @@ def _url(given: Given) -> str:
     place = _place(given)
     if place is not None:
         return place.stream_url
-    url = given.value("url", _stream_url, "")
+    url = given.value("url", domains.stream_url, "")
     _check_plaintext(url, allowed=given.switch("allow_plaintext", default=False))
     return url
 
@@ -593,30 +592,6 @@ def _region(text: str) -> str:
 
 def _client_type(given: Given) -> str:
     return given.value("client_type", one_of(domains.CLIENT_TYPES), "cloud")
-
-
-_OURS = {"stream_key", "seq_start", "seq_end"}
-"""What is added to the query of a stream's URL."""
-
-
-def _stream_url(text: str) -> str:
-    """A URL that a key can be added to. It may hold one already, so no message quotes it."""
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a URL has no blanks, no control characters and nothing beyond ASCII")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError("its host or port is not valid") from None
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0:
-        raise ValueError("it must look like wss://HOST/stream")
-    if "@" in parts.netloc:
-        raise ValueError("a user or a password has no place in it")
-    if "#" in text:
-        raise ValueError("a #fragment has no place in it")
-    if _OURS & parse_qs(parts.query, keep_blank_values=True).keys():
-        raise ValueError("the key goes into --key, a window into --from-seq and --to-seq")
-    return parts.scheme + text[len(parts.scheme) :]
 
 
 def _check_plaintext(url: str, *, allowed: bool) -> None:

@@ -12,7 +12,7 @@ from dsstail.render.ink import Ink, ink, of_device
 
 INDENT = 2
 NARROWEST = 5
-"""Cells behind the columns of a table."""
+"""Cells behind the columns of a table, at least."""
 
 GAP = 2
 """Cells between two columns of a table."""
