@@ -161,8 +161,17 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
     if parts.username is not None:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     proxy = Proxy(Endpoint(parts.hostname, port, secure=False), credentials, variable)
-    shows_key = not endpoint.secure and _is_here(endpoint.host) and not _is_here(parts.hostname)
+    shows_key = not endpoint.secure and is_here(endpoint.host) and not is_here(parts.hostname)
     return None if shows_key else proxy
+
+
+def is_here(host: str) -> bool:
+    """Whether a host is this machine, by its name or address."""
+    from ipaddress import ip_address
+
+    with contextlib.suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def dial(
@@ -412,15 +421,6 @@ def _variable(environment: Mapping[str, str], name: str) -> str:
 def _goes_direct(endpoint: Endpoint, no_proxy: str) -> bool:
     entries = no_proxy.lower().replace(" ", ",").split(",")
     return any(_covers(entry, endpoint) for entry in entries if entry)
-
-
-def _is_here(host: str) -> bool:
-    """Whether a host is this machine, by its name or address."""
-    from ipaddress import ip_address
-
-    with contextlib.suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _covers(entry: str, endpoint: Endpoint) -> bool:

@@ -139,9 +139,8 @@ def watch(settings: TailSettings) -> int:
     subject = Subject(host, str(settings.filtering))
     view = _view(settings.showing, handover, subject, complete, names)
     reporter = _reporter(settings, view.tell)
-    selection = filters.build(
-        **asdict(settings.filtering)
-    )  # here, since the view counts what is left out
+    # It is for the flow and not for the streams, since the view counts what is left out.
+    selection = filters.build(**asdict(settings.filtering))
     return _flow(settings, streams, handover, view, reporter, view, view, selection).run()
 
 

@@ -7,7 +7,6 @@ sentences, made to be read to somebody on the telephone.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 import ssl
 import time
@@ -18,7 +17,7 @@ from dsstail import domains
 from dsstail.checking.certificate import Certificate
 from dsstail.checking.steps import Advice
 from dsstail.clock import Clock
-from dsstail.dialing import Endpoint, Proxy
+from dsstail.dialing import Endpoint, Proxy, is_here
 from dsstail.errors import Closed, ConnectionFailed, Violation
 from dsstail.wording import counted, spoken
 
@@ -106,7 +105,7 @@ def of_tcp(route: Route, failures: Sequence[OSError]) -> Advice:
         cause = f"The proxy that {route.proxy.variable} names is not running at {address}."
     elif timed_out:
         cause = f"Something, most likely a firewall, drops what is sent to port {route.hop.port}."
-    elif _is_here(route.hop.host):
+    elif is_here(route.hop.host):
         return Advice(
             f"Nothing on this machine listens at port {route.hop.port}.",
             "Start what should be there, or correct the port in --url.",
@@ -415,13 +414,6 @@ def _browser(route: Route) -> str:
         f"Open https://{route.endpoint.host}/ in a browser on this machine: a login page shows "
         "itself there. Else try from another network."
     )
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _moment(clock: Clock, seconds: float) -> str:
