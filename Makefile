@@ -52,7 +52,7 @@ completions: .venv/sim  ## print the scripts in completions/ anew
 	$(BIN)/dsstail completion powershell > completions/dsstail.ps1
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The stamps .venv/sim and .venv/dev are named after the extras that they say are installed.
 .venv/bin/python:

@@ -9,7 +9,7 @@ import sys
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    gc.set_threshold(5000)  # what is imported is no garbage: to look for some less often is faster
+    gc.set_threshold(5000)  # imports make no garbage: look for some less often
     try:
         _open_standard_streams()
         from dsstail.cli.run import run
@@ -18,13 +18,14 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     finally:
-        gc.freeze()  # or Python looks through all of it, again and again, before it exits
+        gc.freeze()  # or Python looks through everything several times at its exit
 
 
 def _open_standard_streams() -> None:
     """Open what was closed by whoever started us (`>&-`): a socket must not become stdout.
 
-    What is written to a stdout that was closed is lost, and that is an error.
+    So all three are there from here on. What is written to a stdout that was closed is lost, and
+    that is an error.
     """
     for descriptor, name, mode, access in (
         (0, "stdin", "r", os.O_RDWR),

@@ -28,8 +28,8 @@ def latency(
 ) -> tuple[float, bool] | None:
     """Seconds from a datapoint to its ack as exactly as they are known, and if they are measured.
 
-    The service's times are whole seconds, so the truth is within a second of what they have
-    `told`. When both events came is more exact, unless they came late.
+    `told` is what the service's own times say, in whole seconds, so the truth is within a second
+    of it. The times of receipt (0 where it is not known) are more exact, unless one came late.
     """
     if sent_at is not None and received_at > sent_at:
         measured = received_at - sent_at

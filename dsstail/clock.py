@@ -25,7 +25,7 @@ def since_epoch(written: str) -> float | None:
         return None
 
 
-def within(at: float) -> float:
+def clamped(at: float) -> float:
     """The time, or the one next to it from EARLIEST to LATEST: a bucket may begin before these."""
     return min(max(at, EARLIEST), LATEST)
 

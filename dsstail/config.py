@@ -31,7 +31,6 @@ COLORS = ("auto", "always", "never")
 LONGEST_DURATION = 10 * 365 * 86400.0
 """Seconds; no timer of the system chokes on it."""
 
-
 LARGEST_MESSAGE = 64 << 20
 """Bytes: a recording could not be read that has larger ones, and little else would find room."""
 
@@ -57,7 +56,7 @@ class Connecting:
 
 @dataclass(frozen=True, slots=True)
 class Filtering:
-    """Which events to show: globs, of which a leading `!` excludes."""
+    """Which events to show, for `filters.build`: globs, of which a leading `!` excludes."""
 
     dsns: tuple[str, ...] = ()
     event_types: tuple[str, ...] = ()
@@ -321,8 +320,16 @@ def _event_types(given: Given, warn: Callable[[str], None]) -> tuple[str, ...]:
 
 
 def each(values: Sequence[str]) -> tuple[str, ...]:
-    """The values of an option that can be repeated, or hold several with commas between them."""
-    return tuple(part.strip() for value in values for part in value.split(","))
+    """The values of an option that can be repeated, or hold several with commas between them.
+
+    A `!` in front of several is for all of them.
+    """
+    found: list[str] = []
+    for value in values:
+        first, *others = [part.strip() for part in value.split(",")]
+        unwanted = "!" if first.startswith("!") else ""
+        found += [first, *(unwanted + other.removeprefix(unwanted) for other in others)]
+    return tuple(found)
 
 
 def _unvaried(options: Mapping[str, Any], profile: Profile) -> Given:
@@ -558,7 +565,7 @@ def _url(given: Given) -> str:
     place = _place(given)
     if place is not None:
         return place.stream_url
-    url = given.value("url", _stream_url, "")
+    url = given.value("url", domains.stream_url, "")
     _check_plaintext(url, allowed=given.switch("allow_plaintext", default=False))
     return url
 
@@ -589,19 +596,13 @@ def _client_type(given: Given) -> str:
     return given.value("client_type", one_of(domains.CLIENT_TYPES), "cloud")
 
 
-def _stream_url(text: str) -> str:
-    from dsstail.dialing import stream_url
-
-    return stream_url(text)
-
-
 def _check_plaintext(url: str, *, allowed: bool) -> None:
     """`ws://` carries the key and the events in the clear: only on this machine, unless allowed."""
     if url.startswith("wss:") or allowed:
         return
-    from dsstail.dialing import Endpoint
+    from dsstail.dialing import Endpoint, is_here
 
-    if not Endpoint.of(url).is_here:
+    if not is_here(Endpoint.of(url).host):
         raise ConfigurationError(
             "ws:// shows the key to the network. Use wss://, or --allow-plaintext to accept it."
         )

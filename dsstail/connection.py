@@ -8,9 +8,9 @@ Between the library's frames short loops look at the read-ahead. Almost every fr
 unfragmented text message with one event of 122 to 999 bytes, and starts with nine bytes that
 say so: `0x81 0x7E`, the frame's length, and `LENGTH|{`. Where these are consistent, the event is
 cut out in one slice; one that the end of a read tears waits for the next. What was cut out in one
-read is checked to be JSON all at once. Floods are made of small frames: those whose two bytes of
-header are all right, and that are there as a whole, are taken in another loop. Everything else goes
-through the library, over the same bytes.
+read is checked to be JSON all at once. Floods are made of small frames: those that are there as a
+whole, behind a valid header of two bytes, are taken in another loop. Everything else goes through
+the library, over the same bytes.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ SHORT_READ = 64 << 10
 """Bytes that a read from the socket asks for: the allocator has so many at hand."""
 
 LONG_READ = 512 << 10
-"""The same where the last read has shown that there are many: each read is a chance for other
-threads to be in the way, and costs them and this one a turn."""
+"""The same where the last read was full: each read lets other threads go first, which costs them
+and this one a turn."""
 
 LONGEST_READ = 1 << 20
 """The same within a large message."""
@@ -71,7 +71,7 @@ MOST_FRAGMENTS = 1 << 17
 """Fragments of one message: a swarm of more would take long, however small it is."""
 
 UNASKED = 1 << 18
-"""Bytes by which a message may grow before it is asked whether there is room for them."""
+"""Bytes that a message may grow by before `admit` is asked whether there is room for them."""
 
 NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """What a read raises that is not to wait."""
@@ -115,7 +115,7 @@ class Connection:
 
     @property
     def admitted(self) -> int:
-        """Bytes that `admit` was asked about last, for a message that is not complete yet."""
+        """Bytes that `admit` found room for, of a message that is not complete yet."""
         return self._frames.admitted
 
     def receive(self, timeout: float) -> list[Received]:
@@ -148,7 +148,7 @@ class Connection:
         self._send([text.encode()] * times, ABNF.OPCODE_TEXT)
 
     def close(self, code: int = NORMAL, *, linger: float = 0.0) -> None:
-        """Say goodbye and close the socket, within `linger` seconds of waiting for the peer's."""
+        """Say goodbye, wait up to `linger` seconds for the peer to end, and close the socket."""
         if self._wire.closed:
             return
         self._frames.message = None  # whoever keeps the connection should not keep its memory
@@ -220,7 +220,7 @@ class Connection:
             received.append(TextMessage(message))
 
     def _cut_small(self, received: list[Received]) -> None:
-        """Take small frames of any kind but the last one, a close frame."""
+        """Take the small frames that are ahead as a whole; a close frame is left."""
         data, at = self._wire.data, self._wire.at
         last = len(data) - 1
         while at < last:
@@ -237,7 +237,7 @@ class Connection:
             elif opcode == ABNF.OPCODE_PING:
                 self._pings.append(payload)
             at = self._wire.at = end
-            self._wire.goes_on = False  # a long read may hold a hundred thousand of them
+            self._wire.goes_on = False  # a long read might bring a hundred thousand of them
 
     def _take_frame(self, received: list[Received]) -> None:
         """The careful path: one frame through the library, whatever it is."""
@@ -281,19 +281,19 @@ def open_connection(
     timeout: float = 30.0,
     max_message_size: int = 16 << 20,
     admit: Callable[[int], bool] = lambda size: True,
-    proxies: bool = True,
     observe: dialing.Observer = dialing.unobserved,
 ) -> Connection:
     """Connect to a `ws://` or `wss://` URL within `timeout` seconds, proxy and TLS included.
 
-    `context` says whom to trust (`dialing.trust()` by default); `proxies` heeds the usual
-    variables. `admit` is asked whether there is room for so many bytes of a large message, before
-    they are read, and asked again by each `receive` until there is. `observe` is told how far it
-    has come. Raises Rejected for an HTTP answer that is not 101, ConnectionFailed for all else.
+    `context` says whom to trust (`dialing.trust()` by default). `admit` is asked whether there is
+    room for so many bytes of a large message, before they are read, and asked again by each
+    `receive` until there is. `observe` is told how far the connection has come. Raises
+    ConfigurationError for a proxy that is not HTTP, Rejected for an HTTP answer that is not 101,
+    ConnectionFailed for all else.
     """
     deadline = time.monotonic() + timeout
     endpoint = dialing.Endpoint.of(url)
-    proxy = dialing.proxy_for(endpoint) if proxies else None
+    proxy = dialing.proxy_for(endpoint)
     sock = dialing.dial(endpoint, deadline, proxy=proxy, context=context, observe=observe)
     wire = _Wire(sock, endpoint, observe)
     try:
@@ -414,6 +414,7 @@ class _Frames(websocket.frame_buffer):
         return ABNF(fin=fin, opcode=opcode)
 
     def recv_length(self) -> None:
+        """Read the length, and judge the header by it. Raises _Failure where that may not be."""
         super().recv_length()
         assert self.header is not None
         assert self.length is not None
@@ -508,6 +509,7 @@ class _Wire:
         return self._timeout or SEND_TIMEOUT
 
     def recv(self, size: int) -> bytes:
+        """The bytes ahead, else those of the next read, `size` at most. Raises TimeoutError."""
         if not self.ahead:
             if self.handshake_deadline is not None:
                 self._read_head()
@@ -562,9 +564,9 @@ class _Wire:
             self.data += more
 
     def _read(self, wanted: int) -> bytes:
-        """Read what is there, or what comes: to look whether something is takes a turn, too."""
+        """Read what is there, or what comes. A look costs a turn: only where much is likely."""
         if self.goes_on:
-            give_back_large_blocks()  # but have those of long reads at hand
+            give_back_large_blocks()  # which keeps those of long reads at hand
             self.goes_on = False
             self._set(0.0)
             with contextlib.suppress(*NOTHING_YET):
@@ -651,7 +653,7 @@ _USUAL = {
 
 
 _SMALL = {0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x89, 0x8A}
-"""The first bytes of all frames that may come, but for control frames that end a connection."""
+"""The first bytes of such frames: text, binary or continued, final or not; ping and pong."""
 
 
 def _answered(head: bytes) -> dialing.Answered:

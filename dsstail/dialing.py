@@ -11,15 +11,17 @@ import contextlib
 import os
 import queue
 import re
+import selectors
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dsstail.errors import ConfigurationError, ConnectionFailed
 
@@ -28,6 +30,9 @@ UNACKNOWLEDGED = 60
 
 LONGEST_HEAD = 64 << 10
 """Bytes of an HTTP response's head, of a proxy's or the service's, that are read at most."""
+
+NEXT_ADDRESS = 0.25
+"""Seconds for which a silent address is the only one tried (RFC 8305, 5)."""
 
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 
@@ -52,42 +57,9 @@ class Endpoint:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
-    @property
-    def is_here(self) -> bool:
-        """Whether it is this machine, by its name or address."""
-        from ipaddress import ip_address
-
-        with contextlib.suppress(ValueError):
-            return ip_address(self.host).is_loopback
-        return self.host == "localhost"
-
     def __str__(self) -> str:
         usual = 443 if self.secure else 80
         return self.host if self.port == usual else self.address
-
-
-_OURS = {"stream_key", "seq_start", "seq_end"}
-"""What is added to the query of a stream's URL."""
-
-
-def stream_url(text: str) -> str:
-    """A URL that a key can be added to, else ValueError; it may hold one, and is not quoted."""
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a URL has no blanks, no control characters and nothing beyond ASCII")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError("its host or port is not valid") from None
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0:
-        raise ValueError("it must look like wss://HOST/stream")
-    if "@" in parts.netloc:
-        raise ValueError("a user or a password has no place in it")
-    if "#" in text:
-        raise ValueError("a #fragment has no place in it")
-    if _OURS & parse_qs(parts.query, keep_blank_values=True).keys():
-        raise ValueError("the key goes into --key, a window into --from-seq and --to-seq")
-    return parts.scheme + text[len(parts.scheme) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +161,18 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
     credentials = None
     if parts.username is not None:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    hop = Endpoint(parts.hostname, port, secure=False)
-    shows_key = not endpoint.secure and endpoint.is_here and not hop.is_here
-    return None if shows_key else Proxy(hop, credentials, variable)
+    proxy = Proxy(Endpoint(parts.hostname, port, secure=False), credentials, variable)
+    shows_key = not endpoint.secure and is_here(endpoint.host) and not is_here(parts.hostname)
+    return None if shows_key else proxy
+
+
+def is_here(host: str) -> bool:
+    """Whether a host is this machine, by its name or address."""
+    from ipaddress import ip_address
+
+    with contextlib.suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def dial(
@@ -251,31 +232,102 @@ def connect(
     deadline: float,
     observe: Observer = unobserved,
 ) -> socket.socket:
-    """A TCP connection to the first address that takes one, each with its share of the time."""
-    failure: OSError = OSError("no address")
-    for left, info in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        try:
-            sock = _connected(info, max(0.001, (deadline - time.monotonic()) / left))
-        except OSError as error:
-            failure = error
-            observe(Tried(info, error))
-        else:
-            observe(Tried(info, None))
-            return sock
+    """A TCP connection to the address that takes one first.
+
+    The next address is tried where one fails, and beside one that keeps silent, since a network may
+    only seem to have IPv6 (RFC 8305).
+    """
+    ahead = _by_turns(addresses)
+    with _Attempts(observe) as attempts:
+        while ahead or attempts.under_way:
+            left = deadline - time.monotonic()
+            if ahead:
+                attempts.begin(ahead.pop(0))
+            elif left <= 0:
+                attempts.give_up()
+            patience = min(left / (len(ahead) + 1), NEXT_ADDRESS) if ahead else left
+            if (sock := attempts.first(patience)) is not None:
+                return sock
+    failure = attempts.failure
     raise ConnectionFailed(f"cannot connect to {endpoint}: {unconnected(failure)}") from failure
 
 
-def _connected(info: AddressInfo, timeout: float) -> socket.socket:
-    family, kind, protocol, _, address = info
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.settimeout(timeout)
-        sock.connect(address)
-        _keep_alive(sock)
-    except BaseException:
+def _by_turns(addresses: list[AddressInfo]) -> list[AddressInfo]:
+    """The addresses in their order, but with every second one of another family than the first."""
+    like_first = [info for info in addresses if info[0] == addresses[0][0]]
+    others = [info for info in addresses if info[0] != addresses[0][0]]
+    pairs = zip_longest(like_first, others)
+    return [info for pair in pairs for info in pair if info is not None]
+
+
+class _Attempts:
+    """Connections to several addresses, each of which may still be opened."""
+
+    def __init__(self, observe: Observer) -> None:
+        self.failure: OSError = OSError("no address")
+        """Why the last one failed that did."""
+        self._observe = observe
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> _Attempts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sock, _info in self.under_way:
+            sock.close()
+        self._selector.close()
+
+    @property
+    def under_way(self) -> list[tuple[socket.socket, AddressInfo]]:
+        """Those that are neither open nor have failed."""
+        return [key.data for key in self._selector.get_map().values()]
+
+    def begin(self, info: AddressInfo) -> None:
+        family, kind, protocol, _, address = info
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:
+            self._fail(info, error)
+            return
+        self._selector.register(sock, selectors.EVENT_WRITE, (sock, info))
+        sock.setblocking(False)
+        try:
+            sock.connect(address)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._end(sock, info, error)
+
+    def first(self, patience: float) -> socket.socket | None:
+        """The first that is open within so many seconds; None where none is, or one has failed."""
+        sock: socket.socket
+        for key, _ in self._selector.select(max(patience, 0.0)):
+            sock, info = key.data
+            try:
+                if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise OSError(error, os.strerror(error))
+                _keep_alive(sock)
+            except OSError as failure:
+                self._end(sock, info, failure)
+            else:
+                self._selector.unregister(sock)
+                self._observe(Tried(info, None))
+                return sock
+        return None
+
+    def give_up(self) -> None:
+        """Wait no longer for those that keep silent."""
+        for sock, info in self.under_way:
+            self._end(sock, info, TimeoutError())
+
+    def _end(self, sock: socket.socket, info: AddressInfo, failure: OSError) -> None:
+        self._selector.unregister(sock)
         sock.close()
-        raise
-    return sock
+        self._fail(info, failure)
+
+    def _fail(self, info: AddressInfo, failure: OSError) -> None:
+        self.failure = failure
+        self._observe(Tried(info, failure))
 
 
 def unconnected(failure: OSError) -> str:

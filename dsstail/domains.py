@@ -1,4 +1,4 @@
-"""Where the Datastream Service lives: the regional table of its documentation, as data."""
+"""Where the Datastream Service lives: its documentation's regional table, or a URL elsewhere."""
 
 from __future__ import annotations
 
@@ -68,6 +68,35 @@ def resolve(region: str = "us", deployment: str | None = None, client_type: str 
         return here[wanted]
     missing = f"{wanted} deployment in {region}" if here else f"region {region}"
     raise ConfigurationError(f"there is no {missing}. Deployments: {_deployments(client_type)}.")
+
+
+_OURS = {"stream_key", "seq_start", "seq_end"}
+"""What is added to the query of a stream's URL."""
+
+
+def stream_url(text: str) -> str:
+    """A URL that a key can be added to; ValueError tells what is wrong with any other.
+
+    It may hold a key already, so no message quotes it.
+    """
+    from urllib.parse import parse_qs, urlsplit
+
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("a URL has no blanks, no control characters and nothing beyond ASCII")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("its host or port is not valid") from None
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0:
+        raise ValueError("it must look like wss://HOST/stream")
+    if "@" in parts.netloc:
+        raise ValueError("a user or a password has no place in it")
+    if "#" in text:
+        raise ValueError("a #fragment has no place in it")
+    if _OURS & parse_qs(parts.query, keep_blank_values=True).keys():
+        raise ValueError("the key goes into --key, a window into --from-seq and --to-seq")
+    return parts.scheme + text[len(parts.scheme) :]
 
 
 def _deployments(client_type: str) -> str:

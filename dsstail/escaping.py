@@ -81,13 +81,12 @@ def fit(text: str, cells: int, *, unicode: bool = True) -> str:
     return text + " " * (cells - width(text))
 
 
-def shows_unicode(stream: TextIO | None) -> bool:
+def shows_unicode(stream: TextIO) -> bool:
     """Whether more than ASCII can be shown there, by its encoding and by the locale.
 
     The locale counts, since Python takes C and POSIX for UTF-8 and sets LC_CTYPE accordingly.
     """
-    encoding = (getattr(stream, "encoding", None) or "ascii").lower()
-    if not encoding.startswith("utf"):
+    if not stream.encoding.lower().startswith("utf"):
         return False
     if os.environ.get("PYTHONUTF8") == "1" or os.environ.get("PYTHONIOENCODING"):
         return True
@@ -98,7 +97,7 @@ def shows_unicode(stream: TextIO | None) -> bool:
     return locale not in ("C", "POSIX") and (not charset or charset.startswith("utf"))
 
 
-def spelled(text: str, stream: TextIO | None) -> str:
+def spelled(text: str, stream: TextIO) -> str:
     """Our own words as the stream can show them."""
     if text.isascii() or shows_unicode(stream):
         return text

@@ -204,7 +204,7 @@ _MOST_SIMILAR = 3
 
 
 def _field(name: str, shape: str) -> Part:
-    known(name)
+    _check_known(name)
     found = _SHAPE.fullmatch(shape)
     if found is None:
         raise ValueError(f'"{shape}" is no width, such as <20, >8, ^10 or <20.20')
@@ -217,7 +217,7 @@ def _field(name: str, shape: str) -> Part:
     )
 
 
-def known(name: str) -> None:
+def _check_known(name: str) -> None:
     """ValueError unless there is a field of this name."""
     if name in FIELDS:
         return
@@ -247,7 +247,7 @@ def _condition(word: str) -> Condition:
     glob = glob.removeprefix("!")
     if not equals or not glob:
         raise ValueError(f'"{word}" is no condition such as value=1')
-    known(name)
+    _check_known(name)
     return Condition(name, glob, re.compile(fnmatch.translate(glob)), unwanted)
 
 
@@ -262,7 +262,7 @@ class Expectation:
         return " ".join(map(str, self._conditions))
 
     def first(self, texts: list[bytes], stream: str, received_at: float) -> int | None:
-        """The place of the first event that it was waited for, if there is one."""
+        """The place of the first event that satisfies every condition; None where none does."""
         for place, text in enumerate(texts):
             occurrence = Occurrence(Event(text), stream, received_at)
             if all(self._holds(condition, occurrence) for condition in self._conditions):

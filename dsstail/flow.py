@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dsstail.fields import Expectation
 
 FLUSH_LIMIT = 1.0
-"""Seconds after a signal in which what the readers still have is written."""
+"""Seconds after a signal, or when time is up, in which what the readers still have is written."""
 
 TICK = 0.5
 """Seconds after which a writer with nothing to do looks at the time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import Protocol
@@ -41,10 +40,9 @@ class Gauge:
         self._reporter = reporter
         self._reading = reading
         self._total = reading.size
-        in_the_way = beside_output and sys.stdout is not None and sys.stdout.isatty()
-        seen = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        in_the_way = beside_output and sys.stdout.isatty()
         self._due = time.monotonic() + EVERY
-        if not seen or in_the_way or self._total < LONG:
+        if not reporter.shows_status or in_the_way or self._total < LONG:
             self._due = float("inf")
 
     def tick(self, events: int) -> None:

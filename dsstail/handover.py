@@ -125,7 +125,7 @@ Status = (
 
 
 class Batch(NamedTuple):
-    """What one read gave: event texts, or one thing to know. A tuple is made at once.
+    """What one read gave: event texts, or one thing to know. (A tuple is the quickest to make.)
 
     `received_at` is in seconds since the epoch, 0 where it is not known. `left_out` events came
     since the last one, and are not wanted.
@@ -171,6 +171,7 @@ class Handover:
         return self._size >= self._capacity or self._all > self._most
 
     def put(self, batch: Batch) -> None:
+        """Hand a batch over, or have it written at once; neither waits for the writer."""
         size = _size_of(batch)
         if size <= A_FEW and self.at_once and not self._sizes and self.at_once(batch):
             return

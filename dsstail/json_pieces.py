@@ -63,7 +63,7 @@ def decode(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _DECODER.decode(text.decode())
+        return DECODER.decode(text.decode())
 
 
 def skip_blank(text: bytes, at: int) -> int:
@@ -165,7 +165,10 @@ def _scalar_end(text: bytes, start: int) -> Iterator[int | None]:
 
 
 def _closing(text: bytes, start: int, limit: int, depth: int) -> int | None:
-    """Where the last of `depth` levels closes, of all that are open at `start` and open later."""
+    """Where the last of `depth` levels that are open at `start` closes; for 0, the next to open.
+
+    None where it does not before `limit`.
+    """
     at = start
     while (found := _BRACKET.match(text, at, limit)) is not None:
         at = found.end()
@@ -208,8 +211,8 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Numbers stay text: int() of 4,300 digits and more raises, and nobody asked for the value.
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)
+DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)
+"""Python's parser, as strict as RFC 8259. Numbers stay text: int() refuses very long ones."""
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _PLAIN = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null")

@@ -49,10 +49,10 @@ def _are_json(texts: Sequence[bytes]) -> bool:
 
 
 def count_no_lines() -> None:
-    """Have orjson's errors not find out in which line they are, for as long as the process runs.
+    """Have orjson's errors count no lines to say where they are, for as long as the process runs.
 
-    Nobody asks them, and counting lines takes half the time of `are_json`. It is for a process that
-    is ours alone: others may want to know.
+    Nobody here asks them, and it takes half the time of `are_json`. It is for a process that is
+    ours alone: other programs may want to know.
     """
     orjson.JSONDecodeError.__init__ = _know_the_place  # type: ignore[assignment]
 

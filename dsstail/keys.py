@@ -20,7 +20,7 @@ LARGEST_FILE = 1 << 20
 """Bytes; more is no file of keys."""
 
 ONLY = "stream"
-"""What an only stream is called that has no name of the user's."""
+"""What a stream without a name of the user's is called, if it is the only one."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -119,9 +119,9 @@ def warn_of_readers(where: str, mode: int, warn: Callable[[str], None]) -> None:
 def from_terminal(*, optional: bool = False) -> list[Source]:
     """What the user types at a hidden prompt; nothing where there is no terminal to ask on.
 
-    Raises ConfigurationError where nothing is typed, unless that is an answer, too.
+    Raises ConfigurationError where nothing is typed, unless the key is `optional`.
     """
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not sys.stdin.isatty():
         return []
     from getpass import getpass
 

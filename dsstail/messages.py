@@ -42,7 +42,7 @@ TIMES = ("event_time", "acked_at", "updated_at", "created_at", "registered_at", 
 """Members of a body that say when the event happened, the most telling first."""
 
 LARGEST_BATCH = 1 << 17
-"""Units, or events of an array, in one message: what has more of them holds no real events."""
+"""Units, or events of an array, in one message at most: one with more is no real one."""
 
 MAX_SEQ = 10**18
 """A seq from here on is no count of events, and is treated as if it were absent."""
@@ -189,10 +189,10 @@ def parse(message: bytes) -> list[Message]:
 
 
 def parse_in_turns(message: bytes) -> Iterator[list[Message]]:
-    """`parse` part by part; some are empty, and to find the next takes a few milliseconds.
+    """`parse` part by part: each takes a few milliseconds to find, and may be empty.
 
-    Of a large message the first LENGTH is cut off, so that what is left is the text of its event,
-    and no copy of it: nobody else should keep the message meanwhile.
+    A large message loses its first LENGTH before the rest is parsed, so that the text of its event
+    is that rest and no copy of it. Who calls should not keep the message meanwhile.
     """
     start = skip_blank(message, 0)
     if start == len(message):
@@ -229,8 +229,8 @@ def time_of(body: dict[str, Any]) -> str:
     return ""
 
 
-def number_on(texts: Sequence[bytes], first: int) -> bool:
-    """Whether events' texts begin with `{"seq":"`, `first` and the numbers that follow it."""
+def numbered_from(texts: Sequence[bytes], first: int) -> bool:
+    """Whether events' texts begin with `{"seq":"` and a number: `first`, and then one by one."""
     begin = b'{"seq":"%d"' % first
     if len(texts) == 1:
         return texts[0].startswith(begin)
@@ -264,7 +264,7 @@ def _head(message: bytes, at: int) -> bytes:
 def _parse_unit(message: bytes, head: bytes, begin: int) -> Generator[list[Message], None, int]:
     """Tell what the unit says whose payload begins here; return where the next unit starts.
 
-    Whether LENGTH counts bytes or characters, and which, is not documented, and it may lie: an
+    What LENGTH counts, bytes or some kind of characters, is not documented, and it may lie: an
     event ends where its JSON does.
     """
     if not head:
@@ -275,7 +275,7 @@ def _parse_unit(message: bytes, head: bytes, begin: int) -> Generator[list[Messa
     if sign is not None and (declared == 1 or _NEXT.match(message, begin + 1)):
         yield [sign] if declared == 1 else [WrongLength(declared, 1), sign]
         return skip_blank(message, begin + 1)
-    first = begin <= len(head)  # or this would take time with the square of many lies
+    first = begin <= len(head)  # in each unit it would take time with the square of many lies
     for end in (begin + declared, len(message)) if first else (begin + declared,):
         if _is_small_event(message, begin, end):
             fits = _fits(message, begin, end, declared)
@@ -357,9 +357,9 @@ def _element(text: bytes) -> Message:
 
 
 def _fits(message: bytes, begin: int, end: int, declared: int) -> bool:
-    """Whether a length is that from `begin` to `end`, in bytes, in characters, or in JavaScript.
+    """Whether a length is that from `begin` to `end`, in bytes, in characters, or in UTF-16 units.
 
-    There a character beyond U+FFFF counts as two.
+    JavaScript counts the last: a character beyond U+FFFF is two.
     """
     size = end - begin
     if declared == size:

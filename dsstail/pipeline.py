@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ def tail(settings: TailSettings) -> int:
     handover = Handover()
     keys, url = settings.connecting.keys, settings.connecting.url
     of_all = stream_settings(settings.connecting)
-    selection = _selection(settings.filtering)
+    selection = filters.build(**asdict(settings.filtering))
     streams = [Stream(url, key, handover, of_all, selection) for key in keys]
     reporter = _reporter(settings)
     printer = Printer(settings.showing, tuple(key.name for key in keys), reporter.warn)
@@ -63,11 +63,11 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     names = tuple(key.name for key in keys)
     until = time.monotonic() + settings.stopping.time
     recorder = Recorder(recording, names, reporter.warn, until=until)
-    selection = _selection(settings.filtering)
+    selection = filters.build(**asdict(settings.filtering))
     streams = [_resuming(settings.connecting, key, handover, recorder, selection) for key in keys]
     printer = Printer(settings.showing, names, reporter.warn) if tee else None
     writer = Tee(recorder, printer) if printer else recorder
-    events_on_terminal = tee and sys.stdout is not None and sys.stdout.isatty()
+    events_on_terminal = tee and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
     code = _flow(settings, streams, handover, writer, reporter, progress).run()
     for name, size, end in recorder.places:
@@ -139,7 +139,8 @@ def watch(settings: TailSettings) -> int:
     subject = Subject(host, str(settings.filtering))
     view = _view(settings.showing, handover, subject, complete, names)
     reporter = _reporter(settings, view.tell)
-    selection = _selection(settings.filtering)  # here, since the view counts what is left out
+    # It is for the flow and not for the streams, since the view counts what is left out.
+    selection = filters.build(**asdict(settings.filtering))
     return _flow(settings, streams, handover, view, reporter, view, view, selection).run()
 
 
@@ -239,12 +240,6 @@ def _flow(
         malformed=MalformedFile(kept) if kept else None,
         progress=progress,
         view=view,
-    )
-
-
-def _selection(filtering: Filtering) -> filters.Filter:
-    return filters.build(
-        filtering.dsns, filtering.event_types, filtering.properties, filtering.oem_models
     )
 
 

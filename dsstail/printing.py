@@ -72,7 +72,7 @@ class Printer:
     def write_at_once(self, texts: list[bytes], stream: str, received_at: float) -> bool:
         """`write` where that need not wait: JSON, into a pipe that has room. Whether it did.
 
-        What else is the matter with the pipe, `write` will find out.
+        Whatever else is wrong with the pipe, `write` will find out.
         """
         if self._pipe is None:
             return False
@@ -85,8 +85,6 @@ class Printer:
             return False
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
-        if sys.stdout is None:
-            raise OutputClosed
         if self._terminal and (columns := shutil.get_terminal_size().columns) != self._width:
             self._width = columns
             self._renderer.resize(columns)
@@ -111,9 +109,9 @@ class Printer:
 
     @cached_property
     def _pipe(self) -> int | None:
-        """The pipe that stdout is, opened anew: that nobody waits would hold for all who share it.
+        """The pipe that stdout is, opened anew: descriptor 1 must stay as it is for who shares it.
 
-        Whether it has room cannot be asked instead: another process may fill it meanwhile.
+        To ask first whether there is room would not do: another process may fill it meanwhile.
         """
         with contextlib.suppress(OSError):
             if sys.platform == "linux" and self._is_json and stat.S_ISFIFO(os.fstat(1).st_mode):
@@ -228,7 +226,7 @@ def style_for(
     showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
 ) -> render.Style:
     """How to show events on stdout, as that is."""
-    terminal = sys.stdout is not None and sys.stdout.isatty()
+    terminal = sys.stdout.isatty()
     return render.Style(
         color=showing.color,
         utc=showing.utc,
@@ -236,7 +234,6 @@ def style_for(
         unicode=shows_unicode(sys.stdout),
         streams=streams,
         annotate=showing.annotate,
-        live=True,
         terminal=terminal,
         template=showing.template,
         highlight=showing.highlight,

@@ -53,8 +53,10 @@ def choose(
     `warn` is told when others can read the keys in the file. Raises ConfigurationError for a
     profile that does not exist, and for a file that cannot be read or says what nobody knows.
     """
-    by, place = ("flag", "--profile") if name is not None else ("DSSTAIL_PROFILE",) * 2
-    name = environment.get("DSSTAIL_PROFILE") or None if name is None else name
+    by, place = "flag", "--profile"
+    if name is None:
+        by = place = "DSSTAIL_PROFILE"
+        name = environment.get(by) or None
     path = location(environment)
     if not os.path.exists(path):
         if name is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
@@ -12,7 +11,7 @@ from dsstail.escaping import cut, shows_unicode
 from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended
 from dsstail.report import INFO, Reporter, columns_of
 from dsstail.stream import Stream
-from dsstail.wording import counted, spoken_size
+from dsstail.wording import counted, rate, spoken_size
 
 STATUS_EVERY = 0.5
 """Seconds between two status lines on a terminal."""
@@ -36,7 +35,7 @@ class Progress:
         self._reporter = reporter
         self._streams = streams
         self._size = size
-        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._terminal = reporter.shows_status
         self._connected: set[str] = set()
         self._counts: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
         self._told = 0
@@ -73,8 +72,8 @@ class Progress:
         """Leave no status line behind."""
         self._reporter.status("")
 
-    def _line(self, events: int, rate: float) -> str:
-        parts = [counted(events, "event"), _rate(rate), spoken_size(self._size())]
+    def _line(self, events: int, pace: float) -> str:
+        parts = [counted(events, "event"), f"{rate(pace)}/s", spoken_size(self._size())]
         for stream in self._streams:
             if (last := stream.session.last) is not None:
                 name = f"{stream.name} " if len(self._streams) > 1 else ""
@@ -86,7 +85,3 @@ class Progress:
         if connected == total:
             return "connected"
         return f"{connected} of {total} connected" if connected else "not connected"
-
-
-def _rate(events: float) -> str:
-    return f"{events:.1f}/s" if events < 9.95 else f"{events:.0f}/s"

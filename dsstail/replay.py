@@ -16,7 +16,7 @@ from dsstail.clock import since_epoch
 from dsstail.escaping import visible
 from dsstail.filters import Filter
 from dsstail.handover import Batch, Ended
-from dsstail.messages import Event, Malformed, number_on
+from dsstail.messages import Event, Malformed, numbered_from
 from dsstail.passages import (
     BREATH,
     Item,
@@ -70,7 +70,7 @@ class Window:
     def numbered_within(self, texts: list[bytes]) -> list[bytes]:
         """Those of the events whose numbers are within; usually these go on one by one."""
         first = Event(texts[0]).seq if texts else None
-        if first is None or not number_on(texts, first):
+        if first is None or not numbered_from(texts, first):
             return [text for text in texts if self.counts(Event(text).seq)]
         last = min(self.to_seq, first + len(texts) - 1)
         return texts[max(self.from_seq - first, 0) : max(int(last) - first + 1, 0)]

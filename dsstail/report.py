@@ -26,7 +26,7 @@ from dsstail.handover import (
 from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery, Filled, Gap, Holes, Reset
-from dsstail.wording import counted, sentence, spoken
+from dsstail.wording import counted, sentence, seqs, spoken
 
 ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
 
@@ -45,10 +45,9 @@ SAMPLE = 512
 def write_to_stderr(text: str) -> None:
     """Write whole lines in one go; a closed stderr is nobody's problem."""
     try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-            told = spelled(text, sys.stderr).encode(errors="backslashreplace")
-            os.write(sys.stderr.fileno(), told)
+        sys.stderr.flush()
+        told = spelled(text, sys.stderr).encode(errors="backslashreplace")
+        os.write(sys.stderr.fileno(), told)
     except (OSError, ValueError):
         pass
 
@@ -142,8 +141,10 @@ class Reporter:
         self._name_streams = name_streams
         self._burst = burst
         self._color = color
-        at_stderr = write is write_to_stderr and sys.stderr is not None
-        self._terminal = sys.stderr.fileno() if at_stderr and sys.stderr.isatty() else None
+        at_terminal = write is write_to_stderr and sys.stderr.isatty()
+        self._terminal = sys.stderr.fileno() if at_terminal else None
+        self.shows_status = self._terminal is not None and os.environ.get("TERM") != "dumb"
+        """Whether there is a terminal on which a line can take the place of another."""
         self._bursts: dict[str, tuple[float, int]] = {}
         self._untold: Counter[str] = Counter()
         self._erase = ""
@@ -188,8 +189,8 @@ class Reporter:
             clear_interrupt()
 
     def status(self, text: str) -> None:
-        """Show a line on a terminal whose place the next status or line takes; none if empty."""
-        if self._level >= INFO and (text or self._erase):
+        """Show a line whose place the next status or line takes, if it can; none if empty."""
+        if self.shows_status and self._level >= INFO and (text or self._erase):
             self._write(f"\r{text}\x1b[K")
             self._erase = "\r\x1b[K" if text else ""
 
@@ -215,10 +216,10 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
             resuming = _asking(asked) if last is None else f", resuming after seq {last}"
             return WARNING, f"{visible(reason)}; retry {attempt} in {pause:.1f} s{resuming}"
         case Gap(first, last):
-            return WARNING, f"gap: seq {_range(first, last)} did not come back"
+            return WARNING, f"gap: {seqs(first, last)} did not come back"
         case Filled(first, last, late):
             how = "late, after being missed" if late else "into its place"
-            return (DEBUG if late else INFO), f"seq {_range(first, last)} came back {how}"
+            return (DEBUG if late else INFO), f"{seqs(first, last)} came back {how}"
         case Reset(before, after, asked):
             place = f"asked for seq {before + 1} and on," if asked else f"after seq {before}"
             return WARNING, f"reset: {place} the numbers go on from {after}"
@@ -254,9 +255,3 @@ def describe(content: Delivery | Status) -> tuple[int, str]:
 
 def _asking(first: int | None) -> str:
     return "" if first is None else f", asking for seq {first} and on"
-
-
-def _range(first: int, last: int) -> str:
-    """`5 (1 event)` or `5–9 (5 events)`."""
-    numbers = f"{first}" if first == last else f"{first}–{last}"
-    return f"{numbers} ({counted(last - first + 1, 'event')})"

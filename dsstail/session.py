@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsstail import json_text
-from dsstail.messages import Event, Malformed, number_on
+from dsstail.messages import Event, Malformed, numbered_from
 
 REPLAY_GRACE = 2.0
 """Seconds in which events that a new connection was asked for may still come after later ones."""
@@ -70,7 +70,7 @@ class Filled:
 class Reset:
     """The numbering started again: after `before` came `after`, an event never seen.
 
-    Neither was `before` where it is only what the service was `asked` to go on after.
+    With `asked`, `before` was not seen either: it is what the service was asked to go on after.
     """
 
     before: int
@@ -103,9 +103,9 @@ class Session:
     """Puts the events of one subscription in order, through any number of connections.
 
     `resume_after` is the last number that an earlier run has; `known` are its last events, each
-    on one line and without blanks around it, by which duplicates are told. With `fill_gaps`, a
-    gap inside a live stream is offered by `wanted` for a replay by a second connection, and later
-    events wait for it.
+    on one line and without blanks around it, so that they are dropped if they come again. With
+    `fill_gaps`, `wanted` offers a gap inside a live stream for a replay by a second connection,
+    and later events wait for that.
     """
 
     def __init__(
@@ -134,8 +134,8 @@ class Session:
         self._unasked: int | None = None  # the lowest one given up without having been asked for
         self._wanted: Gap | None = None
         self._ask_at = 0.0
-        self._replaying: Gap | None = None
-        self._outdated: list[Gap] = []  # what it lacked when another numbering began
+        self._replaying: Gap | None = None  # what a second connection was asked for
+        self._outdated: list[Gap] = []  # what it may still fill of the numbering before
         self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
         self._answers_request = False  # the next event is the first of what was asked for
@@ -293,7 +293,7 @@ class Session:
         if self._last is None or self._early or self._answers_request:
             return False
         first = self._last + 1
-        if first > self._seen.highest and number_on(texts, first):
+        if first > self._seen.highest and numbered_from(texts, first):
             self._seen.add(first, texts)
             self._last += len(texts)
             self._deliver(list(texts))
@@ -340,8 +340,9 @@ class Session:
         elif seq == self._last + 1:
             self._append(seq, text)
         elif seq > self._last and seq not in self._early:
-            stands = self.fill_gaps and self._last > 0  # then what it lacks is asked for first
-            if self._before is not None and not stands and self._is_old(seq, self._before):
+            # Once the new numbering has more than its 0, what it lacks is asked for first.
+            asks = self.fill_gaps and self._last > 0
+            if self._before is not None and not asks and self._is_old(seq, self._before):
                 self._go_back(self._before)
                 self._append(seq, text)
             else:
@@ -537,9 +538,7 @@ class Session:
         if not asked and self._unasked is None and self.fill_gaps:
             self._unasked = missing.first
         self._seen.forget(missing.first, missing.last)
-        if self._before is None:
-            pass
-        elif missing.first == 0:  # the new numbering may have begun at 1
+        if self._before is not None and missing.first == 0:  # the new numbering may begin at 1
             self._spared = True
             missing = Gap(1, missing.last)
         else:
@@ -562,7 +561,7 @@ def _recorded(text: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Numbering:
-    """How it stood when a numbering ended."""
+    """What was known of a numbering when it ended, so that it can go on."""
 
     start: int
     last: int

@@ -7,7 +7,6 @@ writer's pace never holds it up, so heartbeats are answered at once whatever hap
 from __future__ import annotations
 
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from urllib.parse import urlencode
 
 from dsstail import dialing
 from dsstail.connection import LINGER, Connection, open_connection
+from dsstail.domains import stream_url
 from dsstail.errors import (
     Closed,
     ConfigurationError,
@@ -95,10 +95,10 @@ BLAME_FOR_A_CUT = 0.3
 """The same where it ends without a close frame, and the second one goes on all the same."""
 
 VAIN_REQUESTS = 3
-"""Connections in a row that asked for what was missed and were turned away: then one does not."""
+"""Connections in a row that asked for what was missed and were turned away: the next does not."""
 
 TURNING_AWAY = (500, 501, 505)
-"""Answers to a handshake that may mean what it asks for, and that the next one is not to ask."""
+"""Statuses by which a service may turn away a connection that asks for what was missed."""
 
 RESTARTING = (1001, 1012, 1013, 1014)
 """Close codes that speak of the service, whatever it was asked for."""
@@ -122,7 +122,6 @@ class StreamSettings:
     fill_gaps: bool = True
     max_message_size: int = 16 << 20
     ca_file: Path | None = None
-    proxies: bool = True
 
 
 class Stream:
@@ -198,15 +197,7 @@ class Stream:
             ask = True
             try:
                 with self._open(resume_from) as connection:
-                    try:
-                        self._read(connection)
-                    except (_Backlog, Crowded):
-                        # What is not read would reset the connection, and the goodbye with it.
-                        connection.close(linger=LINGER)
-                        raise
-                    finally:
-                        self._inbox = Inbox()
-                        self._hold(0)
+                    self._read(connection)
                 return
             except (_Backlog, Crowded) as failure:
                 self.session.disconnected(time.monotonic())
@@ -222,7 +213,7 @@ class Stream:
                 ask = resume_from is None or not self._is_turned_away(failure)
                 if not ask:
                     self._put(NotReplaying(str(failure)))
-                    failure = ConnectionFailed(str(failure))
+                    failure = ConnectionFailed(str(failure))  # tried again, whatever it was
                 self._pause(failure)
 
     def _is_turned_away(self, failure: ConnectionFailed) -> bool:
@@ -282,7 +273,8 @@ class Stream:
         self._silent = True
         self._retries.opened()
         self.session.connected(asked=resume_from is not None, now=time.monotonic())
-        self._put(Connected(self._dialer.host, resume_from, again=self.connections > 1))
+        host = str(self._dialer.endpoint)
+        self._put(Connected(host, resume_from, again=self.connections > 1))
         return connection
 
     def _pause(self, failure: ConnectionFailed) -> None:
@@ -309,7 +301,21 @@ class Stream:
                 self._stop_filling(REPLACED)
 
     def _read(self, connection: Connection) -> None:
-        """Read until the stream is over. Raises ConnectionFailed when the connection ends."""
+        """Read until the stream is over; keep nothing of what was not looked into.
+
+        Raises ConnectionFailed when the connection ends, and what ends it by our own choice.
+        """
+        try:
+            self._read_on(connection)
+        except (_Backlog, Crowded):
+            # What is not read would reset the connection, and the goodbye with it.
+            connection.close(linger=LINGER)
+            raise
+        finally:
+            self._inbox = Inbox()
+            self._hold(0)
+
+    def _read_on(self, connection: Connection) -> None:
         idle_timeout = self._settings.idle_timeout
         heard_at, bytes_then = time.monotonic(), 0
         bytes_before = 0  # when the handover was not full
@@ -491,22 +497,17 @@ class Dialer:
     """Opens connections to one subscription; knows its key, and lets nobody else know."""
 
     def __init__(self, url: str, key: StreamKey, settings: StreamSettings) -> None:
+        """Raises ConfigurationError for a URL or a key that cannot work."""
         try:
-            self._url = dialing.stream_url(url)
-        except ValueError as reason:
-            raise ConfigurationError(f"the URL of the stream: {reason}.") from None
-        self._key = key
-        self._settings = settings
-        self._context: ssl.SSLContext | None = None
+            self._url = stream_url(url)
+        except ValueError as error:
+            raise ConfigurationError(f"the URL of the stream: {error}.") from None
         if not key.key:
             raise ConfigurationError("there is no stream key.")
-        if dialing.Endpoint.of(url).secure:
-            self._context = dialing.trust(settings.ca_file)
-
-    @property
-    def host(self) -> str:
-        """Where the connections go, for a person."""
-        return str(dialing.Endpoint.of(self._url))
+        self.endpoint = dialing.Endpoint.of(self._url)
+        self._key = key
+        self._settings = settings
+        self._context = dialing.trust(settings.ca_file) if self.endpoint.secure else None
 
     def open(
         self,
@@ -532,26 +533,25 @@ class Dialer:
                 timeout=min(timeout, self._settings.connect_timeout),
                 max_message_size=self._settings.max_message_size,
                 admit=admit,
-                proxies=self._settings.proxies,
                 observe=observe,
             )
         except Rejected as rejection:
-            if rejection.status == 404:
-                raise Rejected(
-                    f"{rejection}. There is no stream under this path, or its subscription is gone",
-                    status=404,
-                    retry_after=rejection.retry_after,
-                ) from None
-            if rejection.status not in (401, 403):
-                raise
-            host = dialing.Endpoint.of(self._url).host
-            raise Rejected(
-                f"{host} rejected key {masked(self._key.key)} (HTTP {rejection.status}). "
+            raise self._explained(rejection) from None
+
+    def _explained(self, rejection: Rejected) -> Rejected:
+        """The rejection with what it may be about, where its status says so."""
+        status = rejection.status
+        if status == 404:
+            reason = f"{rejection}. There is no stream under this path, or its subscription is gone"
+        elif status in (401, 403):
+            reason = (
+                f"{self.endpoint.host} rejected key {masked(self._key.key)} (HTTP {status}). "
                 "A key works only in the region, deployment and client type where it was "
-                "created, and may be suspended or deleted, or used up if it is a mobile one",
-                status=rejection.status,
-                retry_after=rejection.retry_after,
-            ) from None
+                "created, and may be suspended or deleted, or used up if it is a mobile one"
+            )
+        else:
+            return rejection
+        return Rejected(reason, status=status, retry_after=rejection.retry_after)
 
 
 class _Retries:
@@ -626,7 +626,7 @@ def open_stream(
     handover = Handover()
     stream = Stream(url, StreamKey(ONLY, key), handover, settings)
     endpoint = dialing.Endpoint.of(url)
-    if not (endpoint.secure or endpoint.is_here or allow_plaintext):
+    if not (endpoint.secure or dialing.is_here(endpoint.host) or allow_plaintext):
         raise ConfigurationError("ws:// shows the key to the network. Use wss://.")
     stream.start()
     try:

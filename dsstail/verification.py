@@ -7,15 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dsstail.annotation import may_be_annotated, unannotated
-from dsstail.messages import Event, number_on
-from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
+from dsstail.messages import Event, numbered_from
+from dsstail.numbering import RESET, Anomaly, Numbering, Texts
 from dsstail.recording.odometer import Odometer
 from dsstail.recording.reading import check, named, read_file
 from dsstail.recording.splitting import Damage, Lines
 
 DAMAGED, TORN = "damaged", "torn"
-KINDS = (DAMAGED, TORN, GAP, REPEAT, CONFLICT, RESET)
-"""What makes a recording incomplete."""
+"""Kinds of findings about lines; those about numbers are in `numbering`."""
 
 LISTED = 1000
 """Findings that are listed; more are only counted."""
@@ -130,7 +129,7 @@ class _Stream:
     def goes_on(self, texts: list[bytes]) -> bool:
         """Whether the numbers of these events go on from the last one without a break."""
         expected = self.numbering.expected
-        return expected is not None and number_on(texts, expected)
+        return expected is not None and numbered_from(texts, expected)
 
     def take_run(self, texts: list[bytes]) -> None:
         self.contents.events += len(texts)

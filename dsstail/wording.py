@@ -33,6 +33,11 @@ def brief(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
 
 
+def brief_to_the_second(seconds: float) -> str:
+    """A duration that is known to the second, on few cells: `<1 s`, `3 s`, `63 s`, `65 min`."""
+    return to_the_second(seconds) if seconds < 10 else brief(seconds)
+
+
 def spoken_size(size: int) -> str:
     """A number of bytes for people: `999 B`, `1.2 MB`, `34 GB`."""
     amount, unit = float(size), "B"
@@ -43,9 +48,20 @@ def spoken_size(size: int) -> str:
     return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
 
 
+def rate(events: float) -> str:
+    """Events a second, as a number of two digits or more: `0.5`, `9.9`, `12`."""
+    return f"{events:.1f}" if events < 9.95 else f"{events:.0f}"
+
+
 def counted(count: int, noun: str, form: str = "") -> str:
     """`1 event`, `2 events`; with the form `,` `1,234 events`."""
     return f"{count:{form}} {noun}{'' if count == 1 else 's'}"
+
+
+def seqs(first: int, last: int) -> str:
+    """`seq 5 (1 event)`, `seq 5–9 (5 events)`."""
+    numbers = f"{first}" if first == last else f"{first}–{last}"
+    return f"seq {numbers} ({counted(last - first + 1, 'event')})"
 
 
 def sentence(text: str) -> str:

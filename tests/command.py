@@ -159,6 +159,14 @@ class Command:
         assert b"Traceback" not in self.err, self.err.decode()
         return Finished(code, bytes(self.out), bytes(self.err).decode())
 
+    def end_soon(self, number: signal.Signals = signal.SIGINT) -> Finished:
+        """Interrupt it, and see it end within the two seconds that a person waits."""
+        started = time.monotonic()
+        self.interrupt(number)
+        finished = self.finish()
+        assert time.monotonic() - started < 2 + SOON
+        return finished
+
     def stop(self) -> Finished:
         """Interrupt it, and see it end well."""
         self.interrupt()

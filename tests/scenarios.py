@@ -22,14 +22,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
+from command import PATIENCE
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 HEARTBEAT = b"1|Z"
 NEWEST = 5
 """The number of the last event that the service has, unless a test says otherwise."""
-
-PATIENCE = 30.0
-"""Seconds after which a scenario gives the client up."""
 
 _EVENT = (
     b'{"seq":"%d","metadata":{"oem_id":"0dfc7900","oem_model":"OTEST","dsn":"VD0000000000002",'

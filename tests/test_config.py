@@ -600,11 +600,11 @@ def test_filters_are_passed_on() -> None:
 def test_types_and_serial_numbers_can_have_commas_between_them() -> None:
     options = {
         "event_type": ["datapoint, location", "!registration"],
-        "dsn": ["AC1,AC2", "!AC3"],
+        "dsn": ["AC1,AC2", "!AC3, AC4,!AC5", "AC*,!AC6"],
         "property": ["a,b"],
     }
     assert config.filtering(options, warn=unwarned) == Filtering(
-        dsns=("AC1", "AC2", "!AC3"),
+        dsns=("AC1", "AC2", "!AC3", "!AC4", "!AC5", "AC*", "!AC6"),
         event_types=("datapoint", "location", "!registration"),
         properties=("a,b",),
     )

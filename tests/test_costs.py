@@ -86,6 +86,7 @@ def rooms(modules: set[str]) -> set[str]:
 def test_the_version_needs_nothing(option: str, imported: Callable[..., set[str]]) -> None:
     modules = imported(option)
     assert heavy(modules) == set()
+    assert not modules & {"inspect", "dataclasses"}
     assert rooms(modules) <= {"cli", "cli.run", "cli.console", "errors"}
 
 

@@ -4,17 +4,16 @@ knows nothing of our codec, the installed command, a pseudo-terminal, and jq beh
 from __future__ import annotations
 
 import os
-import select
+import re
 import shutil
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pyte
 import pytest
+from screen import Screen
 from websockets.sync.server import Server, ServerConnection, serve
 
 COMMAND = Path(sys.executable).with_name("dsstail")
@@ -23,6 +22,7 @@ WIRE = Path(__file__).with_name("wire")
 NAMES = ("captured", "connectivity", "datapoint", "datapointack", "location", "registration")
 FRAMES = [(WIRE / f"{name}.txt").read_text().rstrip("\n") for name in NAMES]
 TEXTS = [frame.split("|", 1)[1] for frame in FRAMES]
+ENVIRONMENT = {"PATH": os.environ["PATH"], "DSSTAIL_KEY": KEY}
 DEADLINE = 20.0
 """Seconds after which something that should have happened is not awaited any longer."""
 
@@ -54,13 +54,9 @@ def _arguments(url: str, *more: str) -> list[str]:
     return [str(COMMAND), "--url", url, "--count", str(len(FRAMES)), *more]
 
 
-def _environment(**more: str) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "DSSTAIL_KEY": KEY, "TERM": "xterm-256color", **more}
-
-
 def test_into_a_pipe_go_the_events_own_texts(url: str) -> None:
     done = subprocess.run(
-        _arguments(url), env=_environment(), capture_output=True, timeout=DEADLINE, check=False
+        _arguments(url), env=ENVIRONMENT, capture_output=True, timeout=DEADLINE, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode() == "".join(f"{text}\n" for text in TEXTS)
@@ -72,7 +68,7 @@ def test_into_a_pipe_go_the_events_own_texts(url: str) -> None:
 def test_jq_reads_values_as_they_come(url: str) -> None:
     """The values arrive before dsstail ends, or jq would have nothing to show before a signal."""
     with subprocess.Popen(
-        [str(COMMAND), "--url", url], env=_environment(), stdout=subprocess.PIPE
+        [str(COMMAND), "--url", url], env=ENVIRONMENT, stdout=subprocess.PIPE
     ) as dsstail:
         jq = subprocess.Popen(
             ["jq", "--unbuffered", "-c", ".datapoint.value"],
@@ -88,11 +84,10 @@ def test_jq_reads_values_as_they_come(url: str) -> None:
     assert values == ['"asdf3"', "null", "0", "1", "null", "null"]
 
 
-def test_on_a_terminal_each_event_is_a_line(url: str) -> None:
-    status, screen = _on_a_terminal(_arguments(url, "--utc"), _environment(LANG="C.UTF-8"))
-    assert status == 0
-    lines = [line.rstrip() for line in screen if line.strip()]
-    events = [line for line in lines if line.split()[-1].startswith("#")]
+def test_on_a_terminal_each_event_is_a_line(url: str, on_screen: Callable[..., Screen]) -> None:
+    screen = on_screen(*_arguments(url, "--utc")[1:], rows=40)
+    assert screen.finish() == 0
+    events = [line for line in screen.lines if re.search(r" #\d+$", line)]
     assert [line.split()[:3] for line in events] == [
         ["21:01:24", "datapoint", "VD0000000000002"],
         ["10:26:37", "connectivity", "AC000W000340649"],
@@ -116,37 +111,6 @@ def test_on_a_terminal_each_event_is_a_line(url: str) -> None:
     ):
         assert shown in line
         assert len(line) <= 80
-    assert KEY not in "\n".join(screen)
-
-
-def _on_a_terminal(arguments: list[str], environment: dict[str, str]) -> tuple[int, list[str]]:
-    """Run a command on a pseudo-terminal of 80 columns; its exit status and the screen."""
-    import pty
-
-    screen = pyte.Screen(80, 40)
-    stream = pyte.ByteStream(screen)
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execve(arguments[0], arguments, environment)
-    import fcntl
-    import struct
-    import termios
-
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        if not select.select([terminal], [], [], 0.1)[0]:
-            continue
-        try:
-            data = os.read(terminal, 65536)
-        except OSError:
-            break
-        if not data:
-            break
-        stream.feed(data)
-    os.close(terminal)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), list(screen.display)
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs Linux's /proc")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import zstandard
+from command import MS, PATIENCE, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close
 from websockets.sync.client import ClientConnection, connect
@@ -29,11 +30,6 @@ from dsstail.errors import ConfigurationError
 from dsstail.simulator import EVENT_TYPES, Simulator, SimulatorSettings
 from dsstail.simulator.devices import Fleet
 from dsstail.simulator.subscription import MOST_AT_ONCE, TICK, Subscription
-
-MS = 0.001 * float(os.environ.get("DSSTAIL_TEST_SLOWNESS", "1"))
-"""The unit of all times here, longer on slow machines."""
-
-PATIENCE = 10_000 * MS
 
 QUIET = 0.001
 """A rate at which only the first live event comes, and that at once."""
@@ -75,13 +71,6 @@ def receive_to_the_end(client: ClientConnection) -> tuple[list[int], Close | Non
             seqs += receive_seqs(client, 1)
     except ConnectionClosed as closed:
         return seqs, closed.rcvd
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(MS)
 
 
 class Wire:

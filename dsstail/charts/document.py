@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from dsstail.annotation import instant
 from dsstail.charts.view import View
-from dsstail.clock import within
+from dsstail.clock import clamped
 from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Device, Property
 from dsstail.statistics.tables import Counted, Table
@@ -39,7 +39,7 @@ def _members(view: View) -> dict[str, Any]:
         "timeline": {
             "seconds": timeline.width,
             "counts": [
-                [instant(within(number * timeline.width)), events]
+                [instant(clamped(number * timeline.width)), events]
                 for number, events in sorted(timeline.buckets.items())
             ],
         },

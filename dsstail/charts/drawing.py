@@ -282,11 +282,9 @@ def _streams(sheet: Sheet, view: View, x: float, y: float, width: float) -> floa
 # Pieces
 
 
-def _title(
-    sheet: Sheet, x: float, y: float, title: str, note: str = "", width: float = HALF
-) -> float:
-    """Returns where the panel goes on below its title."""
-    sheet.title(x, y + 14, title, note, cells=int((width - 9 * len(title)) / 6))
+def _title(sheet: Sheet, x: float, y: float, title: str, note: str = "") -> float:
+    """Returns where the panel goes on below its title, which fits the narrow ones, too."""
+    sheet.title(x, y + 14, title, note, cells=int((HALF - 9 * len(title)) / 6))
     return y + TITLE
 
 

@@ -9,7 +9,7 @@ from dsstail.statistics.outcomes import Acks
 from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Property
 from dsstail.verification import Contents
-from dsstail.wording import brief, to_the_second
+from dsstail.wording import brief, brief_to_the_second
 
 WITHIN = ("half in", "90 % in", "99 % in", "all in")
 """What is told of latencies."""
@@ -60,7 +60,7 @@ def latencies(acks: Acks) -> list[Latencies]:
     """Those that were measured when both were received, and those known from whole seconds."""
     ways = (
         ("measured at receipt", acks.measured, brief),
-        ("in whole seconds", acks.told, _to_the_second),
+        ("in whole seconds", acks.told, brief_to_the_second),
     )
     found = []
     for name, distribution, spoken in ways:
@@ -70,10 +70,6 @@ def latencies(acks: Acks) -> list[Latencies]:
                 parts = [part if part.startswith("<") else f"~{part}" for part in parts]
             found.append(Latencies(name, distribution, [*parts, most]))
     return found
-
-
-def _to_the_second(seconds: float) -> str:
-    return to_the_second(seconds) if seconds < 10 else brief(seconds)
 
 
 def is_switch(one: Property) -> bool:

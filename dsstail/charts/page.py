@@ -42,8 +42,7 @@ def page(view: View, style: Style) -> str:
 
 
 def _head(view: View, canvas: Canvas) -> Iterator[str]:
-    files = ", ".join(canvas.shown(file, canvas.width) for file in view.all.files[:20])
-    yield canvas.title(canvas.shown(files, canvas.width))
+    yield canvas.title(canvas.shown(", ".join(view.all.files[:20]), canvas.width))
     yield sentences.contents(view.all)
     if view.span:
         yield sentences.period(view.span, view.clock, utc=view.utc)

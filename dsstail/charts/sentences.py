@@ -7,7 +7,7 @@ from typing import Any
 
 from dsstail.charts.figures import percent, short
 from dsstail.charts.scales import Rates
-from dsstail.clock import Clock, within
+from dsstail.clock import Clock, clamped
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET
 from dsstail.statistics.counting import Statistics
 from dsstail.statistics.outcomes import Acks
@@ -19,13 +19,15 @@ from dsstail.wording import counted, to_the_second
 
 
 def contents(statistics: Statistics) -> str:
-    """`425,000 events of 1,000 devices`."""
+    """`425,000 events of 1,000 devices`; of `about 9,970,000` where not all can be remembered."""
     events = counted(statistics.events, "event", ",")
     if statistics.events != statistics.read:
         events = f"{statistics.events:,} of {counted(statistics.read, 'event', ',')}"
-    if not len(statistics.devices):
+    devices = statistics.devices
+    if not len(devices):
         return events
-    return f"{events} of {number_of(statistics.devices, 'device')}"
+    about = "" if devices.exact else "about "
+    return f"{events} of {about}{counted(_rounded(devices), 'device', ',')}"
 
 
 def period(span: Span, clock: Clock, *, utc: bool) -> str:
@@ -44,12 +46,6 @@ def beyond(statistics: Statistics, span: Span | None, clock: Clock) -> Iterator[
         yield f"{counted(span.astray, 'event', ',')} far off, between {first} and {last}, not drawn"
     if statistics.untimed:
         yield f"{counted(statistics.untimed, 'event', ',')} without a time"
-
-
-def number_of(table: Table[Any], noun: str) -> str:
-    """`5 devices`, or `about 9,970,000 devices` where they were too many to be remembered."""
-    about = "" if table.exact else "about "
-    return about + counted(_rounded(table), noun, ",")
 
 
 def unlisted(table: Table[Any], listed: int) -> Iterator[str]:
@@ -142,7 +138,7 @@ def completeness(verdict: Verdict) -> str:
 
 
 def _read(at: float, clock: Clock) -> tuple[str, str]:
-    reading = clock.at(int(within(at)))
+    reading = clock.at(int(clamped(at)))
     assert reading is not None
     return reading[:2]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from textwrap import wrap
 from typing import Any
 
 from dsstail.checking.steps import FAILED, OK, SKIPPED, WARNING, Advice, Step
-from dsstail.cli.console import columns, say
+from dsstail.cli.console import columns, say, without_keys
 from dsstail.config import Connecting
 from dsstail.dialing import Endpoint
 from dsstail.domains import at
@@ -50,7 +49,6 @@ class Checklist:
         self._steps: list[Step] = []
         self._reporter = Reporter()
         self._status = ""
-        self._shows_status = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def begin(self) -> None:
         """Say what is checked."""
@@ -61,7 +59,7 @@ class Checklist:
 
     def wait(self, text: str) -> None:
         """Show on a terminal what is going on now."""
-        if self._shows_status and text != self._status:
+        if text != self._status:
             self._status = text
             self._reporter.status(cut(f"{text} ...", columns(sys.stderr) - 1))
 
@@ -149,7 +147,7 @@ class Checklist:
             "failed": [step.name for step in self._steps if step.outcome == FAILED],
             "steps": list(map(_as_object, self._steps)),
         }
-        return json.dumps(_without_keys(about), indent=2)
+        return json.dumps(without_keys(about), indent=2)
 
     def _wrapped(self, text: str, cells: int | None = None) -> list[str]:
         """Text from anywhere, safe to look at, on lines of so many cells."""
@@ -168,12 +166,3 @@ def _as_object(step: Step) -> dict[str, Any]:
     if step.advice is not None:
         about |= {"cause": step.advice.cause, "remedy": step.advice.remedy}
     return {**about, **step.facts}
-
-
-def _without_keys(value: Any) -> Any:
-    """The value with each key in it masked."""
-    if isinstance(value, str):
-        return concealed(value)
-    if isinstance(value, dict):
-        return {name: _without_keys(one) for name, one in value.items()}
-    return [_without_keys(one) for one in value] if isinstance(value, list) else value

@@ -6,18 +6,17 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from dsstail import profiles
 from dsstail.cli.commands import command
-from dsstail.cli.console import columns, say, tell, warn
+from dsstail.cli.console import columns, say, tell, warn, without_keys
 from dsstail.cli.options import Connection, Filters, Output, TextOrJson, among
 from dsstail.config import Setting, effective, text_or_json
 from dsstail.errors import ConfigurationError, OutputError
 from dsstail.escaping import visible
-from dsstail.keys import concealed
 
 NAMES = 16
 """Columns for the names of settings."""
@@ -156,7 +155,7 @@ def _json(settings: list[Setting]) -> str:
 
     rows = []
     for setting in settings:
-        told = {"value": _without_keys(setting.value), "from": setting.origin}
+        told = {"value": without_keys(setting.value), "from": setting.origin}
         rows.append(f"  {json.dumps(setting.name)}: {json.dumps(told)}")
     return "{\n" + ",\n".join(rows) + "\n}"
 
@@ -172,7 +171,7 @@ def _table(settings: list[Setting]) -> str:
 
 def _text(setting: Setting) -> str:
     """The value as the file would have it, but for the quotes; `-` where there is none."""
-    value = _without_keys(setting.value)
+    value = without_keys(setting.value)
     if isinstance(value, list):
         return ", ".join(value) or "-"
     if isinstance(value, bool):
@@ -182,13 +181,6 @@ def _text(setting: Setting) -> str:
     if isinstance(value, int):
         return _size(value)
     return value or "-"
-
-
-def _without_keys(value: Any) -> Any:
-    """The value as JSON has it; a key that strayed into it is masked."""
-    if isinstance(value, tuple):
-        return [concealed(one) for one in value]
-    return concealed(str(value)) if isinstance(value, str | Path) else value
 
 
 def _size(size: int) -> str:

@@ -5,24 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
-from dsstail.errors import OutputError
+from dsstail.errors import OutputClosed, OutputError
 
 WIDEST = 80
 NARROWEST = 40
 
 
-class Unread(Exception):
-    """Nobody reads stdout any more (`| head`): a reason to end, and no error."""
-
-
 def say(text: str) -> None:
-    """Print on stdout. Raises OutputError where that fails, Unread where nobody wants it."""
+    """Print on stdout. Raises OutputError where that fails, OutputClosed where nobody reads."""
     try:
         print(_spelled(text, sys.stdout), flush=True)
     except (BrokenPipeError, ConnectionResetError):
-        raise Unread from None
+        raise OutputClosed from None
     except OSError as error:
         raise OutputError(f"cannot write to stdout: {error.strerror}.") from None
 
@@ -47,6 +43,20 @@ def warn(text: str) -> None:
     """Print `warning: …` on stderr, unless `--quiet` is wanted."""
     if not _quiet:
         complain("warning", text)
+
+
+def without_keys(value: Any) -> Any:
+    """The value as JSON has it, with each key that strayed into it masked."""
+    from dsstail.keys import concealed
+
+    match value:
+        case str() | os.PathLike():
+            return concealed(str(value))
+        case list() | tuple():
+            return list(map(without_keys, value))
+        case dict():
+            return {name: without_keys(one) for name, one in value.items()}
+    return value
 
 
 def choose(color: str | None, *, quiet: bool) -> None:

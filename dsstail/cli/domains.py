@@ -44,8 +44,7 @@ def _table() -> str:
 def _list() -> str:
     blocks = []
     for place in PLACES:
-        name = f"{place.client_type} {place.region} {place.deployment}"
-        blocks.append(f"{name}\n wss   {place.wss}\n https {place.https}")
+        blocks.append(f"{place}\n wss   {place.wss}\n https {place.https}")
     return "\n".join(blocks)
 
 

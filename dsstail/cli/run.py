@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from dsstail.cli.console import Unread, abandon_stdout, complain, say, tell
-from dsstail.errors import DsstailError, OutputError
+from dsstail.cli.console import abandon_stdout, complain, say, tell
+from dsstail.errors import DsstailError, OutputClosed, OutputError
 
 ANSWERS = {"check", "completion", "config", "domains", "stats", "verify"}
 """Commands that end well only with an answer; the others do whenever a signal ends them.
@@ -26,7 +26,7 @@ def run(words: Sequence[str]) -> int:
         if isinstance(error, OutputError):
             abandon_stdout()
         return error.exit_code
-    except Unread:
+    except OutputClosed:
         abandon_stdout()
         return 0
     except Exception as error:

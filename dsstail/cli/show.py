@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
@@ -110,9 +110,7 @@ def replaying(
     since, until = period_of(options, utc=showing.utc, now=time.time())
     asked = Replaying(
         paths=tuple(files),
-        selection=filters.build(
-            filtering.dsns, filtering.event_types, filtering.properties, filtering.oem_models
-        ),
+        selection=filters.build(**asdict(filtering)),
         window=Window(
             since=since,
             until=until,

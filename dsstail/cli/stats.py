@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from dsstail.cli.options import Color, Filters, Period, Quiet, TextOrJson, Utc
 from dsstail.cli.show import period_of
 from dsstail.config import COLORS, Given, one_of, positive, text_or_json, whole_number
 from dsstail.escaping import shows_unicode
+
+if TYPE_CHECKING:
+    from dsstail.charts.view import View
 
 _output: Any = partial(typer.Option, rich_help_panel="Output")
 
@@ -78,16 +81,17 @@ def stats(
     from dsstail import replacing
     from dsstail.charts.view import View
     from dsstail.filters import build
-    from dsstail.render import Style
+    from dsstail.json_text import count_no_lines
     from dsstail.replay import Window
     from dsstail.report import Reporter
     from dsstail.survey import survey
 
+    count_no_lines()
     if report.svg is not None:
         replacing.check(report.svg)
     statistics = survey(
         files,
-        build(wanted.dsns, wanted.event_types, wanted.properties, wanted.oem_models),
+        build(**asdict(wanted)),
         Window(since=since, until=until),
         utc=utc,
         reporter=Reporter(quiet=bool(report.quiet)),
@@ -102,13 +106,18 @@ def stats(
 
         say(document(view))
     else:
-        from dsstail.charts.page import page
-
-        style = Style(
-            color=config.colored(color, os.environ, sys.stdout),
-            utc=utc,
-            width=max(columns(sys.stdout, WIDEST), NARROWEST),
-            unicode=shows_unicode(sys.stdout),
-        )
-        say(page(view, style))
+        say(_page(view, config.colored(color, os.environ, sys.stdout)))
     return 0
+
+
+def _page(view: View, color: bool) -> str:
+    from dsstail.charts.page import page
+    from dsstail.render import Style
+
+    style = Style(
+        color=color,
+        utc=view.utc,
+        width=max(columns(sys.stdout, WIDEST), NARROWEST),
+        unicode=shows_unicode(sys.stdout),
+    )
+    return page(view, style)

@@ -12,7 +12,7 @@ from dsstail.cli.console import say
 from dsstail.cli.options import TextOrJson
 from dsstail.config import text_or_json
 from dsstail.errors import StrictViolation
-from dsstail.wording import counted
+from dsstail.wording import counted, seqs
 
 if TYPE_CHECKING:
     from dsstail.verification import Contents, Finding, Verdict
@@ -92,10 +92,8 @@ def _contents(contents: Contents) -> str:
 
 def _finding(finding: Finding) -> str:
     """`gap: seq 8–12 (5 events) missing`."""
-    several = finding.first != finding.last
-    numbers = f"seq {finding.first}–{finding.last}" if several else f"seq {finding.first}"
-    numbers = f"{numbers} ({counted(finding.extent, 'event')})"
-    lines = f" (up to line {finding.last})" if several else ""
+    numbers = seqs(finding.first, finding.last)
+    lines = f" (up to line {finding.last})" if finding.first != finding.last else ""
     what = {
         "damaged": f"{finding.detail}{lines}",
         "torn": f"{finding.detail}, the recording ends here{lines}",

@@ -119,7 +119,7 @@ class Naming:
             if name.endswith(PART) and pattern.fullmatch(name.removesuffix(PART))
         ]
 
-    def check_room(self, live: Path) -> None:
+    def check_length(self, live: Path) -> None:
         """Raises ConfigurationError where the names of segments would be too long."""
         longest = f"{live.stem}.{_A_STAMP}{live.suffix}{_ENDINGS[-1]}{PART}"
         try:

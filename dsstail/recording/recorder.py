@@ -173,7 +173,7 @@ class Recorder:
                 "Add --rotate-size, --rotate-every, or a date to FILE."
             )
         if makes_segments:
-            naming.check_room(name)
+            naming.check_length(name)
         return Track(naming, settings, streams, self._tidier, self._patience, self._warn)
 
     def _check_unshared(self, name: Path, stream: str) -> None:

@@ -22,7 +22,7 @@ WINDOW_BYTES = 32 << 20
 """How much of the end of a recording is known to the streams that resume after it."""
 
 SEARCH_BYTES = 4 << 30
-"""How far back a stream is looked for that is not in the window: seconds, and no minutes."""
+"""How far back a stream that is not in the window is looked for: in seconds, not minutes."""
 
 TAKEN_BYTES = 256 << 20
 """Bytes of lines that are looked at one by one for that."""
@@ -43,7 +43,7 @@ class Past:
     last_line: bytes
     """The last event of all as it was written, and of a long one the two ends."""
     given_up: frozenset[str] = frozenset()
-    """Streams that may have an event further back than it was looked."""
+    """Streams whose last event may be further back than the search went."""
 
 
 NO_PAST = Past({}, {}, annotated=False, last_line=b"")
@@ -52,9 +52,9 @@ NO_PAST = Past({}, {}, annotated=False, last_line=b"")
 def look_back(files: Iterable[Path], streams: Sequence[str]) -> Past:
     """Read the ends of `files`, the newest first, until it is clear where `streams` left off.
 
-    An event that names no stream is of the only one. What is damaged is passed over; of a line that
-    is too long, the beginning and the end have to do. Raises OutputError for a file that cannot be
-    read.
+    An event that names no stream belongs to the only one. What is damaged is passed over; of a line
+    that is too long, the beginning and the end have to do. Raises OutputError for a file that
+    cannot be read.
     """
     give_back_large_blocks()
     search = _Search(streams)

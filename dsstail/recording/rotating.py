@@ -97,7 +97,7 @@ class Tidier:
             self._troubles.put(f"{path.name} stays as it is for now: {error}")
 
     def _pack(self, segment: Segment, naming: Naming, live: Path) -> None:
-        """Have a segment compressed, and only so."""
+        """Leave nothing of a segment but its compressed form."""
         plain = segment.plain
         if not _is_free(plain):
             return

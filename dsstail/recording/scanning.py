@@ -6,18 +6,15 @@ import json
 import re
 from collections import deque
 from dataclasses import dataclass
-from typing import NoReturn
 
 from dsstail import json_text
+from dsstail.json_pieces import DECODER
 
 LONGEST_LINE = 64 << 20
 """Bytes of an event that is a line of its own; a longer one is reported and skipped."""
 
 LONGEST_SPREAD = 4 << 20
 """Bytes of an event that shares a line with others, or is spread over several."""
-
-LONGEST_DECODED = 1 << 20
-"""Bytes that are decoded to check them: objects take many times the room of their text."""
 
 EVENT_START = b'{"seq":'
 """With this, events of the service begin."""
@@ -81,7 +78,7 @@ class Scanner:
         while True:
             base, text = self._characters(at, reach)
             try:
-                end = _DECODER.raw_decode(text, at - base)[1] + base
+                end = DECODER.raw_decode(text, at - base)[1] + base
                 return ("", end) if end - at <= LONGEST_SPREAD else (_TOO_LONG, at + LONGEST_SPREAD)
             except json.JSONDecodeError as error:
                 open_string = error.msg.startswith("Unterminated string")
@@ -102,7 +99,10 @@ class Scanner:
             reach *= 4
 
     def _characters(self, at: int, reach: int) -> tuple[int, str]:
-        """`reach` bytes from `at` on, if there are so many, a character each; where they begin."""
+        """`reach` bytes from `at` on, if there are so many, a character each; where they begin.
+
+        So a place in the text is one in the bytes. Whether they are UTF-8 is checked afterwards.
+        """
         base, made_for, text = self._window
         known = min(at + reach, len(self._buffer)) <= base + len(text)
         if not known or made_for != reach:
@@ -167,15 +167,4 @@ _START = re.compile(rb"(?<=\n)\{|" + re.escape(EVENT_START))
 
 def is_object(text: bytes) -> bool:
     """Whether the text is one JSON object."""
-    if len(text) > LONGEST_DECODED:
-        return text[:1] == b"{" and json_text.is_large_json(text)
     return text[:1] == b"{" and json_text.is_json(text)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-# One character for each byte makes places in the text places in the bytes; whether they are
-# UTF-8 is checked afterwards. Numbers stay text, since int() refuses very long ones.
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)

@@ -21,7 +21,10 @@ from typing import Any
 import orjson
 
 from dsstail import json_text
-from dsstail.recording.scanning import EVENT_START, LONGEST_DECODED, LONGEST_LINE, Scanner, Seen
+from dsstail.recording.scanning import EVENT_START, LONGEST_LINE, Scanner, Seen
+
+LARGEST_BLOCK = 1 << 20
+"""Bytes of whole lines that are checked at once."""
 
 SHOWN = 400
 """Bytes of what is damaged that are kept, to be shown."""
@@ -128,7 +131,7 @@ class Splitter:
     def _take_block(self, buffer: bytes, start: int) -> int:
         """Take all whole lines at once if each is an event; return where the rest begins."""
         end = buffer.rfind(b"\n") + 1
-        if not start < end <= start + LONGEST_DECODED:
+        if not start < end <= start + LARGEST_BLOCK:
             return start
         texts = buffer[start:end].split(b"\n")
         texts.pop()

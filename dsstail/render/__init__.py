@@ -10,12 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dsstail.errors import ConfigurationError
-
 if TYPE_CHECKING:
     from dsstail.fields import Template
-
-OUTPUTS = ("text", "json", "pretty", "csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +29,6 @@ class Style:
     """The names of the streams; more than one, and each event says which it came from."""
     annotate: bool = False
     """Add the stream's name and the time of arrival to the JSON."""
-    live: bool = False
-    """Events arrive now, so that the time of arrival can stand in for one of their own."""
     terminal: bool = False
     """Written to a terminal: JSON then shows control characters as JSON escapes."""
     template: Template | None = None
@@ -73,7 +67,7 @@ class Renderer:
 
 
 def renderer(output: str, *, style: Style) -> Renderer:
-    """The renderer for one of OUTPUTS; ConfigurationError for anything else."""
+    """The renderer for an output, one of `config.OUTPUTS`."""
     match output:
         case "text" if style.template is not None:
             from dsstail.render.template import TemplateLines
@@ -94,5 +88,5 @@ def renderer(output: str, *, style: Style) -> Renderer:
         case "csv":
             from dsstail.render.csv_rows import CsvRows
 
-            return CsvRows(style)
-    raise ConfigurationError(f"there is no output {output!r}. Outputs: {', '.join(OUTPUTS)}.")
+            return CsvRows()
+    raise ValueError(f"there is no output {output!r}")

@@ -14,7 +14,7 @@ from dsstail.escaping import cut, visible, width
 from dsstail.messages import Event
 from dsstail.render.ink import Ink
 from dsstail.values import LONGEST, number_as_written, shown, value_text
-from dsstail.wording import brief, spoken_size, to_the_second
+from dsstail.wording import brief, brief_to_the_second, spoken_size, to_the_second
 
 Members = dict[str, Any]
 
@@ -218,7 +218,7 @@ class Bodies:
         if known is None:
             return ""
         seconds, measured = known
-        return brief(seconds) if measured or seconds >= 10 else to_the_second(seconds)
+        return brief(seconds) if measured else brief_to_the_second(seconds)
 
     def _connectivity(
         self, source: Source, text: bytes, body: Members, room: int, received_at: float

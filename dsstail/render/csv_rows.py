@@ -15,7 +15,7 @@ from dsstail.annotation import instant
 from dsstail.escaping import visible, visible_json
 from dsstail.layout import LARGE, beginning
 from dsstail.messages import BODIES, Event, time_of
-from dsstail.render import Renderer, Style
+from dsstail.render import Renderer
 from dsstail.values import compact, number_as_written
 
 _FROM_METADATA = ("event_type", "dsn", "oem_model", "property_name", "display_name", "base_type")
@@ -40,15 +40,11 @@ _FORMULA = re.compile("(^|;)(?=[\\s\"']*[-=+@\uff0d\uff1d\uff0b\uff20])")
 class CsvRows(Renderer):
     """One row an event, below a header of COLUMNS."""
 
-    def __init__(self, style: Style) -> None:
-        self._style = style
-
     def header(self) -> bytes:
         return _rows([COLUMNS])
 
     def render(self, texts: list[bytes], stream: str, received_at: float) -> bytes:
-        known = received_at and (self._style.live or self._style.annotate)
-        arrived = instant(received_at) if known else ""
+        arrived = instant(received_at) if received_at else ""
         return _rows([(arrived, cell(stream), *_cells(text)) for text in texts])
 
 

@@ -200,7 +200,7 @@ class TextLines(Renderer):
             return self._time
         reading = self._clock.read(written)
         self._written = written if reading else _UNREADABLE
-        if reading is None and self._style.live and received_at:
+        if reading is None and received_at:
             reading = self._clock.at(int(received_at))
         day, time, _ = reading or (self._day, "--:--:--", 0)
         self._time = f"{self._faint}{time}{self._reset} "

@@ -33,7 +33,7 @@ SENDERS = 40_000
 """Serial numbers, single or joined, that are remembered with their devices."""
 
 PENDING = 20_000
-"""Events after which what has come of numbers is taken in."""
+"""Events after which the numbers that came with them are taken in."""
 
 LONGEST_NAME = 100
 """Characters of a name; a longer one is known by its beginning."""

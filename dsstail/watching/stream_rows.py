@@ -19,6 +19,7 @@ from dsstail.watching.streams import (
     Streams,
     StreamState,
 )
+from dsstail.wording import rate
 
 PACE_SECONDS = 5
 """Seconds over which the events a second are taken."""
@@ -172,5 +173,4 @@ class StreamRows:
 def _rate(each: list[int]) -> str:
     """Events a second, from the counts of the last seconds."""
     recent = each[-PACE_SECONDS:]
-    rate = sum(recent) / max(len(recent), 1)
-    return f"{rate:.1f}" if rate < 9.95 else f"{rate:.0f}"
+    return rate(sum(recent) / max(len(recent), 1))

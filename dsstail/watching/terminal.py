@@ -74,6 +74,7 @@ class Terminal:
         return columns or 80, lines or 24
 
     def enter(self) -> None:
+        """Take the terminal over, until `leave`."""
         self._take_over()
         for number, handler in (
             (signal.SIGTSTP, self._suspend),

@@ -46,18 +46,18 @@ class Watch:
         terminal: Terminal,
         style: Style,
         subject: Subject,
-        after: Callable[[Streams], None],
+        complete: Callable[[Streams], None],
         *,
         past: bool,
     ) -> None:
-        """`after` completes what is known of the streams, before each screen.
+        """`complete` adds what batches do not tell of the streams, before each screen.
 
         What is `past` has a time of its own, that of the last event.
         """
         self._terminal = terminal
         self._brush = Brush(style)
         self._painter = Painter(self._brush, subject)
-        self._complete = after
+        self._complete = complete
         self._past = past
         self._devices = Devices(utc=style.utc, unicode=style.unicode)
         self._browser = Browser(self._devices)
