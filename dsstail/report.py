@@ -65,7 +65,7 @@ def clear_interrupt() -> None:
 
     In the background it shows none: there may be somebody's prompt.
     """
-    if sys.platform == "win32" or sys.stderr is None or os.environ.get("TERM") == "dumb":
+    if sys.platform == "win32" or os.environ.get("TERM") == "dumb":
         return
     with contextlib.suppress(OSError, ValueError):
         if os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp():
