@@ -97,9 +97,10 @@ def test_decoded_objects_come_with_their_texts() -> None:
     assert data == [json.loads(text) for text in (ONE, TWO, THREE)]
 
 
-def test_deep_events_are_events_on_lines_of_their_own() -> None:
+@pytest.mark.parametrize("cuts", [(), (5000,), range(0, 200_000, 1 << 16)])
+def test_deep_events_are_events_on_lines_of_their_own(cuts: Iterable[int]) -> None:
     deep = b'{"seq":"1","v":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    assert split(deep + b"\n" + TWO + b"\n") == ([(1, deep), (2, TWO)], [])
+    assert split(deep + b"\n" + TWO + b"\n", cuts) == ([(1, deep), (2, TWO)], [])
 
 
 # Damage
