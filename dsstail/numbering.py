@@ -104,6 +104,10 @@ class Numbering(Generic[Place]):
         """The number with which `take_run` can go on, None where each event needs a look."""
         return None if self._start is None or self._again is not None else self.last + 1
 
+    def has(self, seq: int, text: bytes) -> bool:
+        """Whether this event was taken, as far as that is remembered."""
+        return self._texts.has(self._stream, seq, text)
+
     def take_run(self, texts: Sequence[bytes]) -> None:
         """Take events whose numbers go on from `expected` without a break."""
         self._texts.add(self._stream, self.last + 1, texts)

@@ -244,7 +244,7 @@ def test_each_form_gives_the_same(tmp_path: Path, stats: Stats, form: str) -> No
             with cat.stdout, path.open("rb") as stdin:
                 finished = stats("-", "-o", "json", stdin=cat.stdout if form == "pipe" else stdin)
             cat.wait()
-        expected["files"] = ["stdin"]
+        expected["files"] = expected["streams"][0]["files"] = ["stdin"]
     else:
         finished = stats("out.jsonl", "-o", "json")
     assert (finished.code, finished.err) == (0, "")

@@ -50,9 +50,7 @@ class Report:
 def stats(
     files: Annotated[
         list[str],
-        typer.Argument(
-            metavar="FILE...", help="a recording; several are one, in this order; - is stdin"
-        ),
+        typer.Argument(metavar="FILE...", help="a recording or the pieces of some; - is stdin"),
     ],
     period: Period,
     filters: Filters,
