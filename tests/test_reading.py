@@ -387,9 +387,10 @@ def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, form: str, content: str
 # As files
 
 
-def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pack", [bytes, gz, zst])
+def test_a_byte_order_mark_is_no_damage(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "out.jsonl"
-    path.write_bytes(b"\xef\xbb\xbf" + lines([1, 2]))
+    path.write_bytes(pack(b"\xef\xbb\xbf" + lines([1, 2])))
     assert sorted_out(read(path)) == ([(1, event(1)), (2, event(2))], [])
 
 
