@@ -108,7 +108,7 @@ class Verdict:
         if contents.stream or self.recordings < 2:
             return contents.stream
         more = len(contents.files) - 1
-        return contents.files[0] + (f" and {more} more" if more else "")
+        return contents.files[-1] + (f" and {more} more" if more else "")
 
     @property
     def unlisted(self) -> int:

@@ -119,7 +119,7 @@ def test_recordings_of_several_streams_are_checked_one_by_one(tmp_path: Path, ru
     names = ["in-2026-11-23.jsonl", "new.jsonl", "old.jsonl", "in-2026-11-24.jsonl"]
     assert run(*names) == Finished(
         0,
-        "in-2026-11-23.jsonl and 1 more: 90 events, seq 1–90\n"
+        "in-2026-11-24.jsonl and 1 more: 90 events, seq 1–90\n"
         "new.jsonl: 10 events, seq 1–10\n"
         "old.jsonl: 20 events, seq 700–719\n"
         "complete: every line is an event, and of each of the 3 streams every seq is\n"
