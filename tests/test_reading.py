@@ -546,6 +546,33 @@ def test_a_rotated_file_that_is_removed_unread_is_told(follow: Follow) -> None:
     assert followed.news() == ([event(3)], [told])
 
 
+@pytest.mark.parametrize(
+    "torn",
+    [
+        event(3)[:60],
+        b"\0" * 8192,
+        event(3)[:60] + b"\0" * 100_000,
+        b'{"seq":"3","v":"' + b"x" * 200_000,
+    ],
+    ids=["torn", "zeros", "torn and zeros", "long"],
+)
+@pytest.mark.parametrize("kept", [0, 10])
+def test_a_torn_end_that_is_cut_off_is_no_new_beginning(
+    follow: Follow, torn: bytes, kept: int
+) -> None:
+    """A recorder that starts again does that."""
+    followed = follow(lines([1, 2]) + torn)
+    assert followed.news()[0] == [event(1), event(2)]
+    os.truncate(followed.path, len(lines([1, 2])) + kept)
+    assert followed.news()[0] == []
+    os.truncate(followed.path, len(lines([1, 2])))
+    followed.append(lines([3, 4]) + b"x\n" + lines([5]))
+    assert followed.news() == (
+        [event(3), event(4), event(5)],
+        [Damage(5, 5, "not an event", b"")],
+    )
+
+
 def test_a_file_that_is_cut_off_is_read_from_its_beginning(follow: Follow) -> None:
     followed = follow(lines([1, 2, 3]))
     assert len(followed.news()[0]) == 3
