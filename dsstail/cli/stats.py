@@ -18,6 +18,7 @@ from dsstail.cli.console import columns, say, warn
 from dsstail.cli.options import Color, Filters, Period, Quiet, TextOrJson, Utc
 from dsstail.cli.show import period_of
 from dsstail.config import COLORS, Given, one_of, positive, text_or_json, whole_number
+from dsstail.errors import OutputError
 from dsstail.escaping import shows_unicode
 
 _output: Any = partial(typer.Option, rich_help_panel="Output")
@@ -83,6 +84,7 @@ def stats(
 
     if report.svg is not None:
         replacing.check(report.svg)
+        _check_is_picture(report.svg)
     statistics = survey(
         files,
         build(wanted.dsns, wanted.event_types, wanted.properties, wanted.oem_models),
@@ -110,3 +112,16 @@ def stats(
         )
         say(page(view, style))
     return 0
+
+
+def _check_is_picture(path: Path) -> None:
+    """Raises OutputError for a file that is something else: `--svg *.gz` names a recording."""
+    if path.suffix == ".svg" or not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(1)
+    except OSError:  # what cannot be read can be precious
+        beginning = b"?"
+    if beginning not in (b"", b"<"):
+        raise OutputError(f"{path} is no picture, and was left as it is. --svg needs another name.")
