@@ -11,7 +11,7 @@ from dsstail.gauge import Gauge
 from dsstail.interruption import interruptible
 from dsstail.recording.naming import by_recordings
 from dsstail.recording.odometer import Odometer
-from dsstail.recording.reading import check, named, read_file
+from dsstail.recording.reading import named, read_file
 from dsstail.recording.splitting import Found
 from dsstail.replay import Window
 from dsstail.report import Reporter
@@ -38,7 +38,7 @@ def survey(
         nonlocal signalled
         signalled = True
 
-    check(paths)
+    odometer.hold()
     gauge = Gauge(reporter, odometer, beside_output=False)
     try:
         with interruptible(end, lambda: os._exit(130), goes_on=True):
@@ -51,6 +51,7 @@ def survey(
                 gauge.tick(0)
     finally:
         gauge.close()
+        odometer.close()
     return counting.statistics()
 
 

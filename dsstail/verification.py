@@ -18,7 +18,7 @@ from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, 
 from dsstail.passages import moment
 from dsstail.recording.naming import recording_of
 from dsstail.recording.odometer import Odometer
-from dsstail.recording.reading import check, named, read_file
+from dsstail.recording.reading import named, read_file
 from dsstail.recording.splitting import Damage, Lines
 
 DAMAGED, TORN = "damaged", "torn"
@@ -122,7 +122,7 @@ def verify(odometer: Odometer, tick: Callable[[], None] = lambda: None) -> Verdi
     """
     paths = odometer.paths
     verification = Verification(paths)
-    check(paths)
+    odometer.hold()
     for file, path in enumerate(paths):
         with odometer.opened(path) as recording:
             for found in read_file(recording, named(path)):

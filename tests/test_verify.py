@@ -102,6 +102,20 @@ def test_the_pieces_of_a_recording_are_read_in_the_order_of_their_times(
     )
 
 
+def test_a_file_is_what_it_was_when_the_reading_began(tmp_path: Path, dsstail: Starter) -> None:
+    """While others are read it can be rotated, compressed, and removed."""
+    os.mkfifo(tmp_path / "a.jsonl")
+    record(tmp_path, lines(range(10, 20)), "b.jsonl")
+    record(tmp_path, lines(range(20, 30)), "c.jsonl")
+    running = dsstail("verify", "a.jsonl", "b.jsonl", "c.jsonl", key=None)
+    with (tmp_path / "a.jsonl").open("wb") as first:
+        first.write(lines(range(10)))
+        (tmp_path / "b.jsonl").unlink()
+        (tmp_path / "c.jsonl").rename(tmp_path / "c.1.jsonl")
+        record(tmp_path, lines([77]), "c.jsonl")
+    assert running.finish() == Finished(0, f"30 events, seq 0–29\n{COMPLETE}\n".encode(), "")
+
+
 def of_stream(name: str, seqs: Iterable[int], second: int = 0) -> bytes:
     """A recording of a stream, its first event at this second, with a second between any two."""
     return b"".join(

@@ -54,6 +54,7 @@ def verify(
             verdict = verify(odometer, lambda: gauge.tick(0))
     finally:
         gauge.close()
+        odometer.close()
     say(_json(verdict) if form == "json" else _text(verdict))
     return 0 if verdict.complete else StrictViolation.exit_code
 
