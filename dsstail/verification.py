@@ -287,14 +287,14 @@ class _Untold:
             if stream.numbering.has(event.seq, event.text):
                 return stream
         last = max(stream.numbering.last for stream in self._of.values())
+        if last < 0 or (event.seq == last + 1 and self._going_up):
+            return before
         at, latest = moment(event), moment(Event(self._latest))
         if event.seq <= last or (at is not None and latest is not None and at < latest):
             self._going_up = False
             self._between.clear()
         if not self._going_up:
             return new
-        if event.seq == last + 1:
-            return before
         gap = Anomaly(GAP, last + 1, event.seq - 1, place)
         self._between.append((new, gap, self._verification.files[self._file]))
         return new

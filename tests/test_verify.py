@@ -176,6 +176,20 @@ def test_files_of_other_names_are_of_one_stream_as_long_as_they_go_up(
     assert found(verify(Odometer([*map(str, paths)]))) == findings
 
 
+def test_files_of_one_stream_are_told_as_one(tmp_path: Path) -> None:
+    paths = [
+        record(tmp_path, b'{"without":"a number"}\n', "a"),
+        record(tmp_path, of_stream("x", range(7, 11), 5), "b"),
+        record(tmp_path, of_stream("x", range(11, 21)), "c"),
+        record(tmp_path, of_stream("x", range(25, 31), 10), "d"),
+    ]
+    verdict = verify(Odometer([*map(str, paths)]))
+    (contents,) = verdict.contents
+    assert (contents.events, contents.unnumbered, contents.ranges) == (21, 1, [(7, 30)])
+    assert contents.counts == verdict.counts == {GAP: 1}
+    assert contents.files == [*map(str, paths)]
+
+
 def test_a_gap_between_files_is_none_once_these_are_of_several_streams(tmp_path: Path) -> None:
     paths = [
         record(tmp_path, of_stream("quiet", [1, 2]), "quiet.jsonl"),
