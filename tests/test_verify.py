@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from itertools import permutations
@@ -114,6 +115,15 @@ def test_a_file_is_what_it_was_when_the_reading_began(tmp_path: Path, dsstail: S
         (tmp_path / "c.jsonl").rename(tmp_path / "c.1.jsonl")
         record(tmp_path, lines([77]), "c.jsonl")
     assert running.finish() == Finished(0, f"30 events, seq 0–29\n{COMPLETE}\n".encode(), "")
+
+
+def test_as_many_files_are_read_as_there_are(tmp_path: Path) -> None:
+    """However few of them may be open at once."""
+    names = [record(tmp_path, lines([seq]), f"{seq:03}.jsonl").name for seq in range(120)]
+    few = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40));"
+    command = [sys.executable, "-c", f"{few} os.execv(sys.argv[1], sys.argv[1:])", installed()]
+    out = subprocess.run([*command, "verify", *names], cwd=tmp_path, stdout=subprocess.PIPE).stdout
+    assert out.decode() == f"120 events, seq 0–119\n{COMPLETE}\n"
 
 
 def of_stream(name: str, seqs: Iterable[int], second: int = 0) -> bytes:

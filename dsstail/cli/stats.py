@@ -51,7 +51,7 @@ class Report:
 def stats(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="a recording or the pieces of some; - is stdin"),
+        typer.Argument(metavar="FILE...", help="recordings and pieces of them; - is stdin"),
     ],
     period: Period,
     filters: Filters,

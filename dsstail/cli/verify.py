@@ -25,7 +25,7 @@ FEW = 3
 def verify(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="a recording or the pieces of some; - is stdin"),
+        typer.Argument(metavar="FILE...", help="recordings and pieces of them; - is stdin"),
     ],
     output: TextOrJson = None,
 ) -> int:
@@ -36,6 +36,7 @@ def verify(
     Examples:
       dsstail verify events.jsonl
       dsstail verify events.*.jsonl.gz events.jsonl    segments and the live file
+      dsstail verify in.jsonl out.jsonl                a stream each
     """
     form = text_or_json(output)
     from dsstail.gauge import Gauge

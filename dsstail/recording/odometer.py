@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from io import FileIO
 
+from dsstail.errors import ConfigurationError
 from dsstail.recording.reading import check, is_regular, opened
 
 MOST_HELD = 100
@@ -30,15 +31,18 @@ class Odometer:
         Raises ConfigurationError where not all can be read.
         """
         check(self.paths)
-        for path in self.paths[:MOST_HELD]:
-            if os.path.isfile(path):
-                self._held[path].append(opened(path))
+        try:
+            for path in self.paths[:MOST_HELD]:
+                if os.path.isfile(path):
+                    self._held[path].append(opened(path))
+        except ConfigurationError:  # so many files must not be open: then one after the other
+            self.close()
 
     def close(self) -> None:
         """Close what was opened and has not had its turn."""
         for files in self._held.values():
-            for file in files:
-                file.close()
+            while files:
+                files.pop().close()
 
     def opened(self, path: str) -> FileIO:
         """The next recording. Raises ConfigurationError where it cannot be read."""
