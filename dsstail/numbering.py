@@ -108,6 +108,10 @@ class Numbering(Generic[Place]):
         """Whether this event was taken, as far as that is remembered."""
         return self._texts.has(self._stream, seq, text)
 
+    def lacks(self, seq: int) -> bool:
+        """Whether the number is in a gap."""
+        return self._gap(seq) is not None
+
     def take_run(self, texts: Sequence[bytes]) -> None:
         """Take events whose numbers go on from `expected` without a break."""
         self._texts.add(self._stream, self.last + 1, texts)
@@ -142,14 +146,19 @@ class Numbering(Generic[Place]):
 
     def _fills(self, seq: int) -> bool:
         """Whether the number was missing; then it no longer is."""
-        at = bisect_left(self._gaps, seq, key=lambda gap: gap.last)
-        if at == len(self._gaps) or seq < self._gaps[at].first:
+        at = self._gap(seq)
+        if at is None:
             return False
         gap = self._gaps[at]
         parts = replace(gap, last=seq - 1), replace(gap, first=seq + 1)
         self._gaps[at : at + 1] = [part for part in parts if part.first <= part.last]
         self.late += 1
         return True
+
+    def _gap(self, seq: int) -> int | None:
+        """The place of the gap in which the number is, among the open ones."""
+        at = bisect_left(self._gaps, seq, key=lambda gap: gap.last)
+        return at if at < len(self._gaps) and seq >= self._gaps[at].first else None
 
     def _goes_on(self, again: Anomaly[Place], seq: int, text: bytes) -> bool:
         """Whether this is the next of a run of numbers that were there before."""

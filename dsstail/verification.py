@@ -1,7 +1,7 @@
 """Whether recordings are complete: every line an event, and of each stream every number once.
 
 Where events tell no stream, the files do: those whose names differ in times only are of one. So
-are others, as long as numbers and times go up from each to the next; where they do not, the files
+are others if their times go up with their numbers, from each to the next; if they do not, the files
 are of several streams, and nothing is missing between them.
 """
 
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import pairwise
 
 from dsstail.annotation import may_be_annotated, unannotated
 from dsstail.messages import Event, number_on
@@ -245,6 +246,31 @@ class Verification:
         return stream
 
 
+class _Piece:
+    """A stream whose events tell no name, as far as it is in the files of one recording."""
+
+    def __init__(self, stream: _Stream, place: Place, texts: list[bytes]) -> None:
+        """`texts` are the first events, from this place on."""
+        self.stream = stream
+        self.place = place
+        self.began = self.ended = moment(Event(texts[0]))
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        return self.stream.numbering.ranges
+
+    def follows(self, other: _Piece) -> bool:
+        """Whether it may be of the same stream as another one, and goes on behind that."""
+        first, last = self.ranges[0][0], other.ranges[-1][1]
+        in_time = self.began is None or other.ended is None or self.began >= other.ended
+        return first == last + 1 or (first > last and in_time)
+
+    def gap_behind(self, other: _Piece) -> Anomaly[Place] | None:
+        """What is missing between another one that it follows and this."""
+        missing = other.ranges[-1][1] + 1, self.ranges[0][0] - 1
+        return Anomaly(GAP, *missing, self.place) if missing[0] <= missing[1] else None
+
+
 class _Untold:
     """The streams whose events tell no name: which of them a file is of."""
 
@@ -252,52 +278,56 @@ class _Untold:
         self._recordings = [*map(recording_of, paths)]
         self._texts = texts
         self._verification = verification
-        self._of: dict[str, _Stream] = {}  # by the names of recordings
+        self._pieces: dict[str, _Piece] = {}  # by the names of recordings
         self._file = -1
-        self._current: _Stream | None = None  # that of the file
+        self._current: _Piece | None = None  # that of the file
         self._latest = b""  # the text of the last event
-        self._going_up = True  # whether all files may be of one stream
-        self._between: list[tuple[_Stream, Anomaly[Place], str]] = []  # gaps, if they are
 
     def take(self, place: Place, texts: list[bytes]) -> _Stream:
         """The stream of these events, the first of which is at this place."""
         if place.file != self._file or self._current is None:
-            recording = self._recordings[place.file]
-            stream = self._of.get(recording) or self._following(recording, place, texts)
+            self._leave()
             self._file = place.file
-            self._current = self._of[recording] = stream
+            recording = self._recordings[place.file]
+            if recording not in self._pieces:
+                self._pieces[recording] = self._known(texts) or self._new(recording, place, texts)
+            self._current = self._pieces[recording]
         self._latest = texts[-1]
-        return self._current
+        return self._current.stream
 
     def end(self) -> list[Contents]:
         """What there is of each, now that nothing more comes."""
-        for stream, gap, before in self._between:
-            stream.found(gap, before)
-        contents = [stream.end() for stream in dict.fromkeys(self._of.values())]
-        return [reduce(_joined, contents)] if contents and self._going_up else contents
+        self._leave()
+        pieces = dict.fromkeys(self._pieces.values())
+        contents = [piece.stream.end() for piece in pieces]
+        ordered = sorted(pieces, key=lambda piece: piece.ranges[:1])
+        pairs = [(before, one) for before, one in pairwise(ordered) if before.ranges]
+        if not contents or not all(one.follows(before) for before, one in pairs):
+            return contents
+        for before, one in pairs:
+            if gap := one.gap_behind(before):
+                one.stream.found(gap, before.stream.contents.files[-1])
+        return [reduce(_joined, (piece.stream.contents for piece in ordered))]
 
-    def _following(self, recording: str, place: Place, texts: list[bytes]) -> _Stream:
-        """The stream of a recording that has not been met: one that goes on, or another."""
-        new = _Stream("", f"recording {recording}", self._texts, self._verification)
-        before = self._current
+    def _leave(self) -> None:
+        """Another file comes."""
+        if self._current is not None:
+            self._current.ended = moment(Event(self._latest))
+
+    def _known(self, texts: list[bytes]) -> _Piece | None:
+        """The piece that has the first of these events already, or lacks it."""
         event = next((event for event in map(Event, texts) if event.seq is not None), None)
-        if before is None or event is None or event.seq is None:
-            return new
-        for stream in self._of.values():
-            if stream.numbering.has(event.seq, event.text):
-                return stream
-        last = max(stream.numbering.last for stream in self._of.values())
-        if last < 0 or (event.seq == last + 1 and self._going_up):
-            return before
-        at, latest = moment(event), moment(Event(self._latest))
-        if event.seq <= last or (at is not None and latest is not None and at < latest):
-            self._going_up = False
-            self._between.clear()
-        if not self._going_up:
-            return new
-        gap = Anomaly(GAP, last + 1, event.seq - 1, place)
-        self._between.append((new, gap, self._verification.files[self._file]))
-        return new
+        if event is None or event.seq is None:
+            return None
+        for piece in self._pieces.values():
+            numbering = piece.stream.numbering
+            if numbering.has(event.seq, event.text) or numbering.lacks(event.seq):
+                return piece
+        return None
+
+    def _new(self, recording: str, place: Place, texts: list[bytes]) -> _Piece:
+        key = f"recording {recording}"
+        return _Piece(_Stream("", key, self._texts, self._verification), place, texts)
 
 
 def _joined(one: Contents, next: Contents) -> Contents:

@@ -165,7 +165,7 @@ def test_recordings_of_several_streams_are_checked_one_by_one(tmp_path: Path, ru
 
 
 @pytest.mark.parametrize(
-    ("second", "at", "findings"),
+    ("seqs", "at", "findings"),
     [
         (range(11, 21), 10, []),
         (range(15, 21), 10, [(GAP, 1, 11, 14)]),
@@ -176,12 +176,12 @@ def test_recordings_of_several_streams_are_checked_one_by_one(tmp_path: Path, ru
         (range(5, 13), 4, [(REPEAT, 1, 5, 10)]),
     ],
 )
-def test_files_of_other_names_are_of_one_stream_as_long_as_they_go_up(
-    tmp_path: Path, second: Iterable[int], at: int, findings: list[tuple[str, int, int, int]]
+def test_files_of_other_names_are_of_one_stream_if_their_times_go_up_with_their_numbers(
+    tmp_path: Path, seqs: Iterable[int], at: int, findings: list[tuple[str, int, int, int]]
 ) -> None:
     paths = [
         record(tmp_path, of_stream("x", range(1, 11)), "one.jsonl"),
-        record(tmp_path, of_stream("x", second, at), "two.jsonl"),
+        record(tmp_path, of_stream("x", seqs, at), "two.jsonl"),
     ]
     assert found(verify(Odometer([*map(str, paths)]))) == findings
 
@@ -193,11 +193,26 @@ def test_files_of_one_stream_are_told_as_one(tmp_path: Path) -> None:
         record(tmp_path, of_stream("x", range(11, 21)), "c"),
         record(tmp_path, of_stream("x", range(25, 31), 10), "d"),
     ]
+    for order in permutations(map(str, paths)):
+        verdict = verify(Odometer(order))
+        (contents,) = verdict.contents
+        assert (contents.events, contents.unnumbered, contents.ranges) == (21, 1, [(7, 30)])
+        assert contents.counts == verdict.counts == {GAP: 1}
+        assert contents.files == [*map(str, paths)]
+        (gap,) = verdict.findings
+        assert (verdict.files[gap.place.file], gap.detail) == (str(paths[3]), str(paths[2]))
+
+
+def test_a_file_can_fill_the_gap_of_another(tmp_path: Path) -> None:
+    """As one with the answer to `--from-seq 11 --to-seq 20` does."""
+    paths = [
+        record(tmp_path, of_stream("x", [*range(1, 11), *range(21, 31)]), "out.jsonl"),
+        record(tmp_path, of_stream("x", range(11, 21), 10), "missing.jsonl"),
+    ]
     verdict = verify(Odometer([*map(str, paths)]))
+    assert verdict.complete
     (contents,) = verdict.contents
-    assert (contents.events, contents.unnumbered, contents.ranges) == (21, 1, [(7, 30)])
-    assert contents.counts == verdict.counts == {GAP: 1}
-    assert contents.files == [*map(str, paths)]
+    assert (contents.events, contents.late, contents.ranges) == (30, 10, [(1, 30)])
 
 
 def test_a_gap_between_files_is_none_once_these_are_of_several_streams(tmp_path: Path) -> None:
