@@ -108,9 +108,16 @@ class Numbering(Generic[Place]):
         """Whether this event was taken, as far as that is remembered."""
         return self._texts.has(self._stream, seq, text)
 
-    def lacks(self, seq: int) -> bool:
-        """Whether the number is in a gap."""
-        return self._gap(seq) is not None
+    def fill(self, first: int, last: int) -> bool:
+        """Take the numbers from `first` to `last` if all of them are missing in one gap."""
+        at = bisect_left(self._gaps, first, key=lambda gap: gap.last)
+        if at == len(self._gaps) or first < self._gaps[at].first or last > self._gaps[at].last:
+            return False
+        gap = self._gaps[at]
+        parts = replace(gap, last=first - 1), replace(gap, first=last + 1)
+        self._gaps[at : at + 1] = [part for part in parts if part.first <= part.last]
+        self.late += last - first + 1
+        return True
 
     def take_run(self, texts: Sequence[bytes]) -> None:
         """Take events whose numbers go on from `expected` without a break."""
@@ -140,25 +147,9 @@ class Numbering(Generic[Place]):
             self._gaps.append(Anomaly(GAP, self.last + 1, seq - 1, place))
             self._close_gaps(OPEN_GAPS)
             self.last = seq
-        elif not self._fills(seq):
+        elif not self.fill(seq, seq):
             same = seq >= self._start and self._texts.has(self._stream, seq, text)
             self._again = Anomaly(REPEAT if same else CONFLICT, seq, seq, place)
-
-    def _fills(self, seq: int) -> bool:
-        """Whether the number was missing; then it no longer is."""
-        at = self._gap(seq)
-        if at is None:
-            return False
-        gap = self._gaps[at]
-        parts = replace(gap, last=seq - 1), replace(gap, first=seq + 1)
-        self._gaps[at : at + 1] = [part for part in parts if part.first <= part.last]
-        self.late += 1
-        return True
-
-    def _gap(self, seq: int) -> int | None:
-        """The place of the gap in which the number is, among the open ones."""
-        at = bisect_left(self._gaps, seq, key=lambda gap: gap.last)
-        return at if at < len(self._gaps) and seq >= self._gaps[at].first else None
 
     def _goes_on(self, again: Anomaly[Place], seq: int, text: bytes) -> bool:
         """Whether this is the next of a run of numbers that were there before."""

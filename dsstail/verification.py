@@ -259,6 +259,18 @@ class _Piece:
     def ranges(self) -> list[tuple[int, int]]:
         return self.stream.numbering.ranges
 
+    def fills(self, other: _Piece) -> bool:
+        """Whether all of it was missing in another one; then it becomes a part of that."""
+        own, whole = self.stream.contents, other.stream.contents
+        if len(self.ranges) != 1:
+            return False
+        first, last = self.ranges[0]
+        if own.events != last - first + 1 or not other.stream.numbering.fill(first, last):
+            return False
+        whole.events += own.events
+        whole.files += own.files
+        return True
+
     def follows(self, other: _Piece) -> bool:
         """Whether it may be of the same stream as another one, and goes on behind that."""
         first, last = self.ranges[0][0], other.ranges[-1][1]
@@ -298,7 +310,10 @@ class _Untold:
     def end(self) -> list[Contents]:
         """What there is of each, now that nothing more comes."""
         self._leave()
-        pieces = dict.fromkeys(self._pieces.values())
+        pieces = [*dict.fromkeys(self._pieces.values())]
+        for piece in [*pieces]:
+            if any(piece.fills(other) for other in pieces if other is not piece):
+                pieces.remove(piece)
         contents = [piece.stream.end() for piece in pieces]
         ordered = sorted(pieces, key=lambda piece: piece.ranges[:1])
         pairs = [(before, one) for before, one in pairwise(ordered) if before.ranges]
@@ -315,13 +330,12 @@ class _Untold:
             self._current.ended = moment(Event(self._latest))
 
     def _known(self, texts: list[bytes]) -> _Piece | None:
-        """The piece that has the first of these events already, or lacks it."""
+        """The piece that has the first of these events already."""
         event = next((event for event in map(Event, texts) if event.seq is not None), None)
         if event is None or event.seq is None:
             return None
         for piece in self._pieces.values():
-            numbering = piece.stream.numbering
-            if numbering.has(event.seq, event.text) or numbering.lacks(event.seq):
+            if piece.stream.numbering.has(event.seq, event.text):
                 return piece
         return None
 
