@@ -108,10 +108,14 @@ class Numbering(Generic[Place]):
         """Whether this event was taken, as far as that is remembered."""
         return self._texts.has(self._stream, seq, text)
 
+    def lacks(self, first: int, last: int) -> bool:
+        """Whether the numbers from `first` to `last` are all missing, in one gap."""
+        return self._gap(first, last) is not None
+
     def fill(self, first: int, last: int) -> bool:
-        """Take the numbers from `first` to `last` if all of them are missing in one gap."""
-        at = bisect_left(self._gaps, first, key=lambda gap: gap.last)
-        if at == len(self._gaps) or first < self._gaps[at].first or last > self._gaps[at].last:
+        """Take them, if so."""
+        at = self._gap(first, last)
+        if at is None:
             return False
         gap = self._gaps[at]
         parts = replace(gap, last=first - 1), replace(gap, first=last + 1)
@@ -132,10 +136,14 @@ class Numbering(Generic[Place]):
             self._place(seq, text, place)
         self._texts.add(self._stream, seq, [text])
 
-    def end(self) -> None:
-        """Nothing more comes: what is still open is certain now."""
+    def settle(self) -> None:
+        """Nothing more comes, but for what fills gaps."""
         if self._again is not None:
             self._settle(self._again, None)
+
+    def end(self) -> None:
+        """Nothing more comes: what is still open is certain now."""
+        self.settle()
         self._close_gaps(0)
 
     def _place(self, seq: int, text: bytes, place: Place) -> None:
@@ -150,6 +158,14 @@ class Numbering(Generic[Place]):
         elif not self.fill(seq, seq):
             same = seq >= self._start and self._texts.has(self._stream, seq, text)
             self._again = Anomaly(REPEAT if same else CONFLICT, seq, seq, place)
+
+    def _gap(self, first: int, last: int) -> int | None:
+        """The place of the gap that has these numbers, among the open ones."""
+        at = bisect_left(self._gaps, first, key=lambda gap: gap.last)
+        found = (
+            at < len(self._gaps) and self._gaps[at].first <= first <= last <= self._gaps[at].last
+        )
+        return at if found else None
 
     def _goes_on(self, again: Anomaly[Place], seq: int, text: bytes) -> bool:
         """Whether this is the next of a run of numbers that were there before."""

@@ -259,16 +259,22 @@ class _Piece:
     def ranges(self) -> list[tuple[int, int]]:
         return self.stream.numbering.ranges
 
-    def fills(self, other: _Piece) -> bool:
-        """Whether all of it was missing in another one; then it becomes a part of that."""
-        own, whole = self.stream.contents, other.stream.contents
-        if len(self.ranges) != 1:
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a run of numbers without a gap."""
+        ranges = self.ranges
+        return len(ranges) == 1 and self.stream.contents.events == ranges[0][1] - ranges[0][0] + 1
+
+    def is_lacked_by(self, other: _Piece) -> bool:
+        """Whether all of it is missing in another one."""
+        return other.stream.numbering.lacks(*self.ranges[0])
+
+    def fill(self, other: _Piece) -> bool:
+        """Become a part of another one, if all of it is missing there."""
+        if not other.stream.numbering.fill(*self.ranges[0]):
             return False
-        first, last = self.ranges[0]
-        if own.events != last - first + 1 or not other.stream.numbering.fill(first, last):
-            return False
-        whole.events += own.events
-        whole.files += own.files
+        other.stream.contents.events += self.stream.contents.events
+        other.stream.contents.files += self.stream.contents.files
         return True
 
     def follows(self, other: _Piece) -> bool:
@@ -311,18 +317,26 @@ class _Untold:
         """What there is of each, now that nothing more comes."""
         self._leave()
         pieces = [*dict.fromkeys(self._pieces.values())]
-        for piece in [*pieces]:
-            if any(piece.fills(other) for other in pieces if other is not piece):
-                pieces.remove(piece)
-        contents = [piece.stream.end() for piece in pieces]
-        ordered = sorted(pieces, key=lambda piece: piece.ranges[:1])
+        for piece in pieces:
+            piece.stream.numbering.settle()
+        filling = {piece: other for piece in pieces if (other := self._lacking(piece))}
+        ordered = sorted(
+            (one for one in pieces if one not in filling), key=lambda one: one.ranges[:1]
+        )
         pairs = [(before, one) for before, one in pairwise(ordered) if before.ranges]
-        if not contents or not all(one.follows(before) for before, one in pairs):
-            return contents
+        if not pieces or not all(one.follows(before) for before, one in pairs):
+            return [piece.stream.end() for piece in pieces]
+        left = [piece for piece, other in filling.items() if not piece.fill(other)]
         for before, one in pairs:
             if gap := one.gap_behind(before):
                 one.stream.found(gap, before.stream.contents.files[-1])
-        return [reduce(_joined, (piece.stream.contents for piece in ordered))]
+        whole = reduce(_joined, [piece.stream.end() for piece in ordered])
+        return [whole, *(piece.stream.end() for piece in left)]
+
+    def _lacking(self, piece: _Piece) -> _Piece | None:
+        """The piece in which all of this one is missing."""
+        others = self._pieces.values() if piece.is_whole else ()
+        return next((other for other in others if piece.is_lacked_by(other)), None)
 
     def _leave(self) -> None:
         """Another file comes."""

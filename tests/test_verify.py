@@ -215,6 +215,18 @@ def test_a_file_can_fill_the_gap_of_another(tmp_path: Path) -> None:
     assert (contents.events, contents.late, contents.ranges) == (30, 10, [(1, 30)])
 
 
+def test_no_stream_fills_the_gap_of_another(tmp_path: Path) -> None:
+    """A file can do that only where all are of one stream."""
+    paths = [
+        record(tmp_path, of_stream("x", [*range(1, 11), *range(21, 31)]), "out.jsonl"),
+        record(tmp_path, of_stream("y", range(11, 21), 10), "new.jsonl"),
+        record(tmp_path, of_stream("z", range(1, 31)), "in.jsonl"),
+    ]
+    verdict = verify(Odometer([*map(str, paths)]))
+    assert found(verdict) == [(GAP, 11, 11, 20)]
+    assert [contents.events for contents in verdict.contents] == [20, 10, 30]
+
+
 def test_a_gap_between_files_is_none_once_these_are_of_several_streams(tmp_path: Path) -> None:
     paths = [
         record(tmp_path, of_stream("quiet", [1, 2]), "quiet.jsonl"),
