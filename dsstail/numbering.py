@@ -104,6 +104,25 @@ class Numbering(Generic[Place]):
         """The number with which `take_run` can go on, None where each event needs a look."""
         return None if self._start is None or self._again is not None else self.last + 1
 
+    def has(self, seq: int, text: bytes) -> bool:
+        """Whether this event was taken, as far as that is remembered."""
+        return self._texts.has(self._stream, seq, text)
+
+    def lacks(self, first: int, last: int) -> bool:
+        """Whether the numbers from `first` to `last` are all missing, in one gap."""
+        return self._gap(first, last) is not None
+
+    def fill(self, first: int, last: int) -> bool:
+        """Take them, if so."""
+        at = self._gap(first, last)
+        if at is None:
+            return False
+        gap = self._gaps[at]
+        parts = replace(gap, last=first - 1), replace(gap, first=last + 1)
+        self._gaps[at : at + 1] = [part for part in parts if part.first <= part.last]
+        self.late += last - first + 1
+        return True
+
     def take_run(self, texts: Sequence[bytes]) -> None:
         """Take events whose numbers go on from `expected` without a break."""
         self._texts.add(self._stream, self.last + 1, texts)
@@ -117,10 +136,14 @@ class Numbering(Generic[Place]):
             self._place(seq, text, place)
         self._texts.add(self._stream, seq, [text])
 
-    def end(self) -> None:
-        """Nothing more comes: what is still open is certain now."""
+    def settle(self) -> None:
+        """Nothing more comes, but for what fills gaps."""
         if self._again is not None:
             self._settle(self._again, None)
+
+    def end(self) -> None:
+        """Nothing more comes: what is still open is certain now."""
+        self.settle()
         self._close_gaps(0)
 
     def _place(self, seq: int, text: bytes, place: Place) -> None:
@@ -132,20 +155,17 @@ class Numbering(Generic[Place]):
             self._gaps.append(Anomaly(GAP, self.last + 1, seq - 1, place))
             self._close_gaps(OPEN_GAPS)
             self.last = seq
-        elif not self._fills(seq):
+        elif not self.fill(seq, seq):
             same = seq >= self._start and self._texts.has(self._stream, seq, text)
             self._again = Anomaly(REPEAT if same else CONFLICT, seq, seq, place)
 
-    def _fills(self, seq: int) -> bool:
-        """Whether the number was missing; then it no longer is."""
-        at = bisect_left(self._gaps, seq, key=lambda gap: gap.last)
-        if at == len(self._gaps) or seq < self._gaps[at].first:
-            return False
-        gap = self._gaps[at]
-        parts = replace(gap, last=seq - 1), replace(gap, first=seq + 1)
-        self._gaps[at : at + 1] = [part for part in parts if part.first <= part.last]
-        self.late += 1
-        return True
+    def _gap(self, first: int, last: int) -> int | None:
+        """The place of the gap that has these numbers, among the open ones."""
+        at = bisect_left(self._gaps, first, key=lambda gap: gap.last)
+        found = (
+            at < len(self._gaps) and self._gaps[at].first <= first <= last <= self._gaps[at].last
+        )
+        return at if found else None
 
     def _goes_on(self, again: Anomaly[Place], seq: int, text: bytes) -> bool:
         """Whether this is the next of a run of numbers that were there before."""

@@ -123,7 +123,10 @@ class Replay:
 
     def start(self) -> None:
         """Raises ConfigurationError where a recording cannot be opened."""
-        check(self._asked.paths)
+        if self._asked.last is None:
+            self._odometer.hold()
+        else:
+            check(self._asked.paths)
 
     def stop(self) -> None:
         """Have `take` give nothing more. Safe in a signal handler."""

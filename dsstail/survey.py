@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dsstail.filters import Filter
 from dsstail.gauge import Gauge
 from dsstail.interruption import interruptible
+from dsstail.recording.naming import by_recordings
 from dsstail.recording.odometer import Odometer
-from dsstail.recording.reading import check, named, read_file
+from dsstail.recording.reading import named, read_file
 from dsstail.recording.splitting import Found
 from dsstail.replay import Window
 from dsstail.report import Reporter
@@ -23,12 +24,13 @@ POLL = 0.1
 def survey(
     paths: Sequence[str], selection: Filter, window: Window, *, utc: bool, reporter: Reporter
 ) -> Statistics:
-    """Count the events of recordings, which are one in this order; `-` is stdin.
+    """Count the events of recordings; `-` is stdin.
 
     The first signal ends the reading, not the command. Raises ConfigurationError for what cannot
     be read.
     """
-    counting = Counting(selection, window, utc=utc)
+    paths = by_recordings(paths)
+    counting = Counting(selection, window, paths, utc=utc)
     odometer = Odometer(paths)
     signalled = False
 
@@ -36,7 +38,7 @@ def survey(
         nonlocal signalled
         signalled = True
 
-    check(paths)
+    odometer.hold()
     gauge = Gauge(reporter, odometer, beside_output=False)
     try:
         with interruptible(end, lambda: os._exit(130), goes_on=True):
@@ -49,7 +51,8 @@ def survey(
                 gauge.tick(0)
     finally:
         gauge.close()
-    return counting.statistics(tuple(map(named, paths)))
+        odometer.close()
+    return counting.statistics()
 
 
 def _read(

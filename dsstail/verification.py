@@ -1,16 +1,25 @@
-"""Whether a recording is complete: every line an event, and of each stream every number once."""
+"""Whether recordings are complete: every line an event, and of each stream every number once.
+
+Where events tell no stream, the files do: those whose names differ in times only are of one. So
+are others if their times go up with their numbers, from each to the next; if they do not, the files
+are of several streams, and nothing is missing between them.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from itertools import pairwise
 
 from dsstail.annotation import may_be_annotated, unannotated
 from dsstail.messages import Event, numbered_from
-from dsstail.numbering import RESET, Anomaly, Numbering, Texts
+from dsstail.numbering import GAP, RESET, Anomaly, Numbering, Texts
+from dsstail.passages import moment
+from dsstail.recording.naming import recording_of
 from dsstail.recording.odometer import Odometer
-from dsstail.recording.reading import check, named, read_file
+from dsstail.recording.reading import named, read_file
 from dsstail.recording.splitting import Damage, Lines
 
 DAMAGED, TORN = "damaged", "torn"
@@ -20,7 +29,7 @@ LISTED = 1000
 """Findings that are listed; more are only counted."""
 
 MOST_STREAMS = 200
-"""Streams whose numbers are checked."""
+"""Named streams whose numbers are checked."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,7 +44,8 @@ class Place:
 class Finding:
     """Something wrong. Of a stream's numbers it tells what an `Anomaly` does.
 
-    damaged, torn: from `first` to `last`, the lines are no events; `detail` says why.
+    damaged, torn: from `first` to `last`, the lines are no events; `detail` says why. Of a gap it
+    is the file before, where that may be of another stream.
     """
 
     kind: str
@@ -53,13 +63,15 @@ class Finding:
 
 @dataclass(slots=True)
 class Contents:
-    """What there is of a stream; `""` is the one whose events tell no name.
+    """What there is of a stream; `""` is one whose events tell no name.
 
-    `ranges`: the first and the highest number, and the same again after each reset. `counts` and
-    `extents` are those of a Verdict, for the findings in this stream.
+    `files`: those that hold events of it. `ranges`: the first and the highest number, and the same
+    again after each reset. `counts` and `extents` are those of a Verdict, for the findings in this
+    stream.
     """
 
     stream: str
+    files: list[str] = field(default_factory=list)
     events: int = 0
     unnumbered: int = 0
     late: int = 0
@@ -87,18 +99,30 @@ class Verdict:
         return not self.counts
 
     @property
+    def recordings(self) -> int:
+        """Streams that only their files tell apart."""
+        return sum(not contents.stream for contents in self.contents)
+
+    def name(self, contents: Contents) -> str:
+        """The name of a stream; its files, where these tell it from others; else `""`."""
+        if contents.stream or self.recordings < 2:
+            return contents.stream
+        more = len(contents.files) - 1
+        return contents.files[-1] + (f" and {more} more" if more else "")
+
+    @property
     def unlisted(self) -> int:
         return self.counts.total() - len(self.findings)
 
 
 def verify(odometer: Odometer, tick: Callable[[], None] = lambda: None) -> Verdict:
-    """Read files as one recording, in this order. Raises ConfigurationError where that fails.
+    """Read files in this order. Raises ConfigurationError where that fails.
 
     `tick` is called now and then.
     """
-    verification = Verification()
     paths = odometer.paths
-    check(paths)
+    verification = Verification(paths)
+    odometer.hold()
     for file, path in enumerate(paths):
         with odometer.opened(path) as recording:
             for found in read_file(recording, named(path)):
@@ -107,15 +131,16 @@ def verify(odometer: Odometer, tick: Callable[[], None] = lambda: None) -> Verdi
                 elif found is not None:
                     verification.take(file, found)
                 tick()
-    return verification.verdict(tuple(map(named, paths)))
+    return verification.verdict()
 
 
 class _Stream:
     """A stream, and what is found in it."""
 
-    def __init__(self, name: str, texts: Texts, verification: Verification) -> None:
+    def __init__(self, name: str, key: str, texts: Texts, verification: Verification) -> None:
+        """`key` tells its texts from those of other streams."""
         self.contents = Contents(name)
-        self.numbering: Numbering[Place] = Numbering(name, texts, self._found)
+        self.numbering: Numbering[Place] = Numbering(key, texts, self.found)
         self._verification = verification
 
     def take(self, text: bytes, place: Place) -> None:
@@ -141,20 +166,22 @@ class _Stream:
         self.contents.ranges = self.numbering.ranges
         return self.contents
 
-    def _found(self, anomaly: Anomaly[Place]) -> None:
-        stream = self.contents
-        finding = Finding(anomaly.kind, anomaly.place, stream.stream, anomaly.first, anomaly.last)
+    def found(self, anomaly: Anomaly[Place], detail: str = "") -> None:
+        stream, kind, place = self.contents, anomaly.kind, anomaly.place
+        finding = Finding(kind, place, stream.stream, anomaly.first, anomaly.last, detail)
         stream.counts[finding.kind] = stream.counts.get(finding.kind, 0) + 1
         stream.extents[finding.kind] = stream.extents.get(finding.kind, 0) + finding.extent
         self._verification.add(finding)
 
 
 class Verification:
-    """Takes what is found in the files, in order."""
+    """Takes what is found in files, in order."""
 
-    def __init__(self) -> None:
-        self._streams: dict[str, _Stream] = {}
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.files = tuple(map(named, paths))
+        self._named: dict[str, _Stream] = {}
         self._texts = Texts()
+        self._untold = _Untold(paths, self._texts, self)
         self._findings: list[Finding] = []
         self._counts: Counter[str] = Counter()
         self._extents: Counter[str] = Counter()
@@ -186,18 +213,23 @@ class Verification:
         if len(self._findings) < LISTED:
             self._findings.append(finding)
 
-    def verdict(self, files: tuple[str, ...]) -> Verdict:
+    def verdict(self) -> Verdict:
         """All that is known now that nothing more comes."""
-        contents = tuple(stream.end() for stream in self._streams.values())
+        contents = (*self._untold.end(), *(stream.end() for stream in self._named.values()))
         findings = tuple(sorted(self._findings, key=lambda finding: finding.place))
-        return Verdict(files, contents, findings, self._counts, self._extents)
+        return Verdict(self.files, contents, findings, self._counts, self._extents)
 
     def _take_run(self, file: int, name: str, numbers: Sequence[int], texts: list[bytes]) -> None:
         """Take events of one stream; usually their own numbers just go on."""
-        stream = self._stream(name)
-        if stream is not None and stream.goes_on(texts):
-            stream.take_run(texts)
-            return
+        place = Place(file, numbers[0])
+        stream = self._stream(name) if name else self._untold.take(place, texts)
+        if stream is not None:
+            files = stream.contents.files
+            if not files or files[-1] != self.files[file]:
+                files.append(self.files[file])
+            if stream.goes_on(texts):
+                stream.take_run(texts)
+                return
         for number, text in zip(numbers, texts, strict=True):
             place = Place(file, number)
             if stream is None:
@@ -207,7 +239,137 @@ class Verification:
                 stream.take(text, place)
 
     def _stream(self, name: str) -> _Stream | None:
-        stream = self._streams.get(name)
-        if stream is None and len(self._streams) < MOST_STREAMS:
-            stream = self._streams[name] = _Stream(name, self._texts, self)
+        stream = self._named.get(name)
+        if stream is None and len(self._named) < MOST_STREAMS:
+            stream = self._named[name] = _Stream(name, f"stream {name}", self._texts, self)
         return stream
+
+
+class _Piece:
+    """A stream whose events tell no name, as far as it is in the files of one recording."""
+
+    def __init__(self, stream: _Stream, place: Place, texts: list[bytes]) -> None:
+        """`texts` are the first events, from this place on."""
+        self.stream = stream
+        self.place = place
+        self.began = self.ended = moment(Event(texts[0]))
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        return self.stream.numbering.ranges
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a run of numbers without a gap."""
+        ranges = self.ranges
+        return len(ranges) == 1 and self.stream.contents.events == ranges[0][1] - ranges[0][0] + 1
+
+    def is_lacked_by(self, other: _Piece) -> bool:
+        """Whether all of it is missing in another one."""
+        return other.stream.numbering.lacks(*self.ranges[0])
+
+    def fill(self, other: _Piece) -> bool:
+        """Become a part of another one, if all of it is missing there."""
+        if not other.stream.numbering.fill(*self.ranges[0]):
+            return False
+        other.stream.contents.events += self.stream.contents.events
+        other.stream.contents.files += self.stream.contents.files
+        return True
+
+    def follows(self, other: _Piece) -> bool:
+        """Whether it may be of the same stream as another one, and goes on behind that."""
+        first, last = self.ranges[0][0], other.ranges[-1][1]
+        in_time = self.began is None or other.ended is None or self.began >= other.ended
+        return first == last + 1 or (first > last and in_time)
+
+    def gap_behind(self, other: _Piece) -> Anomaly[Place] | None:
+        """What is missing between another one that it follows and this."""
+        missing = other.ranges[-1][1] + 1, self.ranges[0][0] - 1
+        return Anomaly(GAP, *missing, self.place) if missing[0] <= missing[1] else None
+
+
+class _Untold:
+    """The streams whose events tell no name: which of them a file is of."""
+
+    def __init__(self, paths: Sequence[str], texts: Texts, verification: Verification) -> None:
+        self._recordings = [*map(recording_of, paths)]
+        self._texts = texts
+        self._verification = verification
+        self._pieces: dict[str, _Piece] = {}  # by the names of recordings
+        self._file = -1
+        self._current: _Piece | None = None  # that of the file
+        self._latest = b""  # the text of the last event
+
+    def take(self, place: Place, texts: list[bytes]) -> _Stream:
+        """The stream of these events, the first of which is at this place."""
+        if place.file != self._file or self._current is None:
+            self._leave()
+            self._file = place.file
+            recording = self._recordings[place.file]
+            if recording not in self._pieces:
+                self._pieces[recording] = self._known(texts) or self._new(recording, place, texts)
+            self._current = self._pieces[recording]
+        self._latest = texts[-1]
+        return self._current.stream
+
+    def end(self) -> list[Contents]:
+        """What there is of each, now that nothing more comes."""
+        self._leave()
+        pieces = [*dict.fromkeys(self._pieces.values())]
+        for piece in pieces:
+            piece.stream.numbering.settle()
+        filling = {piece: other for piece in pieces if (other := self._lacking(piece))}
+        ordered = sorted(
+            (one for one in pieces if one not in filling), key=lambda one: one.ranges[:1]
+        )
+        pairs = [(before, one) for before, one in pairwise(ordered) if before.ranges]
+        if not pieces or not all(one.follows(before) for before, one in pairs):
+            return [piece.stream.end() for piece in pieces]
+        left = [piece for piece, other in filling.items() if not piece.fill(other)]
+        for before, one in pairs:
+            if gap := one.gap_behind(before):
+                one.stream.found(gap, before.stream.contents.files[-1])
+        whole = reduce(_joined, [piece.stream.end() for piece in ordered])
+        return [whole, *(piece.stream.end() for piece in left)]
+
+    def _lacking(self, piece: _Piece) -> _Piece | None:
+        """The piece in which all of this one is missing."""
+        others = self._pieces.values() if piece.is_whole else ()
+        return next((other for other in others if piece.is_lacked_by(other)), None)
+
+    def _leave(self) -> None:
+        """Another file comes."""
+        if self._current is not None:
+            self._current.ended = moment(Event(self._latest))
+
+    def _known(self, texts: list[bytes]) -> _Piece | None:
+        """The piece that has the first of these events already."""
+        event = next((event for event in map(Event, texts) if event.seq is not None), None)
+        if event is None or event.seq is None:
+            return None
+        for piece in self._pieces.values():
+            if piece.stream.numbering.has(event.seq, event.text):
+                return piece
+        return None
+
+    def _new(self, recording: str, place: Place, texts: list[bytes]) -> _Piece:
+        key = f"recording {recording}"
+        return _Piece(_Stream("", key, self._texts, self._verification), place, texts)
+
+
+def _joined(one: Contents, next: Contents) -> Contents:
+    """What there is of a stream, from that of two stretches of it."""
+    ranges = one.ranges + next.ranges
+    if one.ranges and next.ranges:
+        within = one.ranges[-1][0], next.ranges[0][1]
+        ranges = [*one.ranges[:-1], within, *next.ranges[1:]]
+    return Contents(
+        stream=one.stream,
+        files=one.files + next.files,
+        events=one.events + next.events,
+        unnumbered=one.unnumbered + next.unnumbered,
+        late=one.late + next.late,
+        ranges=ranges,
+        counts=dict(Counter(one.counts) + Counter(next.counts)),
+        extents=dict(Counter(one.extents) + Counter(next.extents)),
+    )

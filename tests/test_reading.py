@@ -97,9 +97,10 @@ def test_decoded_objects_come_with_their_texts() -> None:
     assert data == [json.loads(text) for text in (ONE, TWO, THREE)]
 
 
-def test_deep_events_are_events_on_lines_of_their_own() -> None:
+@pytest.mark.parametrize("cuts", [(), (5000,), range(0, 200_000, 1 << 16)])
+def test_deep_events_are_events_on_lines_of_their_own(cuts: Iterable[int]) -> None:
     deep = b'{"seq":"1","v":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    assert split(deep + b"\n" + TWO + b"\n") == ([(1, deep), (2, TWO)], [])
+    assert split(deep + b"\n" + TWO + b"\n", cuts) == ([(1, deep), (2, TWO)], [])
 
 
 # Damage
@@ -386,9 +387,10 @@ def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, form: str, content: str
 # As files
 
 
-def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pack", [bytes, gz, zst])
+def test_a_byte_order_mark_is_no_damage(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "out.jsonl"
-    path.write_bytes(b"\xef\xbb\xbf" + lines([1, 2]))
+    path.write_bytes(pack(b"\xef\xbb\xbf" + lines([1, 2])))
     assert sorted_out(read(path)) == ([(1, event(1)), (2, event(2))], [])
 
 
@@ -542,6 +544,33 @@ def test_a_rotated_file_that_is_removed_unread_is_told(follow: Follow) -> None:
     followed.path.write_bytes(lines([3]))
     told = Damage(1, 1, f"{gone.name} was removed before it was read", b"")
     assert followed.news() == ([event(3)], [told])
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        event(3)[:60],
+        b"\0" * 8192,
+        event(3)[:60] + b"\0" * 100_000,
+        b'{"seq":"3","v":"' + b"x" * 200_000,
+    ],
+    ids=["torn", "zeros", "torn and zeros", "long"],
+)
+@pytest.mark.parametrize("kept", [0, 10])
+def test_a_torn_end_that_is_cut_off_is_no_new_beginning(
+    follow: Follow, torn: bytes, kept: int
+) -> None:
+    """A recorder that starts again does that."""
+    followed = follow(lines([1, 2]) + torn)
+    assert followed.news()[0] == [event(1), event(2)]
+    os.truncate(followed.path, len(lines([1, 2])) + kept)
+    assert followed.news()[0] == []
+    os.truncate(followed.path, len(lines([1, 2])))
+    followed.append(lines([3, 4]) + b"x\n" + lines([5]))
+    assert followed.news() == (
+        [event(3), event(4), event(5)],
+        [Damage(5, 5, "not an event", b"")],
+    )
 
 
 def test_a_file_that_is_cut_off_is_read_from_its_beginning(follow: Follow) -> None:

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from scenarios import event, lines
 from torture.disks import NotPossible, small_disk
 
+from dsstail.annotation import annotated
 from dsstail.errors import ConfigurationError, OutputError
 from dsstail.recording import resuming
 from dsstail.recording.locking import lock
@@ -431,6 +432,28 @@ def test_a_stream_without_a_past_begins_anew(tmp_path: Path) -> None:
         recording.write(event(5), stream="in")
     assert resumed(path, ["in", "new"]) == {"in": 5}
     assert resumed(path, ["other"]) == {}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lines([1]).replace(b",", b",\n") + b"\n",
+        event(1) + event(2) + b"\n",
+        b'{"without":"a number"}\n',
+        b"".join(line + b"\n" for line in annotated([event(1)], "an older name", None)),
+    ],
+    ids=["indented", "nothing between", "no number", "another name"],
+)
+def test_that_nothing_can_be_resumed_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(content)
+    with Recording(path, ["in", "out"]) as recording:
+        assert recording.told == [
+            f"no event of {stream} was found in {path}: it begins with what comes now."
+            for stream in ("in", "out")
+        ]
+    with Recording(path, ["in"], resume=False) as recording:
+        assert recording.told == []
 
 
 def test_the_last_line_counts_and_not_the_highest_number(tmp_path: Path) -> None:

@@ -367,6 +367,20 @@ def test_what_cannot_be_is_said(tmp_path: Path, show: Show, words: list[str], me
     assert finished.err.startswith(message)
 
 
+def test_a_file_is_not_shown_into_itself(tmp_path: Path, dsstail: Starter) -> None:
+    """As `show *.jsonl > all.jsonl` asks for, once there is an all.jsonl."""
+    path = tmp_path / "all.jsonl"
+    path.write_bytes(lines([1, 2]))
+    (tmp_path / "other.jsonl").write_bytes(lines([3]))
+    for name in ("all.jsonl", "./all.jsonl", "-"):
+        with path.open("ab") as stdout, path.open("rb") as stdin:
+            command = dsstail("show", "other.jsonl", name, key=None, stdin=stdin, stdout=stdout)
+            finished = command.finish()
+        assert finished.code == 2
+        assert finished.err == f"error: the output goes into {name}, which is to be shown.\n"
+    assert path.read_bytes() == lines([1, 2])
+
+
 def test_who_stops_reading_ends_it_silently(tmp_path: Path, dsstail: Starter) -> None:
     record(tmp_path, lines(range(20_000)))
     reader, writer = os.pipe()

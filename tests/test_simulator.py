@@ -26,6 +26,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close
 from websockets.sync.client import ClientConnection, connect
 
+from dsstail.annotation import annotated
 from dsstail.errors import ConfigurationError
 from dsstail.simulator import EVENT_TYPES, Simulator, SimulatorSettings
 from dsstail.simulator.devices import Fleet
@@ -381,6 +382,15 @@ def test_a_recording_is_served_in_whatever_form_it_is(
     recording.write_bytes(content)
     with simulated(recording=recording, rate=1000) as simulator, join(simulator) as client:
         assert receive_texts(client, 2) == ['{"seq":"7"}', '{"seq":"8"}']
+
+
+def test_what_the_recorder_added_is_not_served(tmp_path: Path) -> None:
+    events = ['{"seq":"7","a":{"b":1}}', '{"seq":"8"}']
+    recording = tmp_path / "recorded.jsonl"
+    lines = annotated([event.encode() for event in events], "in", 1.5)
+    recording.write_bytes(b"\n".join(lines) + b"\n")
+    with simulated(recording=recording, rate=1000) as simulator, join(simulator) as client:
+        assert receive_texts(client, 2) == events
 
 
 def test_a_recording_starts_where_its_first_client_asks(tmp_path: Path) -> None:

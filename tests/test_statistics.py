@@ -82,11 +82,11 @@ def counted(*texts: bytes) -> Statistics:
 
 def counted_in(batches: Iterable[Iterable[bytes]]) -> Statistics:
     """The same for events that are found batch by batch."""
-    counts = Counting(filters.build(), EVERYTHING, utc=True)
+    counts = Counting(filters.build(), EVERYTHING, ["out.jsonl"], utc=True)
     for batch in batches:
         texts = [*batch]
         counts.take(0, Lines(range(len(texts)), texts, list(map(decode_object, texts))))
-    return counts.statistics(("out.jsonl",))
+    return counts.statistics()
 
 
 def told(statistics: Statistics) -> dict[str, Any]:

@@ -244,7 +244,7 @@ def test_each_form_gives_the_same(tmp_path: Path, stats: Stats, form: str) -> No
             with cat.stdout, path.open("rb") as stdin:
                 finished = stats("-", "-o", "json", stdin=cat.stdout if form == "pipe" else stdin)
             cat.wait()
-        expected["files"] = ["stdin"]
+        expected["files"] = expected["streams"][0]["files"] = ["stdin"]
     else:
         finished = stats("out.jsonl", "-o", "json")
     assert (finished.code, finished.err) == (0, "")
@@ -424,6 +424,27 @@ def test_the_picture_takes_the_place_of_the_one_before(tmp_path: Path, stats: St
     umask = os.umask(0o22)
     os.umask(umask)
     assert stat.S_IMODE(old.stat().st_mode) == 0o666 & ~umask
+
+
+def test_no_recording_is_overwritten_with_a_picture(tmp_path: Path, stats: Stats) -> None:
+    """`--svg *.gz *.jsonl` names the first of them."""
+    for name in ("a.gz", "b.jsonl"):
+        path = record(
+            tmp_path, gzip.compress(documented()) if name == "a.gz" else documented(), name
+        )
+        before = path.read_bytes()
+        for files in (["b.jsonl"], ["a.gz", "b.jsonl"]):
+            finished = stats("--svg", name, *files)
+            assert (finished.code, finished.out, finished.err) == (
+                6,
+                b"",
+                f"error: {name} is no picture, and was left as it is. --svg needs another name.\n",
+            )
+        assert path.read_bytes() == before
+    (tmp_path / "picture").touch()
+    for _ in ("empty", "a picture"):
+        assert stats("--svg", "picture", "b.jsonl").code == 0
+        assert (tmp_path / "picture").read_text().startswith("<svg ")
 
 
 def test_the_picture_goes_through_a_pipe(tmp_path: Path, dsstail: Starter) -> None:

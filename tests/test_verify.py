@@ -6,8 +6,10 @@ import gzip
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -67,9 +69,173 @@ def test_segments_are_one_recording(tmp_path: Path, run: Verify) -> None:
     assert run(*names).out.decode() == f"250 events, seq 0–249\n{COMPLETE}\n"
     assert run(names[0], names[2]).out.decode().splitlines() == [
         "150 events, seq 0–249",
-        "out.jsonl:1: gap: seq 100–199 (100 events) missing before",
+        "out.jsonl:1: gap: seq 100–199 (100 events) missing, if this goes on from out.1.jsonl.gz",
         "incomplete: 1 gap (100 events missing)",
     ]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["out.20261123T142501.000Z.jsonl.gz", "out.20261123T152501.000Z.jsonl", "out.jsonl"],
+        ["in-2026-11-23.jsonl", "in-2026-11-24.20261124T000000.123Z.jsonl", "in-2026-11-24.jsonl"],
+        ["rec/20261123T10.jsonl.zst", "rec/20261123T11.jsonl", "./rec/20261124T00.jsonl"],
+    ],
+    ids=["rotated", "dated", "only a date"],
+)
+def test_the_pieces_of_a_recording_are_read_in_the_order_of_their_times(
+    tmp_path: Path, run: Verify, names: list[str]
+) -> None:
+    (tmp_path / "rec").mkdir()
+    for place, name in enumerate(names):
+        record(tmp_path, lines(range(10 * place, 10 * place + 10)), name)
+    for order in permutations(names):
+        assert run(*order).out.decode() == f"30 events, seq 0–29\n{COMPLETE}\n"
+    first, _, last = names
+    finished = run(last, first)
+    assert (finished.code, finished.out.decode().splitlines()) == (
+        5,
+        [
+            "20 events, seq 0–29",
+            f"{last}:1: gap: seq 10–19 (10 events) missing before",
+            "incomplete: 1 gap (10 events missing)",
+        ],
+    )
+
+
+def test_a_file_is_what_it_was_when_the_reading_began(tmp_path: Path, dsstail: Starter) -> None:
+    """While others are read it can be rotated, compressed, and removed."""
+    os.mkfifo(tmp_path / "a.jsonl")
+    record(tmp_path, lines(range(10, 20)), "b.jsonl")
+    record(tmp_path, lines(range(20, 30)), "c.jsonl")
+    running = dsstail("verify", "a.jsonl", "b.jsonl", "c.jsonl", key=None)
+    with (tmp_path / "a.jsonl").open("wb") as first:
+        first.write(lines(range(10)))
+        (tmp_path / "b.jsonl").unlink()
+        (tmp_path / "c.jsonl").rename(tmp_path / "c.1.jsonl")
+        record(tmp_path, lines([77]), "c.jsonl")
+    assert running.finish() == Finished(0, f"30 events, seq 0–29\n{COMPLETE}\n".encode(), "")
+
+
+def test_as_many_files_are_read_as_there_are(tmp_path: Path) -> None:
+    """However few of them may be open at once."""
+    names = [record(tmp_path, lines([seq]), f"{seq:03}.jsonl").name for seq in range(120)]
+    few = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40));"
+    command = [sys.executable, "-c", f"{few} os.execv(sys.argv[1], sys.argv[1:])", installed()]
+    out = subprocess.run([*command, "verify", *names], cwd=tmp_path, stdout=subprocess.PIPE).stdout
+    assert out.decode() == f"120 events, seq 0–119\n{COMPLETE}\n"
+
+
+def of_stream(name: str, seqs: Iterable[int], second: int = 0) -> bytes:
+    """A recording of a stream, its first event at this second, with a second between any two."""
+    return b"".join(
+        b'{"seq":"%d","metadata":{"dsn":"%b","event_type":"location"},"location_event":'
+        b'{"created_at":"2026-11-23T10:%02d:%02dZ"}}\n' % (seq, name.encode(), *divmod(at, 60))
+        for at, seq in enumerate(seqs, second)
+    )
+
+
+def test_recordings_of_several_streams_are_checked_one_by_one(tmp_path: Path, run: Verify) -> None:
+    record(tmp_path, of_stream("in", range(1, 61)), "in-2026-11-23.jsonl")
+    record(tmp_path, of_stream("in", range(61, 91), 60), "in-2026-11-24.jsonl")
+    record(tmp_path, of_stream("new", range(1, 11), 90), "new.jsonl")
+    record(tmp_path, of_stream("old", range(700, 720), 30), "old.jsonl")
+    names = ["in-2026-11-23.jsonl", "new.jsonl", "old.jsonl", "in-2026-11-24.jsonl"]
+    assert run(*names) == Finished(
+        0,
+        "in-2026-11-24.jsonl and 1 more: 90 events, seq 1–90\n"
+        "new.jsonl: 10 events, seq 1–10\n"
+        "old.jsonl: 20 events, seq 700–719\n"
+        "complete: every line is an event, and of each of the 3 streams every seq is\n"
+        "  there once\n".encode(),
+        "",
+    )
+    record(tmp_path, of_stream("old", [700, 702], 30), "old.jsonl")
+    finished = run(*names, "-o", "json")
+    verdict = json.loads(finished.out)
+    assert finished.code == 5
+    assert [(one["file"], one["line"], one["first"]) for one in verdict["findings"]] == [
+        ("old.jsonl", 2, 701)
+    ]
+    assert [(one["files"], one["ranges"]) for one in verdict["streams"]] == [
+        (["in-2026-11-23.jsonl", "in-2026-11-24.jsonl"], [[1, 90]]),
+        (["new.jsonl"], [[1, 10]]),
+        (["old.jsonl"], [[700, 702]]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seqs", "at", "findings"),
+    [
+        (range(11, 21), 10, []),
+        (range(15, 21), 10, [(GAP, 1, 11, 14)]),
+        (range(15, 21), 9, [(GAP, 1, 11, 14)]),
+        (range(15, 21), 8, []),  # before the end of the first: another stream
+        (range(1, 11), 10, []),
+        (range(1, 11), 0, [(REPEAT, 1, 1, 10)]),  # the very same
+        (range(5, 13), 4, [(REPEAT, 1, 5, 10)]),
+    ],
+)
+def test_files_of_other_names_are_of_one_stream_if_their_times_go_up_with_their_numbers(
+    tmp_path: Path, seqs: Iterable[int], at: int, findings: list[tuple[str, int, int, int]]
+) -> None:
+    paths = [
+        record(tmp_path, of_stream("x", range(1, 11)), "one.jsonl"),
+        record(tmp_path, of_stream("x", seqs, at), "two.jsonl"),
+    ]
+    assert found(verify(Odometer([*map(str, paths)]))) == findings
+
+
+def test_files_of_one_stream_are_told_as_one(tmp_path: Path) -> None:
+    paths = [
+        record(tmp_path, b'{"without":"a number"}\n', "a"),
+        record(tmp_path, of_stream("x", range(7, 11), 5), "b"),
+        record(tmp_path, of_stream("x", range(11, 21)), "c"),
+        record(tmp_path, of_stream("x", range(25, 31), 10), "d"),
+    ]
+    for order in permutations(map(str, paths)):
+        verdict = verify(Odometer(order))
+        (contents,) = verdict.contents
+        assert (contents.events, contents.unnumbered, contents.ranges) == (21, 1, [(7, 30)])
+        assert contents.counts == verdict.counts == {GAP: 1}
+        assert contents.files == [*map(str, paths)]
+        (gap,) = verdict.findings
+        assert (verdict.files[gap.place.file], gap.detail) == (str(paths[3]), str(paths[2]))
+
+
+def test_a_file_can_fill_the_gap_of_another(tmp_path: Path) -> None:
+    """As one with the answer to `--from-seq 11 --to-seq 20` does."""
+    paths = [
+        record(tmp_path, of_stream("x", [*range(1, 11), *range(21, 31)]), "out.jsonl"),
+        record(tmp_path, of_stream("x", range(11, 21), 10), "missing.jsonl"),
+    ]
+    verdict = verify(Odometer([*map(str, paths)]))
+    assert verdict.complete
+    (contents,) = verdict.contents
+    assert (contents.events, contents.late, contents.ranges) == (30, 10, [(1, 30)])
+
+
+def test_no_stream_fills_the_gap_of_another(tmp_path: Path) -> None:
+    """A file can do that only where all are of one stream."""
+    paths = [
+        record(tmp_path, of_stream("x", [*range(1, 11), *range(21, 31)]), "out.jsonl"),
+        record(tmp_path, of_stream("y", range(11, 21), 10), "new.jsonl"),
+        record(tmp_path, of_stream("z", range(1, 31)), "in.jsonl"),
+    ]
+    verdict = verify(Odometer([*map(str, paths)]))
+    assert found(verdict) == [(GAP, 11, 11, 20)]
+    assert [contents.events for contents in verdict.contents] == [20, 10, 30]
+
+
+def test_a_gap_between_files_is_none_once_these_are_of_several_streams(tmp_path: Path) -> None:
+    paths = [
+        record(tmp_path, of_stream("quiet", [1, 2]), "quiet.jsonl"),
+        record(tmp_path, of_stream("busy", range(50, 70), 5), "busy.jsonl"),
+        record(tmp_path, of_stream("third", range(1, 20)), "third.jsonl"),
+    ]
+    for files, kinds in ((paths[:2], [GAP]), (paths, [])):
+        verdict = verify(Odometer([*map(str, files)]))
+        assert [finding.kind for finding in verdict.findings] == kinds
 
 
 def test_everything_that_can_be_wrong_is_listed(tmp_path: Path, run: Verify) -> None:
@@ -118,8 +284,8 @@ def test_the_verdict_as_json(tmp_path: Path, run: Verify) -> None:
         "files": ["out.jsonl"],
         "streams": [
             {
-                **{"stream": "", "events": 4, "unnumbered": 1, "late": 0, "ranges": [[1, 5]]},
-                **{"counts": {"gap": 1}, "extents": {"gap": 2}},
+                **{"stream": "", "files": ["out.jsonl"], "events": 4, "unnumbered": 1, "late": 0},
+                **{"ranges": [[1, 5]], "counts": {"gap": 1}, "extents": {"gap": 2}},
             },
         ],
         "counts": {"gap": 1},

@@ -273,7 +273,7 @@ def _streams(sheet: Sheet, view: View, x: float, y: float, width: float) -> floa
             sheet.text(end, y + 12, title, "faint small", end=True)
     for stream in view.streams:
         y += ROW
-        sheet.text(x, y + 12, stream.stream or "(no name)", "mono", cells=28)
+        sheet.text(x, y + 12, verdict.name(stream) or "(no name)", "mono", cells=28)
         for end, told in zip(ends, figures.numbers(stream), strict=True):
             sheet.text(end, y + 12, told, "mono", end=True)
     return y + ROW

@@ -195,7 +195,7 @@ def _streams(view: View, canvas: Canvas) -> Iterator[str]:
         return
     told = list(map(figures.numbers, streams))
     table = [
-        _names(canvas, "stream", [one.stream or "(no name)" for one in streams]),
+        _names(canvas, "stream", [verdict.name(one) or "(no name)" for one in streams]),
         *(
             Column(title, [numbers[place] for numbers in told])
             for place, title in enumerate(figures.NUMBERS)

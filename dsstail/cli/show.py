@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -94,6 +95,8 @@ def show(
     options = vars(recordings) | vars(period) | vars(numbers)
     asked = replaying(files, options, filtering, showing)
     stopping = config.stopping(vars(stop))
+    for path in files:
+        _check_is_not_output(path)
     from dsstail import pipeline
 
     return pipeline.show(asked, showing, stopping, strict=bool(numbers.strict))
@@ -151,6 +154,14 @@ def _check(asked: Replaying) -> None:
         raise ConfigurationError("--speed replays what is recorded, --follow awaits what comes.")
     if asked.speed is None and asked.max_idle != inf:
         raise ConfigurationError("--max-idle shortens the pauses of --speed: give both.")
+
+
+def _check_is_not_output(path: str) -> None:
+    """Raises ConfigurationError for the file that stdout goes to: to show it has no end."""
+    with suppress(OSError):
+        read, written = os.stat(0 if path == "-" else path), os.fstat(1)
+        if stat.S_ISREG(read.st_mode) and os.path.samestat(read, written):
+            raise ConfigurationError(f"the output goes into {path}, which is to be shown.")
 
 
 def _time(text: str, *, now: float, utc: bool) -> float:

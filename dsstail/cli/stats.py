@@ -18,6 +18,7 @@ from dsstail.cli.console import columns, say, warn
 from dsstail.cli.options import Color, Filters, Period, Quiet, TextOrJson, Utc
 from dsstail.cli.show import period_of
 from dsstail.config import COLORS, Given, one_of, positive, text_or_json, whole_number
+from dsstail.errors import OutputError
 from dsstail.escaping import shows_unicode
 
 if TYPE_CHECKING:
@@ -53,9 +54,7 @@ class Report:
 def stats(
     files: Annotated[
         list[str],
-        typer.Argument(
-            metavar="FILE...", help="a recording; several are one, in this order; - is stdin"
-        ),
+        typer.Argument(metavar="FILE...", help="recordings and pieces of them; - is stdin"),
     ],
     period: Period,
     filters: Filters,
@@ -89,6 +88,7 @@ def stats(
     count_no_lines()
     if report.svg is not None:
         replacing.check(report.svg)
+        _check_is_picture(report.svg)
     statistics = survey(
         files,
         build(**asdict(wanted)),
@@ -121,3 +121,16 @@ def _page(view: View, color: bool) -> str:
         unicode=shows_unicode(sys.stdout),
     )
     return page(view, style)
+
+
+def _check_is_picture(path: Path) -> None:
+    """Raises OutputError for a file that is something else: `--svg *.gz` names a recording."""
+    if path.suffix == ".svg" or not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(1)
+    except OSError:  # what cannot be read can be precious
+        beginning = b"?"
+    if beginning not in (b"", b"<"):
+        raise OutputError(f"{path} is no picture, and was left as it is. --svg needs another name.")

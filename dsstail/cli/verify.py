@@ -25,9 +25,7 @@ FEW = 3
 def verify(
     files: Annotated[
         list[str],
-        typer.Argument(
-            metavar="FILE...", help="a recording; several are one, in this order; - is stdin"
-        ),
+        typer.Argument(metavar="FILE...", help="recordings and pieces of them; - is stdin"),
     ],
     output: TextOrJson = None,
 ) -> int:
@@ -38,23 +36,26 @@ def verify(
     Examples:
       dsstail verify events.jsonl
       dsstail verify events.*.jsonl.gz events.jsonl    segments and the live file
+      dsstail verify in.jsonl out.jsonl                a stream each
     """
     form = text_or_json(output)
     from dsstail.gauge import Gauge
     from dsstail.interruption import raising
     from dsstail.json_text import count_no_lines
+    from dsstail.recording.naming import by_recordings
     from dsstail.recording.odometer import Odometer
     from dsstail.report import Reporter
     from dsstail.verification import verify
 
     count_no_lines()
-    odometer = Odometer(files)
+    odometer = Odometer(by_recordings(files))
     gauge = Gauge(Reporter(), odometer, beside_output=False)
     try:
         with raising():
             verdict = verify(odometer, lambda: gauge.tick(0))
     finally:
         gauge.close()
+        odometer.close()
     say(_json(verdict) if form == "json" else _text(verdict))
     return 0 if verdict.complete else StrictViolation.exit_code
 
@@ -64,7 +65,7 @@ def _text(verdict: Verdict) -> str:
 
     from dsstail.escaping import visible
 
-    lines = [_contents(contents) for contents in verdict.contents]
+    lines = [_contents(contents, verdict) for contents in verdict.contents]
     for finding in verdict.findings:
         place = f"{verdict.files[finding.place.file]}:{finding.place.line}"
         lines.append(f"{place}: {_finding(finding)}")
@@ -74,9 +75,10 @@ def _text(verdict: Verdict) -> str:
     return "\n".join(map(visible, lines))
 
 
-def _contents(contents: Contents) -> str:
+def _contents(contents: Contents, verdict: Verdict) -> str:
     """`stream in: 120 events, seq 1–120`."""
-    name = f"stream {contents.stream}: " if contents.stream else ""
+    name = verdict.name(contents)
+    name = f"{'stream ' if contents.stream else ''}{name}: " if name else ""
     parts = [counted(contents.events, "event")]
     if contents.ranges:
         ranges = [f"{first}–{last}" for first, last in contents.ranges[:FEW]]
@@ -97,7 +99,8 @@ def _finding(finding: Finding) -> str:
     what = {
         "damaged": f"{finding.detail}{lines}",
         "torn": f"{finding.detail}, the recording ends here{lines}",
-        "gap": f"{numbers} missing before",
+        "gap": f"{numbers} missing"
+        + (f", if this goes on from {finding.detail}" if finding.detail else " before"),
         "repeat": f"{numbers} again",
         "conflict": f"{numbers} again, with other text",
         "reset": f"after seq {finding.first} comes seq {finding.last}",
@@ -111,7 +114,8 @@ def _conclusion(verdict: Verdict) -> str:
     if verdict.complete and not verdict.contents:
         return "complete: there is no event"
     if verdict.complete:
-        return "complete: every line is an event, and every seq is there once"
+        each = f"of each of the {len(verdict.contents)} streams " if verdict.recordings > 1 else ""
+        return f"complete: every line is an event, and {each}every seq is there once"
     counts, extents = verdict.counts, verdict.extents
     parts = {
         "damaged": counted(extents["damaged"], "damaged line"),

@@ -13,6 +13,9 @@ from dsstail.recording.naming import Segment, resolved, segments_beside
 from dsstail.recording.reading import opened, read_file, read_on, unreadable
 from dsstail.recording.splitting import Damage, Found, Splitter
 
+_REREAD = 1 << 20
+"""Bytes of what is unfinished, at most, that are read again with what comes behind them."""
+
 
 class Follower:
     """Reads a plain file on, wherever it goes: it grows, is replaced by another, or is cut off.
@@ -44,10 +47,9 @@ class Follower:
 
     def _travel(self) -> Iterator[list[Found] | None]:
         """What `poll` gives, one after the other."""
+        found: list[Found] | None = None
         while True:
-            found = self.read()
-            if found is None and os.fstat(self._file.fileno()).st_size < self._file.tell():
-                found = self._start_again()
+            found = (self._look_back() if found is None else None) or self.read()
             if found is not None or not self._replaced():
                 yield found
                 continue
@@ -104,6 +106,20 @@ class Follower:
                 ours = self._is_at(segment.plain) or not segment.plain.exists()  # but compressed
                 return segment.stamp if ours else self._before
         return self._before
+
+    def _look_back(self) -> list[Found] | None:
+        """Go back, where the file has changed, to what was unfinished, or to the beginning.
+
+        A recorder that starts again cuts off what a crash left of a line, and writes in its place.
+        """
+        size, position = os.fstat(self._file.fileno()).st_size, self._file.tell()
+        settled = self._start + self._splitter.settled[0]
+        if size < settled:
+            return self._start_again()
+        if size < position or (size > position and 0 < position - settled <= _REREAD):
+            self._file.seek(settled)
+            self._splitter = Splitter(settled=self._splitter.settled)
+        return None
 
     def _start_again(self) -> list[Found]:
         line = self._splitter.line

@@ -15,6 +15,7 @@ import errno
 import os
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,9 +35,13 @@ _DIRECTIVE = re.compile(r"%(.?)")
 _FIELD = re.compile(r"\{(?!stream\})[a-z_]+\}")
 """What may be taken for a field of the event, as it is one in a template."""
 _STAMP = r"(?:\.(?P<stamp>\d{8}T\d{6}\.\d{3}Z))?"
+_ANY_STAMP = re.compile(r"\.\d{8}T\d{6}\.\d{3}Z(?=\.|\Z)")
 _A_STAMP = "20261123T142501.000Z"
 _MILLISECOND = timedelta(milliseconds=1)
 _ENDINGS = ("", ".gz", ".zst")
+_PACKED = re.compile(r"\.(?:gz|zst)\Z")
+_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d(?:[-_.]?[TW]?\d{2,3})+(?!\d)")
+"""A date that begins with the year, as far as it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,35 @@ class Naming:
 def segments_beside(live: Path) -> list[Segment]:
     """The segments of a live file whose name is what it is, the oldest first."""
     return Naming(str(live).replace("%", "%%"), "").segments(live)
+
+
+def recording_of(path: str) -> str:
+    """What the name of a file and those of all other pieces of its recording have in common."""
+    return _told_by(path)[0]
+
+
+def by_recordings(paths: Sequence[str]) -> list[str]:
+    """The files of one recording after those of another, each in the order of their names' times.
+
+    For what their names do not tell, they stay in their order.
+    """
+    first: dict[str, int] = {}
+    for place, path in enumerate(paths):
+        first.setdefault(recording_of(path), place)
+    told = [(path, *_told_by(path)) for path in paths]
+    told.sort(key=lambda each: (first[each[1]], each[2]))
+    return [path for path, *_ in told]
+
+
+def _told_by(path: str) -> tuple[str, tuple[str, str]]:
+    """A recording's name without the times in it; and these, which sort its pieces."""
+    directory, name = os.path.split(os.path.normpath(path))
+    name = _PACKED.sub("", name)
+    stamp = _ANY_STAMP.search(name)
+    if stamp is not None:
+        name = name[: stamp.start()] + name[stamp.end() :]
+    date = "".join(_DATE.findall(name))
+    return os.path.join(directory, _DATE.sub("", name)), (date, stamp[0] if stamp else "~")
 
 
 def resolved(name: str | Path) -> Path:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from io import FileIO
 
-from dsstail.recording.reading import is_regular, opened
+from dsstail.errors import ConfigurationError
+from dsstail.recording.reading import check, is_regular, opened
+
+MOST_HELD = 100
+"""Files that are opened before their turn."""
 
 
 class Odometer:
@@ -17,11 +22,33 @@ class Odometer:
         self._passed = 0  # bytes of the files before the current one
         self._current: FileIO | None = None
         self._length = 0  # of the current one
+        self._held: dict[str, deque[FileIO]] = defaultdict(deque)
+
+    def hold(self) -> None:
+        """Open the files, but for pipes, before the first one is read, as far as they are few.
+
+        So each is what it was then, even if it is rotated, compressed or removed before its turn.
+        Raises ConfigurationError where not all can be read.
+        """
+        check(self.paths)
+        try:
+            for path in self.paths[:MOST_HELD]:
+                if os.path.isfile(path):
+                    self._held[path].append(opened(path))
+        except ConfigurationError:  # so many files must not be open: then one after the other
+            self.close()
+
+    def close(self) -> None:
+        """Close what was opened and has not had its turn."""
+        for files in self._held.values():
+            while files:
+                files.pop().close()
 
     def opened(self, path: str) -> FileIO:
         """The next recording. Raises ConfigurationError where it cannot be read."""
         self._passed += self._length
-        self._current = opened(path)
+        held = self._held[path]
+        self._current = held.popleft() if held else opened(path)
         self._length = os.fstat(self._current.fileno()).st_size if is_regular(self._current) else 0
         return self._current
 

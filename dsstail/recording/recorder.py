@@ -277,9 +277,11 @@ class Track:
         except BaseException:
             self._live.close()
             raise
-        for stream in sorted(past.given_up):
+        nothing = not past.last and self._live.size
+        where = "towards the end of" if past.given_up else "in"
+        for stream in sorted(self.streams if nothing else past.given_up):
             self._warn(
-                f"no event of {stream} was found towards the end of {self.name}: "
+                f"no event of {stream} was found {where} {self.name}: "
                 "it begins with what comes now."
             )
         return past

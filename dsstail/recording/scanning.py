@@ -64,7 +64,7 @@ class Scanner:
             return Seen(end) if fine else Seen(end, _NOT_JSON, end)
         if reason == _INCOMPLETE and not self._final:
             return None
-        if reason == _TOO_LONG and alone:
+        if reason in (_TOO_LONG, _TOO_DEEP) and alone:
             line_end = self._line_end(at)
             if line_end is None and size - at <= LONGEST_LINE:
                 return None

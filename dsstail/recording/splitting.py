@@ -67,10 +67,15 @@ Found = Lines | Damage
 class Splitter:
     """Takes a recording piece by piece, and gives the events and the damage in it, in order."""
 
-    def __init__(self, *, decode: bool = False) -> None:
-        """With `decode`, the lines that are found have data."""
+    def __init__(self, *, decode: bool = False, settled: tuple[int, int] = (0, 1)) -> None:
+        """With `decode`, the lines that are found have data.
+
+        `settled` is that of another one, where this one goes on from there.
+        """
+        self.settled = settled
+        """How many bytes are before all that is unfinished, and on which line that begins."""
         self._decode = decode
-        self._line = 1
+        self._passed, self._line = settled  # bytes before the pieces
         self._mid_line = False  # something ended on this line: the rest of it is no whole line
         self._pieces: list[bytes] = []
         self._size = 0
@@ -120,6 +125,9 @@ class Splitter:
         if final or not only_begun:  # a line that the next bytes finish needs no look now
             at = self._take_carefully(buffer, at, final)
         rest = buffer[at:]
+        self._passed += at
+        if self._damage is None:
+            self.settled = self._passed, self._line
         self._pieces = [rest]
         self._size = len(rest)
         long = len(rest) > _LONG
@@ -193,7 +201,7 @@ class Splitter:
     def _pass_broken(self, buffer: bytes, at: int, seen: Seen) -> int:
         """Note the damage up to where reading goes on; where that is not known, look for it."""
         raw = buffer[at : at + SHOWN].split(b"\n", 1)[0]
-        self._note(Damage(self._line, self._line, seen.reason, raw, seen.torn))
+        self._note(Damage(self._line, self._line, seen.reason, raw, seen.torn), at)
         if seen.resume is not None:
             return self._extend(buffer, at, seen.resume)
         self._resuming = _LINE_OR_EVENT if buffer.find(b"\n", at, seen.end) < 0 else _EVENT
@@ -222,13 +230,14 @@ class Splitter:
             self._damage = replace(self._damage, last=last)
         return end
 
-    def _note(self, damage: Damage) -> None:
-        """Add damage; what is on one line with no event between is one."""
+    def _note(self, damage: Damage, at: int) -> None:
+        """Add the damage that begins at `at`; what is on one line with no event between is one."""
         before = self._damage
         if before is not None and before.last == damage.first:
             damage = replace(before, torn=damage.torn)
         else:
             self._close_damage()
+            self.settled = self._passed + at, self._line
         self._close_lines()
         self._damage = damage
 

@@ -54,11 +54,13 @@ def unpacked(pieces: Iterator[bytes | None], name: str) -> Iterator[bytes | None
             head += piece
             if len(head) >= MAGIC:
                 break
+    pieces = chain([head], pieces)
     if is_packed(head):
-        yield from _decompressed(chain([head], pieces), *_form(head, name))
-    else:
-        yield head.removeprefix(BYTE_ORDER_MARK)
-        yield from pieces
+        pieces = _decompressed(pieces, *_form(head, name))
+    first = True
+    for piece in pieces:
+        yield piece.removeprefix(BYTE_ORDER_MARK) if first and piece is not None else piece
+        first = first and piece is None
 
 
 def _is_zstd(magic: bytes) -> bool:

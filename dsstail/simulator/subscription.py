@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple, Protocol
 
+from dsstail.annotation import unannotated
 from dsstail.messages import Event
 
 TICK = 0.005
@@ -35,7 +36,7 @@ class Source(Protocol):
 
 
 class Recording:
-    """A recording as a source: the texts of its events, as they are, and of damage the beginning.
+    """A recording as a source: the texts of its events, as they came, and of damage the beginning.
 
     What has no seq is held under the number that follows the one before it.
     """
@@ -64,7 +65,7 @@ class Recording:
 
         for found in read(path):
             if isinstance(found, Lines):
-                yield from found.texts
+                yield from (unannotated(text)[0] for text in found.texts)
             elif found.raw:
                 yield found.raw
 

@@ -7,7 +7,7 @@ gigabytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,13 +84,15 @@ class Kind:
 
 
 class Counting:
-    """Takes what is found in recordings, in order."""
+    """Takes what is found in files, in order."""
 
-    def __init__(self, selection: Filter, window: Window, *, utc: bool) -> None:
+    def __init__(
+        self, selection: Filter, window: Window, paths: Sequence[str], *, utc: bool
+    ) -> None:
         """Counts what both want. Days and hours are local ones, unless of UTC."""
         self._selection = selection
         self._window = window
-        self._verification = Verification()
+        self._verification = Verification(paths)
         self._read = 0
         self._events = 0
         self._timed = 0
@@ -132,13 +134,14 @@ class Counting:
         if self._pending >= PENDING:
             self._fold()
 
-    def statistics(self, files: tuple[str, ...]) -> Statistics:
+    def statistics(self) -> Statistics:
         """All that was counted, now that nothing more comes."""
         self._forget()
         self._fold()
         self._timeline.fold()
+        verdict = self._verification.verdict()
         return Statistics(
-            files=files,
+            files=verdict.files,
             read=self._read,
             events=self._events,
             untimed=self._events - self._timed,
@@ -148,7 +151,7 @@ class Counting:
             properties=self._properties,
             absences=self._absences,
             acks=self._acks,
-            verdict=self._verification.verdict(files),
+            verdict=verdict,
         )
 
     def _time(self, data: Members) -> float | None:
