@@ -376,7 +376,7 @@ class Stream:
         if not self._inbox:
             return
         now = time.monotonic()
-        events = self.session.counts.events
+        taken = self.session.taken
         heartbeats = 0
         found: list[Delivery | Status] = []
         while self._inbox and time.monotonic() < now + TURN and not self._complete:
@@ -390,7 +390,7 @@ class Stream:
         self._answer(heartbeats, connection)
         for content in found:
             self._put(content)
-        if self.session.counts.events > events:
+        if self.session.taken > taken:
             self._retries.proved_healthy(new_events=True)
         self._handover.pace()
 
