@@ -23,6 +23,7 @@ from dsstail.errors import (
     ConnectionFailed,
     Crowded,
     Cut,
+    DsstailError,
     Rejected,
     Unreadable,
     Violation,
@@ -94,6 +95,9 @@ So short, because a network that breaks is not a service that objects.
 BLAME_FOR_A_CUT = 0.3
 """The same where it ends without a close frame, and the second one goes on all the same."""
 
+VAIN_FILLINGS = 3
+"""Second connections in a row that could not be opened: then there is no other."""
+
 VAIN_REQUESTS = 3
 """Connections in a row that asked for what was missed and were turned away: then one does not."""
 
@@ -159,6 +163,7 @@ class Stream:
         self._filled_at = float("-inf")  # when the last second connection was opened
         self._filled = False  # whether it gave all that the service has
         self._cut_by_filling = False  # perhaps: it shows in whether the second one goes on
+        self._failed_fillings = 0  # in a row: second connections that could not be opened
         self._vain_requests = 0  # in a row: connections that were turned away for what they asked
         self._silent = True  # whether nothing has come on the connection yet
         self._stumbled_at: int | None = None  # where a message ended the connection
@@ -452,12 +457,21 @@ class Stream:
     def _end_filling(self, filling: Filling, now: float) -> None:
         self._filling = None
         self._filled_at, self._filled = filling.opened_at, filling.answered
-        if filling.refused:
-            self._stop_filling(filling.refused)
+        if filling.opened:
+            self._failed_fillings = 0
+        if filling.failure is not None:
+            self._learn_of_failed_filling(filling.failure)
         elif self._cut_by_filling and filling.answered:
             self._stop_filling(REPLACED)
         self._cut_by_filling = False
         self._put_all(self.session.replay_ended(now, asked=filling.answered))
+
+    def _learn_of_failed_filling(self, failure: DsstailError) -> None:
+        """A refusal is one at once; what may have other reasons has to happen again."""
+        self._failed_fillings += 1
+        refused = isinstance(failure, Rejected) and 400 <= failure.status < 500
+        if refused or self._failed_fillings >= VAIN_FILLINGS:
+            self._stop_filling(f"no second connection to ask for missing events ({failure})")
 
     def _stop_filling(self, reason: str) -> None:
         if self.session.fill_gaps:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import re
 import select
 import signal
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -650,8 +651,6 @@ SECOND_REFUSALS = {
     "403": answer("403 Forbidden"),
     "409": answer("409 Conflict"),
     "429": answer("429 Too Many Requests"),
-    "close at once": ENDS["vanishing"],
-    "close after the request": Visit.read_request,
 }
 
 
@@ -675,6 +674,64 @@ def test_a_refused_second_connection_is_not_tried_again(
     assert done.err.count("from now on gaps are only reported") == 1
     assert len(server.visits) == 2
     assert "24 events, 0 reconnects, 22 gaps (44 events missing), 0 malformed" in done.err
+
+
+SECOND_FAILURES = {
+    "503": answer("503 Service Unavailable"),
+    "close at once": ENDS["vanishing"],
+    "close after the request": Visit.read_request,
+}
+
+
+def told_one_after_the_other(*numbers: int) -> tuple[Script, Callable[[], None]]:
+    """A live connection with 0 and 1; each call has it tell the next of these numbers."""
+    turns: queue.SimpleQueue[int] = queue.SimpleQueue()
+    waiting = iter(numbers)
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1))(visit)
+        for _ in numbers:
+            visit.send_events([turns.get(timeout=PATIENCE)])
+        visit.stay()
+
+    return live, lambda: turns.put(next(waiting))
+
+
+@pytest.mark.parametrize("name", SECOND_FAILURES)
+def test_a_second_connection_that_fails_is_tried_again_for_the_next_gap(
+    name: str, dsstail: Starter, serve: Serve
+) -> None:
+    live, go_on = told_one_after_the_other(4, 7, 10, 13)
+    failing = SECOND_FAILURES[name]
+    server = serve(live, failing, failing, honest, failing, newest=20)
+    command = dsstail("--url", server.url(), "-c", "8")
+    go_on()
+    for gap in ("2–3", "5–6"):
+        command.wait_for_report(f"gap: seq {gap} (2 events) did not come back")
+        go_on()
+    command.wait_for_report("seq 8–9 (2 events) came back into its place")
+    go_on()
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 4, 7, 8, 9, 10, 13])), done.err
+    assert "only reported" not in done.err
+
+
+@pytest.mark.parametrize("name", SECOND_FAILURES)
+def test_a_second_connection_that_fails_again_and_again_is_given_up(
+    name: str, dsstail: Starter, serve: Serve
+) -> None:
+    live, go_on = told_one_after_the_other(4, 7, 10, 13)
+    server = serve(live, SECOND_FAILURES[name])
+    command = dsstail("--url", server.url(), "-c", "6")
+    for gap in ("2–3", "5–6", "8–9"):
+        go_on()
+        command.wait_for_report(f"gap: seq {gap} (2 events) did not come back")
+    go_on()
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 4, 7, 10, 13]))
+    assert done.err.count("from now on gaps are only reported") == 1
+    assert "gap: seq 11–12 (2 events) did not come back" in done.err
+    assert len(server.visits) == 4
 
 
 @pytest.mark.parametrize(
