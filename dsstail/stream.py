@@ -305,8 +305,9 @@ class Stream:
     def _blame_filling(self, failure: ConnectionFailed, now: float) -> None:
         """See whether the connection ended because of a second one."""
         age = now - (self._filling.opened_at if self._filling else self._filled_at)
-        if isinstance(failure, Closed) and age < BLAME:
-            self._stop_filling(REPLACED)
+        if isinstance(failure, Closed):
+            if age < BLAME and failure.code not in RESTARTING:
+                self._stop_filling(REPLACED)
         elif isinstance(failure, Cut) and age < BLAME_FOR_A_CUT:
             self._cut_by_filling = self._filling is not None
             if self._filling is None and self._filled:

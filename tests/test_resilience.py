@@ -766,6 +766,31 @@ def test_a_live_connection_that_ends_by_the_second_is_not_risked_again(
     assert len(server.visits) == 3
 
 
+def test_a_service_that_restarts_does_not_object_to_the_second(
+    dsstail: Starter, serve: Serve
+) -> None:
+    opening, gone = threading.Event(), threading.Event()
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1, 2, 5))(visit)
+        opening.wait(PATIENCE)
+        visit.send_close(1012)
+        gone.set()
+        visit.stay()
+
+    def second(visit: Visit) -> None:
+        visit.shake_hands()
+        opening.set()
+        gone.wait(PATIENCE)
+        close(1012)(visit)
+
+    third = opened(tell(*range(3, 9), 11, 12), Visit.stay)
+    server = serve(live, second, third, honest, newest=12)
+    done = dsstail("--url", server.url(), "-c", "13").finish()
+    assert (done.code, done.out) == (0, lines(range(13)))
+    assert "seq 9–10 (2 events) came back into its place" in done.err
+
+
 def test_a_network_that_cuts_both_connections_is_not_taken_for_a_refusal(
     dsstail: Starter, serve: Serve
 ) -> None:
