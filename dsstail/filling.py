@@ -101,7 +101,7 @@ class Filling:
                 while inbox:
                     if self._take(inbox, connection):
                         return True
-                return isinstance(failure, Closed)
+                return isinstance(failure, Closed) and not failure.restarts
             grows = connection.mid_message and connection.bytes_received > bytes_then
             if grows or inbox:
                 silent_at, bytes_then = now + SILENCE, connection.bytes_received

@@ -104,9 +104,6 @@ VAIN_REQUESTS = 3
 TURNING_AWAY = (500, 501, 505)
 """Answers to a handshake that may mean what it asks for, and that the next one is not to ask."""
 
-RESTARTING = (1001, 1012, 1013, 1014)
-"""Close codes that speak of the service, whatever it was asked for."""
-
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
@@ -243,7 +240,7 @@ class Stream:
                 return failure.status not in (401, 403, 408, 429)
             vain = failure.status in TURNING_AWAY
         else:
-            vain = self._silent and isinstance(failure, Closed) and failure.code not in RESTARTING
+            vain = self._silent and isinstance(failure, Closed) and not failure.restarts
             if not self._silent:
                 self._vain_requests = 0
         self._vain_requests += vain
@@ -306,7 +303,7 @@ class Stream:
         """See whether the connection ended because of a second one."""
         age = now - (self._filling.opened_at if self._filling else self._filled_at)
         if isinstance(failure, Closed):
-            if age < BLAME and failure.code not in RESTARTING:
+            if age < BLAME and not failure.restarts:
                 self._stop_filling(REPLACED)
         elif isinstance(failure, Cut) and age < BLAME_FOR_A_CUT:
             self._cut_by_filling = self._filling is not None
