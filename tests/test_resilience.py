@@ -10,6 +10,7 @@ import contextlib
 import os
 import queue
 import re
+import resource
 import select
 import signal
 import socket
@@ -63,6 +64,21 @@ def disconnections(err: str) -> list[str]:
 
 
 # It comes back.
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="there is no prlimit")
+def test_it_comes_back_when_there_are_descriptors_again(dsstail: Starter, serve: Serve) -> None:
+    ending = threading.Event()
+    server = serve(working(lambda visit: ending.wait(PATIENCE), Visit.end), honest)
+    command = dsstail("--url", server.url(), "-c", "6")
+    command.wait_for_events(3)
+    soft, hard = resource.prlimit(command.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (3, hard))
+    ending.set()
+    command.wait_for_report("Too many open files; retry 2")
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
 
 
 REASONS = {
