@@ -1534,11 +1534,11 @@ def test_a_signal_ends_it_before_it_has_begun(
     assert (done.code, done.err) == (code, "")
 
 
-def unread(dsstail: Starter, serve: Serve) -> tuple[Command, int]:
+def unread(dsstail: Starter, serve: Serve, *options: str) -> tuple[Command, int]:
     """A tail whose stdout is full; whoever closes the other end of the pipe, nobody reads it."""
     server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))
     reading, writing = os.pipe()
-    command = dsstail("--url", server.url(), stdout=writing)
+    command = dsstail("--url", server.url(), *options, stdout=writing)
     os.close(writing)
     wait_until(lambda: server.visits and server.visits[0].heard)
     return command, reading
@@ -1552,6 +1552,28 @@ def test_a_signal_ends_it_while_nobody_reads_stdout(
     said = assert_it_stops(command, by=number)
     os.close(reading)
     assert "0 malformed in " in said
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--duration", "1s"], 0, "0 malformed in "),
+        (
+            ["--expect", "seq=-1", "--timeout", "1s"],
+            124,
+            "error: nothing came within 1.0 s that meets seq=-1.",
+        ),
+    ],
+    ids=["duration", "timeout"],
+)
+def test_its_time_ends_it_while_nobody_reads_stdout(
+    options: list[str], code: int, told: str, dsstail: Starter, serve: Serve
+) -> None:
+    command, reading = unread(dsstail, serve, *options)
+    done = command.finish()
+    os.close(reading)
+    assert done.code == code
+    assert told in done.lines[-1]
 
 
 def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None:
