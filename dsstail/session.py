@@ -133,6 +133,8 @@ class Session:
         self._awaited: Gap | None = None  # what they wait for
         self._asked_to = -1  # the highest number that was asked for, and is not asked for again
         self._unasked: int | None = None  # the lowest one given up without having been asked for
+        self._unanswered: int | None = None  # the same of what this connection is asked for
+        self._asked_in_vain: int | None = None  # where the last one ended without an answer
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None
@@ -186,7 +188,7 @@ class Session:
             recent = {seq for seq in self._breaks if seq >= self._last}
             self._breaks = recent | {max(self._early, default=self._last)}
         if asked:
-            self._unasked = None
+            self._unanswered, self._unasked = self._unasked, None
         if self._early:
             self._wanted = None
             self._deadline = now
@@ -197,6 +199,10 @@ class Session:
     def disconnected(self, now: float) -> None:
         """The connection ended; what is missing will be asked for by the next one."""
         self._cut = True
+        unanswered, self._unanswered = self._unanswered, None
+        if unanswered is not None and unanswered != self._asked_in_vain:
+            self._unasked = min(unanswered, unanswered if self._unasked is None else self._unasked)
+        self._asked_in_vain = unanswered
         if self._early and self._last is not None:
             self._wanted = None
             if self._outage_until is None:
@@ -302,7 +308,7 @@ class Session:
 
     def _take_in_order(self, texts: Sequence[bytes]) -> bool:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
-        if self._last is None or self._early or self._answers_request:
+        if self._last is None or self._early or self._answers_request or self._unanswered:
             return False
         first = self._last + 1
         if first > self._seen.highest and number_on(texts, first):
@@ -329,6 +335,8 @@ class Session:
                 self._release()
             self._place(seq, event.text, now)
             self._answers_request = False
+            if self._unanswered is not None and seq >= self._unanswered:
+                self._unanswered = self._lost_after(seq)
 
     def _is_disorder(self, seq: int) -> bool:
         """Whether a live number below waiting ones is too far back to have lost its place.
@@ -472,7 +480,7 @@ class Session:
         """Go on after `last` in a numbering that began with `start`; nothing was asked for yet."""
         self._start, self._last = start, last
         self._asked_to = -1
-        self._unasked = None
+        self._unasked = self._unanswered = self._asked_in_vain = None
         self._breaks = set()
         self._answers_request = self._spared = False
         self._lost = []
@@ -569,6 +577,11 @@ class Session:
             return
         if self._holes.learn(missing, asked=asked):
             self._out.append(Holes())
+
+    def _lost_after(self, seq: int) -> int | None:
+        """The first number after this one that was given up as missing."""
+        at = bisect_left(self._lost, seq + 1, key=lambda gap: gap.last)
+        return max(self._lost[at].first, seq + 1) if at < len(self._lost) else None
 
     def _is_hole(self, missing: Gap) -> bool:
         return self._holes.explain(missing, in_break=self._is_in_break(missing))

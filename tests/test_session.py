@@ -399,6 +399,38 @@ def test_how_long_events_wait_where_connections_come_and_go(
     assert session.holding != bool(told)
 
 
+def missing_unasked(*seqs: int) -> Session:
+    """A live session that lacks these numbers, for which no second connection could ask."""
+    session = live(*range(seqs[0]))
+    for seq in seqs:
+        session.take(texts(seq + 1), 0.0)
+        assert ask(session, 0.0) == Gap(seq, seq)
+        assert Gap(seq, seq) in session.replay_ended(1.0, asked=False)
+    session.disconnected(2.0)
+    return session
+
+
+def test_what_was_not_answered_is_asked_for_again_and_not_for_ever() -> None:
+    session = missing_unasked(1)
+    for asked_for in (1, 1, 3):
+        assert session.resume_from == asked_for
+        session.connected(asked=True, now=2.0)
+        session.disconnected(2.0)
+
+
+def test_what_was_answered_in_part_is_asked_for_from_there() -> None:
+    session = missing_unasked(1, 3, 5)
+    assert session.resume_from == 1
+    session.connected(asked=True, now=2.0)
+    assert one_by_one(session.take(texts(1, 2), 2.0)) == [text(1), Filled(1, 1, late=True)]
+    session.disconnected(2.0)
+    assert session.resume_from == 3
+    session.connected(asked=True, now=2.0)
+    session.take(texts(4, 5, 6), 2.0)
+    session.disconnected(2.0)
+    assert session.resume_from == 7
+
+
 def test_the_end_delivers_what_waits() -> None:
     session = live(0)
     session.take(texts(2), 0.0)
