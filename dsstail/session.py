@@ -134,7 +134,7 @@ class Session:
         self._asked_to = -1  # the highest number that was asked for, and is not asked for again
         self._unasked: int | None = None  # the lowest one given up without having been asked for
         self._unanswered: int | None = None  # the same of what this connection is asked for
-        self._asked_in_vain: int | None = None  # where the last one ended without an answer
+        self._asked_in_vain: int | None = None  # and what the last one had not answered
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None
@@ -201,7 +201,7 @@ class Session:
         self._cut = True
         unanswered, self._unanswered = self._unanswered, None
         if unanswered is not None and unanswered != self._asked_in_vain:
-            self._unasked = min(unanswered, unanswered if self._unasked is None else self._unasked)
+            self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
         self._asked_in_vain = unanswered
         if self._early and self._last is not None:
             self._wanted = None
@@ -308,7 +308,9 @@ class Session:
 
     def _take_in_order(self, texts: Sequence[bytes]) -> bool:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
-        if self._last is None or self._early or self._answers_request or self._unanswered:
+        if self._last is None or self._early or self._answers_request:
+            return False
+        if self._unanswered is not None:
             return False
         first = self._last + 1
         if first > self._seen.highest and number_on(texts, first):
