@@ -212,7 +212,10 @@ def resolve(endpoint: Endpoint, deadline: float) -> list[AddressInfo]:
         except (OSError, UnicodeError) as error:
             answer.put(error)
 
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        threading.Thread(target=ask, name="resolve", daemon=True).start()
+    except RuntimeError:
+        raise ConnectionFailed(f"cannot look up {endpoint.host}: too many threads") from None
     try:
         found = answer.get(timeout=max(0.0, deadline - time.monotonic()))
     except queue.Empty:

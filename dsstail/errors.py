@@ -39,6 +39,11 @@ class Closed(ConnectionFailed):
         super().__init__(reason)
         self.code = code
 
+    @property
+    def restarts(self) -> bool:
+        """Whether the code speaks of the service, whatever the connection was asked for."""
+        return self.code in (1001, 1012, 1013, 1014)
+
 
 class Cut(ConnectionFailed):
     """The connection ended without a word: by the network, or by a service that is rude."""

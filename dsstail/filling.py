@@ -44,7 +44,7 @@ class Filling:
         """When there was a second connection; infinite as long as there may be one soon."""
         self.answered = False
         """Whether the service gave all that it has of them."""
-        self.refused = ""
+        self.failure: DsstailError | None = None
         """Why there was no second connection, if there was none."""
         self.ended = False
         self._opener = opener
@@ -74,7 +74,7 @@ class Filling:
         except DsstailError as failure:
             if not self.opened:
                 self.opened_at = float("-inf")
-                self.refused = f"no second connection to ask for missing events ({failure})"
+                self.failure = failure
         finally:
             self._room.hold(0)
             self.ended = True
@@ -101,7 +101,7 @@ class Filling:
                 while inbox:
                     if self._take(inbox, connection):
                         return True
-                return isinstance(failure, Closed)
+                return isinstance(failure, Closed) and not failure.restarts
             grows = connection.mid_message and connection.bytes_received > bytes_then
             if grows or inbox:
                 silent_at, bytes_then = now + SILENCE, connection.bytes_received

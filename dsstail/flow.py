@@ -20,7 +20,7 @@ from dsstail import filters
 from dsstail.config import Stopping
 from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
 from dsstail.handover import Batch, Ended, Violated
-from dsstail.interruption import interruptible
+from dsstail.interruption import STOP_LIMIT, interruptible
 from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
 from dsstail.printing import Writer, write_all
@@ -118,6 +118,7 @@ class Flow:
         self._summary = summary
         self._view = view
         self._turn = threading.Lock()
+        self._taking_since = float("inf")  # when the main thread began with what it writes now
         self._tick = view.tick_every if view else TICK
         self._started = time.monotonic()
         self._end_at = self._started + stopping.time
@@ -136,6 +137,7 @@ class Flow:
     def run(self) -> int:
         """Start the streams, and write until the end; the exit code, or a DsstailError."""
         count_no_lines()
+        self._limit_time()
         with interruptible(self._interrupt, self._leave, self._abandon):
             for stream in self._streams:
                 stream.start()
@@ -203,7 +205,11 @@ class Flow:
             self._heed_signal()
             with self._turn:
                 if not self._enough:
-                    self._take(batch)
+                    self._taking_since = time.monotonic()
+                    try:
+                        self._take(batch)
+                    finally:
+                        self._taking_since = float("inf")
 
     def _heed_signal(self) -> None:
         """Begin what is still written after a signal on a clean line, before it is."""
@@ -303,6 +309,21 @@ class Flow:
         if text := self._summary(self.totals, time.monotonic() - self._started):
             self._reporter.line(INFO, text)
 
+    def _limit_time(self) -> None:
+        """Have the process end when its time has run out, though the output takes nothing."""
+        if self._end_at < float("inf"):
+            threading.Thread(
+                target=self._leave_when_stuck, args=[self._end_at], daemon=True
+            ).start()
+
+    def _leave_when_stuck(self, end_at: float) -> None:
+        """Wait until one write has taken STOP_LIMIT seconds of what comes after the end."""
+        left = STOP_LIMIT
+        while left > 0:
+            time.sleep(min(left, STOP_LIMIT))
+            left = max(self._taking_since, end_at) + STOP_LIMIT - time.monotonic()
+        self._leave()
+
     def _interrupt(self) -> None:
         self._signalled = True
         self._handover.wake()
@@ -316,10 +337,13 @@ class Flow:
         self._abandon()
         told = self._summary(self.totals, time.monotonic() - self._started)
         told = f"{told}; the output was stuck\n" if told else "the output was stuck\n"
+        failure = None if self._signalled else self._unmet()
+        if failure is not None:
+            told += f"error: {failure}\n"
         with contextlib.suppress(OSError, ValueError):
             if select.select([], [2], [], 0)[1]:
                 write_to_stderr(told)
-        os._exit(0)
+        os._exit(0 if failure is None else failure.exit_code)
 
 
 def _up_to_last(chosen: list[bytes], texts: list[bytes]) -> list[bytes]:

@@ -33,7 +33,7 @@ def give_back_what_is_free() -> None:
 
 
 def _call(function: str, *arguments: int) -> None:
-    import ctypes
+    with contextlib.suppress(OSError, AttributeError, ImportError):
+        import ctypes
 
-    with contextlib.suppress(OSError, AttributeError):
         getattr(ctypes.CDLL(None), function)(*arguments)

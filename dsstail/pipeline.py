@@ -66,7 +66,7 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     selection = filters.build(**asdict(settings.filtering))
     streams = [_resuming(settings.connecting, key, handover, recorder, selection) for key in keys]
     printer = Printer(settings.showing, names, reporter.warn) if tee else None
-    writer = Tee(recorder, printer) if printer else recorder
+    writer = Tee(recorder, printer, until=until) if printer else recorder
     events_on_terminal = tee and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
     code = _flow(settings, streams, handover, writer, reporter, progress).run()

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
+from math import inf
 from typing import Protocol
 
 from dsstail import render
@@ -170,9 +171,11 @@ class Tee:
     that was stopped, until that is as far behind as a handover holds.
     """
 
-    def __init__(self, recorder: Writer, printer: Writer) -> None:
+    def __init__(self, recorder: Writer, printer: Writer, *, until: float = inf) -> None:
+        """`until` is when nothing is to wait any more, by the monotonic clock."""
         self._recorder = recorder
         self._printer = printer
+        self._until = until
         self._handover = Handover()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="tee", daemon=True)
@@ -180,11 +183,11 @@ class Tee:
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         self._recorder.write(texts, stream, received_at)
-        while self._handover.full and self._thread.is_alive():
+        while self._must_wait:
             self.idle()
             time.sleep(TEE_POLL)
         self._tell_failure()
-        if self._thread.is_alive():
+        if self._thread.is_alive() and not self._handover.full:
             self._handover.put(Batch(stream, received_at, texts))
 
     def idle(self) -> None:
@@ -194,8 +197,14 @@ class Tee:
     def close(self, *, in_haste: bool) -> None:
         self._recorder.close(in_haste=in_haste)
         self._handover.put(Batch("", 0.0, Ended(None)))
-        self._thread.join(TEE_HASTE if in_haste else None)
+        left = 0.0 if in_haste else self._until - time.monotonic()
+        self._thread.join(None if left == inf else max(left, TEE_HASTE))
         self._tell_failure()
+
+    @property
+    def _must_wait(self) -> bool:
+        in_time = time.monotonic() < self._until
+        return self._handover.full and self._thread.is_alive() and in_time
 
     def _tell_failure(self) -> None:
         if self._failure is not None:

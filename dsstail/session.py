@@ -27,7 +27,7 @@ HOLD_LIMIT = 3.0
 HOLD_BYTES = 8 << 20
 
 OUTAGE_LIMIT = 10.0
-"""Seconds that they wait while there is no connection: the next one may bring them."""
+"""Seconds that they wait while there is no connection, or none that brings one of the missing."""
 
 ASK_AFTER = 0.3
 """Seconds in which missing events may come by themselves before they are asked for."""
@@ -129,15 +129,19 @@ class Session:
         self._early_order: list[int] = []  # their numbers, as a heap
         self._early_bytes = 0
         self._deadline: float | None = None  # until when they wait
+        self._outage_until: float | None = None  # and while there is no connection, since a break
         self._awaited: Gap | None = None  # what they wait for
         self._asked_to = -1  # the highest number that was asked for, and is not asked for again
         self._unasked: int | None = None  # the lowest one given up without having been asked for
+        self._unanswered: int | None = None  # the same of what this connection is asked for
+        self._asked_in_vain: int | None = None  # and what the last one had not answered
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None  # what a second connection was asked for
         self._outdated: list[Gap] = []  # what it may still fill of the numbering before
         self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
+        self._breaks: set[int] = set()  # after which numbers another connection began, of late
         self._answers_request = False  # the next event is the first of what was asked for
         self._spared = False  # whether 0 was missing, and not counted
         self._lost: list[Gap] = []  # the latest ones, of which late events may still come
@@ -163,6 +167,11 @@ class Session:
         return bool(self._early)
 
     @property
+    def taken(self) -> int:
+        """New events that came so far: delivered, or waiting."""
+        return self.counts.events + len(self._early)
+
+    @property
     def held(self) -> int:
         """Bytes of the events that wait."""
         return self._early_bytes
@@ -175,8 +184,11 @@ class Session:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
         self._cut = False
         self._answers_request = asked
+        if self._last is not None:
+            recent = {seq for seq in self._breaks if seq >= self._last}
+            self._breaks = recent | {max(self._early, default=self._last)}
         if asked:
-            self._unasked = None
+            self._unanswered, self._unasked = self._unasked, None
         if self._early:
             self._wanted = None
             self._deadline = now
@@ -187,9 +199,15 @@ class Session:
     def disconnected(self, now: float) -> None:
         """The connection ended; what is missing will be asked for by the next one."""
         self._cut = True
+        unanswered, self._unanswered = self._unanswered, None
+        if unanswered is not None and unanswered != self._asked_in_vain:
+            self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
+        self._asked_in_vain = unanswered
         if self._early and self._last is not None:
             self._wanted = None
-            self._deadline = now + OUTAGE_LIMIT
+            if self._outage_until is None:
+                self._outage_until = now + OUTAGE_LIMIT
+            self._deadline = self._outage_until
             if self._replaying is None:  # whatever this connection was asked for was cut short
                 self._asked_to = min(self._asked_to, self._last)
 
@@ -292,6 +310,8 @@ class Session:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
         if self._last is None or self._early or self._answers_request:
             return False
+        if self._unanswered is not None:
+            return False
         first = self._last + 1
         if first > self._seen.highest and numbered_from(texts, first):
             self._seen.add(first, texts)
@@ -317,6 +337,8 @@ class Session:
                 self._release()
             self._place(seq, event.text, now)
             self._answers_request = False
+            if self._unanswered is not None and seq >= self._unanswered:
+                self._unanswered = self._lost_after(seq)
 
     def _is_disorder(self, seq: int) -> bool:
         """Whether a live number below waiting ones is too far back to have lost its place.
@@ -394,6 +416,7 @@ class Session:
 
     def _append(self, seq: int, text: bytes) -> None:
         self._last = seq
+        self._outage_until = None
         self._seen.add(seq, [text])
         self._deliver([text])
         if self._awaited is not None and seq >= self._awaited.last:
@@ -460,7 +483,8 @@ class Session:
         """Go on after `last` in a numbering that began with `start`; nothing was asked for yet."""
         self._start, self._last = start, last
         self._asked_to = -1
-        self._unasked = None
+        self._unasked = self._unanswered = self._asked_in_vain = None
+        self._breaks = set()
         self._answers_request = self._spared = False
         self._lost = []
         self._seen.forgotten_to = 0
@@ -503,7 +527,7 @@ class Session:
             return False
         if missing.last <= self._asked_to:
             may_come = self._deadline is not None
-        elif self._wanted is None and self.fill_gaps and not self._holes.explain(missing):
+        elif self._wanted is None and self.fill_gaps and not self._is_hole(missing):
             self._wanted = missing
             self._ask_at = now + ASK_AFTER
             self._deadline = now + HOLD_LIMIT
@@ -548,10 +572,24 @@ class Session:
         self._lost.append(missing)
         if len(self._lost) > 2 * MOST_LOST:
             del self._lost[:MOST_LOST]
-        if not self._holes.explain(missing):
+        if not self._is_hole(missing):
             self._out.append(missing)
-        if not self._answers_request and self._holes.learn(missing, asked=asked):
+        if self._answers_request or self._is_in_break(missing):
+            return
+        if self._holes.learn(missing, asked=asked):
             self._out.append(Holes())
+
+    def _lost_after(self, seq: int) -> int | None:
+        """The first number after this one that was given up as missing."""
+        at = bisect_left(self._lost, seq + 1, key=lambda gap: gap.last)
+        return max(self._lost[at].first, seq + 1) if at < len(self._lost) else None
+
+    def _is_hole(self, missing: Gap) -> bool:
+        return self._holes.explain(missing, in_break=self._is_in_break(missing))
+
+    def _is_in_break(self, missing: Gap) -> bool:
+        """Whether they were to come when one connection had ended, and the next not begun."""
+        return any(missing.first <= seq + 1 <= missing.last for seq in self._breaks)
 
 
 def _recorded(text: bytes) -> bytes:
@@ -576,7 +614,8 @@ class _HoleRule:
     """Tells a service whose numbers have holes from one that loses events.
 
     Holes are many. When several gaps came close together and nothing of them came back, gaps of
-    that width explain themselves, and only a much wider one is worth a word.
+    that width explain themselves, and only a much wider one is worth a word; or one that is wider
+    at all, in a break between connections, where events get lost.
     """
 
     NEAR = 1000  # numbers between two holes that belong to one pattern
@@ -587,8 +626,9 @@ class _HoleRule:
         self._end = 0
         self._established = False
 
-    def explain(self, missing: Gap) -> bool:
-        return self._established and missing.count <= 10 * self._widest
+    def explain(self, missing: Gap, *, in_break: bool) -> bool:
+        widest = self._widest if in_break else 10 * self._widest
+        return self._established and missing.count <= widest
 
     def learn(self, missing: Gap, *, asked: bool) -> bool:
         """Take in a gap of which nothing came back; True when that makes it a pattern."""

@@ -23,6 +23,7 @@ from dsstail.errors import (
     ConnectionFailed,
     Crowded,
     Cut,
+    DsstailError,
     Rejected,
     Unreadable,
     Violation,
@@ -94,14 +95,14 @@ So short, because a network that breaks is not a service that objects.
 BLAME_FOR_A_CUT = 0.3
 """The same where it ends without a close frame, and the second one goes on all the same."""
 
+VAIN_FILLINGS = 3
+"""Second connections in a row that could not be opened: then there is no other."""
+
 VAIN_REQUESTS = 3
 """Connections in a row that asked for what was missed and were turned away: the next does not."""
 
 TURNING_AWAY = (500, 501, 505)
 """Statuses by which a service may turn away a connection that asks for what was missed."""
-
-RESTARTING = (1001, 1012, 1013, 1014)
-"""Close codes that speak of the service, whatever it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class Stream:
         self._filled_at = float("-inf")  # when the last second connection was opened
         self._filled = False  # whether it gave all that the service has
         self._cut_by_filling = False  # perhaps: it shows in whether the second one goes on
+        self._failed_fillings = 0  # in a row: second connections that could not be opened
         self._vain_requests = 0  # in a row: connections that were turned away for what they asked
         self._silent = True  # whether nothing has come on the connection yet
         self._stumbled_at: int | None = None  # where a message ended the connection
@@ -229,7 +231,7 @@ class Stream:
                 return failure.status not in (401, 403, 408, 429)
             vain = failure.status in TURNING_AWAY
         else:
-            vain = self._silent and isinstance(failure, Closed) and failure.code not in RESTARTING
+            vain = self._silent and isinstance(failure, Closed) and not failure.restarts
             if not self._silent:
                 self._vain_requests = 0
         self._vain_requests += vain
@@ -293,8 +295,9 @@ class Stream:
     def _blame_filling(self, failure: ConnectionFailed, now: float) -> None:
         """See whether the connection ended because of a second one."""
         age = now - (self._filling.opened_at if self._filling else self._filled_at)
-        if isinstance(failure, Closed) and age < BLAME:
-            self._stop_filling(REPLACED)
+        if isinstance(failure, Closed):
+            if age < BLAME and not failure.restarts:
+                self._stop_filling(REPLACED)
         elif isinstance(failure, Cut) and age < BLAME_FOR_A_CUT:
             self._cut_by_filling = self._filling is not None
             if self._filling is None and self._filled:
@@ -383,7 +386,7 @@ class Stream:
         if not self._inbox:
             return
         now = time.monotonic()
-        events = self.session.counts.events
+        taken = self.session.taken
         heartbeats = 0
         found: list[Delivery | Status] = []
         while self._inbox and time.monotonic() < now + TURN and not self._complete:
@@ -397,7 +400,7 @@ class Stream:
         self._answer(heartbeats, connection)
         for content in found:
             self._put(content)
-        if self.session.counts.events > events:
+        if self.session.taken > taken:
             self._retries.proved_healthy(new_events=True)
         self._handover.pace()
 
@@ -459,12 +462,21 @@ class Stream:
     def _end_filling(self, filling: Filling, now: float) -> None:
         self._filling = None
         self._filled_at, self._filled = filling.opened_at, filling.answered
-        if filling.refused:
-            self._stop_filling(filling.refused)
+        if filling.opened:
+            self._failed_fillings = 0
+        if filling.failure is not None:
+            self._learn_of_failed_filling(filling.failure)
         elif self._cut_by_filling and filling.answered:
             self._stop_filling(REPLACED)
         self._cut_by_filling = False
         self._put_all(self.session.replay_ended(now, asked=filling.answered))
+
+    def _learn_of_failed_filling(self, failure: DsstailError) -> None:
+        """A refusal is one at once; what may have other reasons has to happen again."""
+        self._failed_fillings += 1
+        refused = isinstance(failure, Rejected) and 400 <= failure.status < 500
+        if refused or self._failed_fillings >= VAIN_FILLINGS:
+            self._stop_filling(f"no second connection to ask for missing events ({failure})")
 
     def _stop_filling(self, reason: str) -> None:
         if self.session.fill_gaps:

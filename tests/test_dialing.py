@@ -196,6 +196,17 @@ def test_a_name_that_is_none_is_told(host: str, reason: str) -> None:
     assert reason in str(failed.value)
 
 
+def test_where_no_thread_can_be_had_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that has too many processes may have room for one later."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(ConnectionFailed, match="too many threads"):
+        dialing.resolve(Endpoint("localhost", 80, secure=False), soon())
+
+
 def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 

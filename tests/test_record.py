@@ -241,6 +241,19 @@ def test_a_signal_ends_it_while_nobody_reads_what_it_shows(
     os.close(reading)
 
 
+@pytest.mark.parametrize("newest", [2999, 149_999], ids=["little", "more than waits"])
+def test_its_time_ends_it_while_nobody_reads_what_it_shows(
+    newest: int, serve: Serve, tmp_path: Path, dsstail: Starter
+) -> None:
+    reading, writing = os.pipe()
+    server = serve(honest, newest=newest)
+    done = record_into(writing, dsstail, server, "--tee", "--duration", "2s").finish()
+    os.close(reading)
+    assert done.code == 0
+    last = json.loads(read(tmp_path / "out.jsonl").splitlines()[-1])
+    assert done.lines[-1].endswith(f"ends with seq {last['seq']}")
+
+
 def test_what_cannot_be_shown_ends_it_with_6(dsstail: Starter, serve: Serve) -> None:
     with open("/dev/full", "wb") as full:
         done = record(dsstail, serve(honest), "--tee", stdout=full).finish()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import re
+import resource
 import select
 import signal
 import socket
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,21 @@ def disconnections(err: str) -> list[str]:
 
 
 # It comes back.
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="there is no prlimit")
+def test_it_comes_back_when_there_are_descriptors_again(dsstail: Starter, serve: Serve) -> None:
+    ending = threading.Event()
+    server = serve(working(lambda visit: ending.wait(PATIENCE), Visit.end), honest)
+    command = dsstail("--url", server.url(), "-c", "6")
+    command.wait_for_events(3)
+    soft, hard = resource.prlimit(command.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (3, hard))
+    ending.set()
+    command.wait_for_report("Too many open files; retry 2")
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines(range(6)))
 
 
 REASONS = {
@@ -661,8 +678,6 @@ SECOND_REFUSALS = {
     "403": answer("403 Forbidden"),
     "409": answer("409 Conflict"),
     "429": answer("429 Too Many Requests"),
-    "close at once": ENDS["vanishing"],
-    "close after the request": Visit.read_request,
 }
 
 
@@ -686,6 +701,64 @@ def test_a_refused_second_connection_is_not_tried_again(
     assert done.err.count("from now on gaps are only reported") == 1
     assert len(server.visits) == 2
     assert "24 events, 0 reconnects, 22 gaps (44 events missing), 0 malformed" in done.err
+
+
+SECOND_FAILURES = {
+    "503": answer("503 Service Unavailable"),
+    "close at once": ENDS["vanishing"],
+    "close after the request": Visit.read_request,
+}
+
+
+def told_one_after_the_other(*numbers: int) -> tuple[Script, Callable[[], None]]:
+    """A live connection with 0 and 1; each call has it tell the next of these numbers."""
+    turns: queue.SimpleQueue[int] = queue.SimpleQueue()
+    waiting = iter(numbers)
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1))(visit)
+        for _ in numbers:
+            visit.send_events([turns.get(timeout=PATIENCE)])
+        visit.stay()
+
+    return live, lambda: turns.put(next(waiting))
+
+
+@pytest.mark.parametrize("name", SECOND_FAILURES)
+def test_a_second_connection_that_fails_is_tried_again_for_the_next_gap(
+    name: str, dsstail: Starter, serve: Serve
+) -> None:
+    live, go_on = told_one_after_the_other(4, 7, 10, 13)
+    failing = SECOND_FAILURES[name]
+    server = serve(live, failing, failing, honest, failing, newest=20)
+    command = dsstail("--url", server.url(), "-c", "8")
+    go_on()
+    for gap in ("2–3", "5–6"):
+        command.wait_for_report(f"gap: seq {gap} (2 events) did not come back")
+        go_on()
+    command.wait_for_report("seq 8–9 (2 events) came back into its place")
+    go_on()
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 4, 7, 8, 9, 10, 13])), done.err
+    assert "only reported" not in done.err
+
+
+@pytest.mark.parametrize("name", SECOND_FAILURES)
+def test_a_second_connection_that_fails_again_and_again_is_given_up(
+    name: str, dsstail: Starter, serve: Serve
+) -> None:
+    live, go_on = told_one_after_the_other(4, 7, 10, 13)
+    server = serve(live, SECOND_FAILURES[name])
+    command = dsstail("--url", server.url(), "-c", "6")
+    for gap in ("2–3", "5–6", "8–9"):
+        go_on()
+        command.wait_for_report(f"gap: seq {gap} (2 events) did not come back")
+    go_on()
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 4, 7, 10, 13]))
+    assert done.err.count("from now on gaps are only reported") == 1
+    assert "gap: seq 11–12 (2 events) did not come back" in done.err
+    assert len(server.visits) == 4
 
 
 @pytest.mark.parametrize(
@@ -718,6 +791,37 @@ def test_a_live_connection_that_ends_by_the_second_is_not_risked_again(
     assert done.err.count("the live connection ended when a second one was opened") == 1
     assert "gap: seq 9–10 (2 events) did not come back" in done.err
     assert len(server.visits) == 3
+
+
+def test_a_service_that_restarts_does_not_object_to_the_second(
+    dsstail: Starter, serve: Serve
+) -> None:
+    opening, gone = threading.Event(), threading.Event()
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1, 2, 5))(visit)
+        opening.wait(PATIENCE)
+        visit.send_close(1012)
+        gone.set()
+        visit.stay()
+
+    def second(visit: Visit) -> None:
+        visit.shake_hands()
+        opening.set()
+        gone.wait(PATIENCE)
+        close(1012)(visit)
+
+    def later(visit: Visit) -> None:
+        visit.shake_hands()
+        lacking = () if "seq_end" in visit.query else (9, 10)
+        visit.send_events(seq for seq in visit.asked if seq not in lacking)
+        visit.stay()
+
+    server = serve(live, second, later, newest=12)
+    done = dsstail("--url", server.url(), "-c", "13").finish()
+    assert (done.code, done.out) == (0, lines(range(13)))
+    assert "seq 9–10 (2 events) came back into its place" in done.err
+    assert "gap:" not in done.err
 
 
 def test_a_network_that_cuts_both_connections_is_not_taken_for_a_refusal(
@@ -1439,11 +1543,11 @@ def test_a_signal_ends_it_before_it_has_begun(
     assert (done.code, done.err) == (code, "")
 
 
-def unread(dsstail: Starter, serve: Serve) -> tuple[Command, int]:
+def unread(dsstail: Starter, serve: Serve, *options: str) -> tuple[Command, int]:
     """A tail whose stdout is full; whoever closes the other end of the pipe, nobody reads it."""
     server = serve(opened(tell(*range(2_000)), Visit.send_heartbeat, Visit.stay))
     reading, writing = os.pipe()
-    command = dsstail("--url", server.url(), stdout=writing)
+    command = dsstail("--url", server.url(), *options, stdout=writing)
     os.close(writing)
     wait_until(lambda: server.visits and server.visits[0].heard)
     return command, reading
@@ -1457,6 +1561,28 @@ def test_a_signal_ends_it_while_nobody_reads_stdout(
     said = assert_it_stops(command, by=number)
     os.close(reading)
     assert "0 malformed in " in said
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--duration", "1s"], 0, "0 malformed in "),
+        (
+            ["--expect", "seq=-1", "--timeout", "1s"],
+            124,
+            "error: nothing came within 1.0 s that meets seq=-1.",
+        ),
+    ],
+    ids=["duration", "timeout"],
+)
+def test_its_time_ends_it_while_nobody_reads_stdout(
+    options: list[str], code: int, told: str, dsstail: Starter, serve: Serve
+) -> None:
+    command, reading = unread(dsstail, serve, *options)
+    done = command.finish()
+    os.close(reading)
+    assert done.code == code
+    assert told in done.lines[-1]
 
 
 def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None:

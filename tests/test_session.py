@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
@@ -350,6 +351,86 @@ def test_a_few_scattered_gaps_are_no_holes() -> None:
     numbers = [n for n in range(1, 9000) if n % 1500]
     told = [d for d in session.take(texts(*numbers), 0.0) if not isinstance(d, list)]
     assert told == [Gap(n, n) for n in range(1500, 9000, 1500)]
+
+
+def test_what_is_lost_in_breaks_is_told_however_often_it_happens() -> None:
+    """A service that does not replay loses events in each break, which is no pattern of holes."""
+    session = live(0)
+    for last in range(0, 90, 3):
+        session.disconnected(0.0)
+        session.connected(asked=True, now=0.0)
+        session.take(texts(last + 3), 0.0)
+        assert session.tick(LONG) == [Gap(last + 1, last + 2), texts(last + 3)]
+
+
+def test_what_is_lost_in_a_break_is_told_behind_others_that_are_awaited() -> None:
+    session = live(0)
+    for last in (2, 4, 6):
+        session.disconnected(0.0)
+        session.connected(asked=True, now=0.0)
+        session.take(texts(last), 0.0)
+    told = [delivery for delivery in session.tick(LONG) if not isinstance(delivery, list)]
+    assert told == [Gap(1, 1), Gap(3, 3), Gap(5, 5)]
+
+
+@pytest.mark.parametrize(("seq", "told"), [(200, []), (201, [Gap(191, 200)])])
+def test_a_hole_in_a_break_is_no_loss_unless_it_is_wider(seq: int, told: list[Delivery]) -> None:
+    session = live(0, fill_gaps=False)
+    session.take(texts(*range(10, 200, 10)), 0.0)
+    session.disconnected(0.0)
+    session.connected(asked=True, now=0.0)
+    session.take(texts(seq), 0.0)
+    assert session.tick(LONG) == [*told, texts(seq)]
+
+
+@pytest.mark.parametrize(("replayed", "told"), [([], [Gap(1, 18)]), (range(1, 18), [])])
+def test_how_long_events_wait_where_connections_come_and_go(
+    replayed: Iterable[int], told: list[Delivery]
+) -> None:
+    """As long as the missing ones come, one with each connection."""
+    session = live(0)
+    missing = iter(replayed)
+    session.take(texts(19), 0.0)
+    given: list[Delivery] = []
+    for second in range(1, int(OUTAGE_LIMIT) + 8):
+        session.disconnected(second)
+        given += session.tick(second + 0.5)
+        session.connected(asked=True, now=second + 0.5)
+        given += session.take([text(seq) for seq in islice(missing, 1)], second + 0.6)
+    assert [each for each in given if isinstance(each, Gap)] == told
+    assert session.holding != bool(told)
+
+
+def missing_unasked(*seqs: int) -> Session:
+    """A live session that lacks these numbers, for which no second connection could ask."""
+    session = live(*range(seqs[0]))
+    for seq in seqs:
+        session.take(texts(seq + 1), 0.0)
+        assert ask(session, 0.0) == Gap(seq, seq)
+        assert Gap(seq, seq) in session.replay_ended(1.0, asked=False)
+    session.disconnected(2.0)
+    return session
+
+
+def test_what_was_not_answered_is_asked_for_again_and_not_for_ever() -> None:
+    session = missing_unasked(1)
+    for asked_for in (1, 1, 3):
+        assert session.resume_from == asked_for
+        session.connected(asked=True, now=2.0)
+        session.disconnected(2.0)
+
+
+def test_what_was_answered_in_part_is_asked_for_from_there() -> None:
+    session = missing_unasked(1, 3, 5)
+    assert session.resume_from == 1
+    session.connected(asked=True, now=2.0)
+    assert one_by_one(session.take(texts(1, 2), 2.0)) == [text(1), Filled(1, 1, late=True)]
+    session.disconnected(2.0)
+    assert session.resume_from == 3
+    session.connected(asked=True, now=2.0)
+    session.take(texts(4, 5, 6), 2.0)
+    session.disconnected(2.0)
+    assert session.resume_from == 7
 
 
 def test_the_end_delivers_what_waits() -> None:

@@ -148,6 +148,15 @@ def test_a_connection_that_brings_events_is_healthy(
     assert longest_pauses == [1, 2, 1, 2]
 
 
+def test_a_connection_that_brings_events_too_early_is_healthy(
+    longest_pauses: list[float], serve: Serve
+) -> None:
+    """They wait for the missing ones before them."""
+    server = serve(*[opened(tell(seq), Visit.end) for seq in (0, 2, 4)], honest)
+    assert len(read(server, 6)) == 6
+    assert longest_pauses == [1, 1, 1]
+
+
 def test_a_connection_that_opens_and_ends_is_not_healthy(
     longest_pauses: list[float], serve: Serve
 ) -> None:
