@@ -244,9 +244,9 @@ def connect(
     with _Attempts(observe) as attempts:
         while ahead or attempts.under_way:
             left = deadline - time.monotonic()
-            if ahead:
-                attempts.begin(ahead.pop(0))
-            elif left <= 0:
+            if ahead and not attempts.begin(ahead.pop(0)):
+                continue
+            if left <= 0 and not ahead:
                 attempts.give_up()
             patience = min(left / (len(ahead) + 1), NEXT_ADDRESS) if ahead else left
             if (sock := attempts.first(patience)) is not None:
@@ -263,6 +263,10 @@ def _by_turns(addresses: list[AddressInfo]) -> list[AddressInfo]:
     return [info for pair in pairs for info in pair if info is not None]
 
 
+# These need no descriptor, of which there may be none left.
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
 class _Attempts:
     """Connections to several addresses, each of which may still be opened."""
 
@@ -270,7 +274,7 @@ class _Attempts:
         self.failure: OSError = OSError("no address")
         """Why the last one failed that did."""
         self._observe = observe
-        self._selector = selectors.DefaultSelector()
+        self._selector = _Selector()
 
     def __enter__(self) -> _Attempts:
         return self
@@ -285,13 +289,14 @@ class _Attempts:
         """Those that are neither open nor have failed."""
         return [key.data for key in self._selector.get_map().values()]
 
-    def begin(self, info: AddressInfo) -> None:
+    def begin(self, info: AddressInfo) -> bool:
+        """Try an address; whether that did not fail at once."""
         family, kind, protocol, _, address = info
         try:
             sock = socket.socket(family, kind, protocol)
         except OSError as error:
             self._fail(info, error)
-            return
+            return False
         self._selector.register(sock, selectors.EVENT_WRITE, (sock, info))
         sock.setblocking(False)
         try:
@@ -300,6 +305,8 @@ class _Attempts:
             pass
         except OSError as error:
             self._end(sock, info, error)
+            return False
+        return True
 
     def first(self, patience: float) -> socket.socket | None:
         """The first that is open within so many seconds; None where none is, or one has failed."""

@@ -278,8 +278,11 @@ def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(serve: Se
     lacking = foreign("2001:db8::1")
     with dialing.connect([*lacking, *at(server.port)], PLAIN, soon()) as sock:
         assert sock.getpeername() == ("127.0.0.1", server.port)
+
+
+def test_where_no_address_can_be_tried_nothing_is_waited_for() -> None:
     with pytest.raises(ConnectionFailed, match="Address family not supported"):
-        dialing.connect(lacking, PLAIN, soon())
+        dialing.connect(foreign("2001:db8::1"), PLAIN, time.monotonic() + 3600.0)
 
 
 def test_tcp_notices_a_dead_peer_too(serve: Serve) -> None:
