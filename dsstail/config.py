@@ -1,7 +1,7 @@
-"""Settings: the command line before the environment before the profile before defaults.
+"""Settings: what the user asked for, checked, and completed by defaults.
 
-Options come as text under their long names, with `_` for `-`, and None where they were not given.
-What does not work raises ConfigurationError, which names the option, the variable or the setting.
+Options come as `given` takes them. What does not work raises ConfigurationError, which names the
+option, the variable or the setting.
 """
 
 from __future__ import annotations
@@ -12,24 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 from dsstail import domains, keys
 from dsstail.errors import ConfigurationError
+from dsstail.given import Given, one_of
 from dsstail.keys import StreamKey
 from dsstail.profiles import NO_PROFILE, Profile
+from dsstail.quantities import duration, positive, size, whole_number
 
 if TYPE_CHECKING:
     from dsstail.fields import Condition, Template
 
-Parsed = TypeVar("Parsed")
-Default = TypeVar("Default")
-
 OUTPUTS = ("text", "json", "pretty", "csv")
 COLORS = ("auto", "always", "never")
-
-LONGEST_DURATION = 10 * 365 * 86400.0
-"""Seconds; no timer of the system chokes on it."""
 
 LARGEST_MESSAGE = 64 << 20
 """Bytes: a recording could not be read that has larger ones, and little else would find room."""
@@ -350,160 +346,6 @@ def colored(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool
     return stream.isatty() and environment.get("TERM") != "dumb"
 
 
-def whole_number(text: str) -> int:
-    """A number from 0 on."""
-    _refuse_negative(text, "0 or more")
-    if not re.fullmatch("[0-9]{1,18}", text):
-        raise ValueError(f'"{text}" is not a whole number')
-    return int(text)
-
-
-def number(text: str) -> float:
-    """A decimal number from 0 on."""
-    _refuse_negative(text, "0 or more")
-    if not re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", text):
-        raise ValueError(f'"{text}" is not a number')
-    return float(text)
-
-
-def _refuse_negative(text: str, wanted: str) -> None:
-    if re.match("-[0-9]", text):
-        raise ValueError(f"it must be {wanted}")
-
-
-_SECONDS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_BYTES = {"": 1, "b": 1} | {
-    letter + unit: base**power
-    for power, letter in enumerate("kmg", start=1)
-    for unit, base in (("", 1024), ("ib", 1024), ("b", 1000))
-}
-_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
-
-
-def duration(text: str) -> float:
-    """Seconds from `75s`, `5m`, `2h`, `1d`, `1.5s`, `500ms` or a plain number of them."""
-    _refuse_negative(text, "0 or more")
-    quantity = _QUANTITY.fullmatch(text)
-    if quantity is None or quantity[2] not in _SECONDS:
-        raise ValueError(f'"{text}" is not a time such as 500ms, 75s, 5m, 2h or 1d')
-    seconds = float(quantity[1]) * _SECONDS[quantity[2]]
-    if seconds > LONGEST_DURATION:
-        raise ValueError(f'"{text}" is longer than ten years')
-    return seconds
-
-
-def size(text: str) -> int:
-    """Bytes from `16MiB` or `64k` (powers of 1024), `100MB` (of 1000) or a plain number of them."""
-    quantity = _QUANTITY.fullmatch(text)
-    if quantity is None or quantity[2].lower() not in _BYTES:
-        raise ValueError(f'"{text}" is not a size such as 16MiB, 100MB or 64k')
-    return int(float(quantity[1]) * _BYTES[quantity[2].lower()])
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Said:
-    """One thing that the user asked for; it may be a key."""
-
-    name: str
-    what: Any
-    origin: str
-    place: str
-    """The option, the variable or the setting, for messages."""
-
-
-class Given:
-    """What the user asked for, by option name.
-
-    The command line comes before `DSSTAIL_…` variables, and these before the profile.
-    """
-
-    def __init__(
-        self,
-        options: Mapping[str, Any],
-        environment: Mapping[str, str],
-        profile: Profile = NO_PROFILE,
-    ) -> None:
-        self._options = options
-        self._environment = environment
-        self.profile = profile
-
-    def option(self, name: str) -> Any:
-        """What the command line says, None where it says nothing."""
-        return self._options.get(name)
-
-    def variable(self, name: str) -> str | None:
-        """What the environment says; an empty variable says nothing."""
-        return self._environment.get(_variable(name)) or None
-
-    def first(self, *names: str) -> Said | None:
-        """The first of these names that is given, and given where it counts most."""
-        for name in names:
-            if (option := self.option(name)) not in (None, []):
-                return Said(name, option, "flag", _flag(name))
-        for name in names:
-            if (text := self.variable(name)) is not None:
-                return Said(name, text, _variable(name), _variable(name))
-        for name in names:
-            if (setting := self.profile.settings.get(name)) is not None:
-                origin, place = f"profile {self.profile.name}", f"{self.profile.place} {name}"
-                return Said(name, setting, origin, place)
-        return None
-
-    def origin(self, *names: str) -> str:
-        """Who decides on what these names are about."""
-        said = self.first(*names)
-        return said.origin if said else "default"
-
-    def value(
-        self, name: str, parse: Callable[[str], Parsed], default: Default
-    ) -> Parsed | Default:
-        """The option as `parse` reads it, whose ValueError tells what is wrong."""
-        said = self.first(name)
-        if said is None:
-            return default
-        try:
-            return parse(str(said.what))
-        except ValueError as error:
-            raise ConfigurationError(f"{said.place}: {error}.") from None
-
-    def list(self, name: str) -> tuple[str, ...]:
-        """All values of an option that can be repeated."""
-        said = self.first(name)
-        return tuple(said.what) if said else ()
-
-    def switch(self, name: str, opposite: str | None = None, *, default: Default) -> bool | Default:
-        """A flag; in the environment it goes by its own name or by that of its opposite."""
-        option = self.option(name)
-        if option is not None:
-            return bool(option)
-        on = self._yes(name)
-        off = self._yes(opposite) if opposite else None
-        if opposite and on is not None and on == off:
-            raise ConfigurationError(f"{_variable(name)} contradicts {_variable(opposite)}.")
-        if on is not None or off is not None:
-            return on if on is not None else not off
-        setting: bool | None = self.profile.settings.get(name)
-        return default if setting is None else setting
-
-    def _yes(self, name: str) -> bool | None:
-        text = self.variable(name)
-        if text is None:
-            return None
-        if text.lower() in ("1", "true", "yes", "on"):
-            return True
-        if text.lower() in ("0", "false", "no", "off"):
-            return False
-        raise ConfigurationError(f'{_variable(name)}: "{text}" is neither 1 nor 0.')
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _variable(name: str) -> str:
-    return "DSSTAIL_" + name.upper()
-
-
 def _template(text: str) -> Template:
     from dsstail.fields import template
 
@@ -522,35 +364,6 @@ def _regular_expression(text: str) -> re.Pattern[str]:
             return re.compile(text)
         except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f'"{text}" is no regular expression: {error}') from None
-
-
-def text_or_json(output: str | None) -> str:
-    """The `--output` of a command that has only these two; unasked it is text."""
-    return Given({"output": output}, {}).value("output", one_of(("text", "json")), "text")
-
-
-def one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    """Reads one of a few words, large or small."""
-
-    def parse(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError(f'"{text}" is none of {", ".join(choices)}')
-        return text.lower()
-
-    return parse
-
-
-def positive(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
-    """Reads what `parse` does, and it must be more than 0."""
-
-    def parse_positive(text: str) -> Parsed:
-        _refuse_negative(text, "more than 0")
-        value = parse(text)
-        if not value:
-            raise ValueError("it must be more than 0")
-        return value
-
-    return parse_positive
 
 
 def _message_size(text: str) -> int:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dsstail import config, keys
+from dsstail import config, keys, quantities
 from dsstail.config import Connecting, Filtering, Showing, Stopping
 from dsstail.errors import ConfigurationError
 from dsstail.keys import Source, StreamKey, concealed, masked, stream_keys
@@ -431,7 +431,7 @@ def test_durations_have_their_limits() -> None:
     ],
 )
 def test_sizes(text: str, size: int) -> None:
-    assert config.size(text) == size
+    assert quantities.size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "k", "1X", "-k", "1kk"])
@@ -443,7 +443,12 @@ def test_what_is_no_size(text: str) -> None:
 
 @given(st.text(st.sampled_from("0123456789.smhdkMiGB -x٣")))
 def test_any_text_is_a_quantity_or_a_value_error(text: str) -> None:
-    for parse in (config.duration, config.size, config.whole_number, config.number):
+    for parse in (
+        quantities.duration,
+        quantities.size,
+        quantities.whole_number,
+        quantities.number,
+    ):
         with contextlib.suppress(ValueError):
             assert parse(text) >= 0
 

@@ -14,8 +14,10 @@ from dsstail import config, keys
 from dsstail.cli.commands import command
 from dsstail.cli.console import abandon_stdout, warn
 from dsstail.cli.options import Access, Color, TextOrJson, Utc
-from dsstail.config import Connecting, Given, duration, positive
+from dsstail.config import Connecting
+from dsstail.given import Given, text_or_json
 from dsstail.profiles import choose
+from dsstail.quantities import duration, positive
 
 TIMEOUT = 35.0
 """Seconds; the service sends a heartbeat every 30."""
@@ -64,7 +66,7 @@ def check(access: Access, checking: Checking) -> int:
     profile = choose(access.profile, os.environ, warn)
     asked = Given(vars(checking), environment={})
     timeout = asked.value("timeout", positive(duration), TIMEOUT)
-    form = config.text_or_json(checking.output)
+    form = text_or_json(checking.output)
     style = {"color": checking.color, "utc": checking.utc}
     showing = config.showing(style, os.environ, sys.stdout, profile)
     connecting = _with_a_key(config.connecting(vars(access), os.environ, profile, warn, ask=False))

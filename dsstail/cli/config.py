@@ -14,9 +14,10 @@ from dsstail import profiles
 from dsstail.cli.commands import command
 from dsstail.cli.console import columns, say, tell, warn, without_keys
 from dsstail.cli.options import Connection, Filters, Output, TextOrJson, among
-from dsstail.config import Setting, effective, text_or_json
+from dsstail.config import Setting, effective
 from dsstail.errors import ConfigurationError, OutputError
 from dsstail.escaping import visible
+from dsstail.given import text_or_json
 
 NAMES = 16
 """Columns for the names of settings."""

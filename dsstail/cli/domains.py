@@ -8,8 +8,8 @@ from dataclasses import asdict
 from dsstail.cli.commands import command
 from dsstail.cli.console import columns, say
 from dsstail.cli.options import TextOrJson
-from dsstail.config import text_or_json
 from dsstail.domains import CLIENT_TYPES, PLACES
+from dsstail.given import text_or_json
 
 _WIDTH = 79
 """Columns of the table; a narrower terminal gets a list."""

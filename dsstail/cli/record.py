@@ -15,8 +15,9 @@ from dsstail import config
 from dsstail.cli.commands import command
 from dsstail.cli.console import warn
 from dsstail.cli.options import Connection, Filters, Output, Stop, among
-from dsstail.config import Given, duration, one_of, positive, size, whole_number
+from dsstail.given import Given, one_of
 from dsstail.profiles import choose
+from dsstail.quantities import duration, positive, size, whole_number
 
 if TYPE_CHECKING:
     from dsstail.recording.recorder import RecordingSettings

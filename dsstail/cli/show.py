@@ -20,8 +20,10 @@ from dsstail import config
 from dsstail.cli.commands import command
 from dsstail.cli.console import warn
 from dsstail.cli.options import Filters, Output, Period, Stop
-from dsstail.config import Filtering, Given, Showing, duration, number, positive, whole_number
+from dsstail.config import Filtering, Showing
 from dsstail.errors import ConfigurationError
+from dsstail.given import Given
+from dsstail.quantities import duration, number, positive, whole_number
 
 if TYPE_CHECKING:
     from dsstail.replay import Replaying

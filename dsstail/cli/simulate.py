@@ -15,8 +15,10 @@ import typer
 from dsstail.cli.commands import PROGRAM, command
 from dsstail.cli.console import say, tell
 from dsstail.cli.options import EVENT_TYPES, Devices, among
-from dsstail.config import Given, duration, each, number, positive, whole_number
+from dsstail.config import each
 from dsstail.errors import ConfigurationError
+from dsstail.given import Given
+from dsstail.quantities import duration, number, positive, whole_number
 
 if TYPE_CHECKING:
     from dsstail.simulator import SimulatorSettings

@@ -17,9 +17,11 @@ from dsstail.cli.commands import command
 from dsstail.cli.console import columns, say, warn
 from dsstail.cli.options import Color, Filters, Period, Quiet, TextOrJson, Utc
 from dsstail.cli.show import period_of
-from dsstail.config import COLORS, Given, one_of, positive, text_or_json, whole_number
+from dsstail.config import COLORS
 from dsstail.errors import OutputError
 from dsstail.escaping import shows_unicode
+from dsstail.given import Given, one_of, text_or_json
+from dsstail.quantities import positive, whole_number
 
 if TYPE_CHECKING:
     from dsstail.charts.view import View

@@ -10,8 +10,8 @@ import typer
 from dsstail.cli.commands import command
 from dsstail.cli.console import say
 from dsstail.cli.options import TextOrJson
-from dsstail.config import text_or_json
 from dsstail.errors import StrictViolation
+from dsstail.given import text_or_json
 from dsstail.wording import counted, seqs
 
 if TYPE_CHECKING:
