@@ -45,10 +45,10 @@ class Terminal:
         if sys.platform == "win32":
             raise ConfigurationError("watch needs a terminal of Linux or macOS.")
         if not os.isatty(1):
-            raise ConfigurationError("watch needs a terminal. Without one, use dsstail tail.")
+            raise ConfigurationError("watch needs a terminal. Without one, use tail or show.")
         if os.environ.get("TERM", "") in ("", "dumb"):
             raise ConfigurationError(
-                "watch needs a terminal with a cursor, and TERM names none. Use dsstail tail."
+                "watch needs a terminal with a cursor, and TERM names none. Use tail or show."
             )
         self._wake = wake
         self._keys: queue.SimpleQueue[str] = queue.SimpleQueue()
