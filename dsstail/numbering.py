@@ -108,6 +108,11 @@ class Numbering(Generic[Place]):
         """Whether this event was taken, as far as that is remembered."""
         return self._texts.has(self._stream, seq, text)
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether numbers are missing that may still come."""
+        return bool(self._gaps)
+
     def lacks(self, first: int, last: int) -> bool:
         """Whether the numbers from `first` to `last` are all missing, in one gap."""
         return self._gap(first, last) is not None

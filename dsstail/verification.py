@@ -79,6 +79,15 @@ class Contents:
     counts: dict[str, int] = field(default_factory=dict)
     extents: dict[str, int] = field(default_factory=dict)
 
+    def add(self, more: Contents) -> None:
+        """Add what there is besides, but for its numbers."""
+        self.files += more.files
+        self.events += more.events
+        self.unnumbered += more.unnumbered
+        self.late += more.late
+        self.counts = dict(Counter(self.counts) + Counter(more.counts))
+        self.extents = dict(Counter(self.extents) + Counter(more.extents))
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -261,8 +270,8 @@ class _Piece:
     @property
     def is_whole(self) -> bool:
         """Whether it is a run of numbers without a gap."""
-        ranges = self.ranges
-        return len(ranges) == 1 and self.stream.contents.events == ranges[0][1] - ranges[0][0] + 1
+        has_gaps = self.stream.numbering.has_gaps or GAP in self.stream.contents.counts
+        return len(self.ranges) == 1 and not has_gaps
 
     def is_lacked_by(self, other: _Piece) -> bool:
         """Whether all of it is missing in another one."""
@@ -272,8 +281,7 @@ class _Piece:
         """Become a part of another one, if all of it is missing there."""
         if not other.stream.numbering.fill(*self.ranges[0]):
             return False
-        other.stream.contents.events += self.stream.contents.events
-        other.stream.contents.files += self.stream.contents.files
+        other.stream.contents.add(self.stream.contents)
         return True
 
     def follows(self, other: _Piece) -> bool:
@@ -325,10 +333,10 @@ class _Untold:
         pairs = [(before, one) for before, one in pairwise(ordered) if before.ranges]
         if not pieces or not all(one.follows(before) for before, one in pairs):
             return [piece.stream.end() for piece in pieces]
-        left = [piece for piece, other in filling.items() if not piece.fill(other)]
         for before, one in pairs:
             if gap := one.gap_behind(before):
                 one.stream.found(gap, before.stream.contents.files[-1])
+        left = [piece for piece, other in filling.items() if not piece.fill(other)]
         whole = reduce(_joined, [piece.stream.end() for piece in ordered])
         return [whole, *(piece.stream.end() for piece in left)]
 
@@ -359,17 +367,10 @@ class _Untold:
 
 def _joined(one: Contents, next: Contents) -> Contents:
     """What there is of a stream, from that of two stretches of it."""
-    ranges = one.ranges + next.ranges
+    one.add(next)
     if one.ranges and next.ranges:
         within = one.ranges[-1][0], next.ranges[0][1]
-        ranges = [*one.ranges[:-1], within, *next.ranges[1:]]
-    return Contents(
-        stream=one.stream,
-        files=one.files + next.files,
-        events=one.events + next.events,
-        unnumbered=one.unnumbered + next.unnumbered,
-        late=one.late + next.late,
-        ranges=ranges,
-        counts=dict(Counter(one.counts) + Counter(next.counts)),
-        extents=dict(Counter(one.extents) + Counter(next.extents)),
-    )
+        one.ranges = [*one.ranges[:-1], within, *next.ranges[1:]]
+    else:
+        one.ranges = one.ranges + next.ranges
+    return one

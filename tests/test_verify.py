@@ -215,6 +215,34 @@ def test_a_file_can_fill_the_gap_of_another(tmp_path: Path) -> None:
     assert (contents.events, contents.late, contents.ranges) == (30, 10, [(1, 30)])
 
 
+@pytest.mark.parametrize("extra", [b'{"without":"a number"}\n', lines([13])])
+def test_what_is_missing_in_a_file_that_fills_a_gap_is_told(tmp_path: Path, extra: bytes) -> None:
+    """Also where it holds as many events as if nothing were."""
+    paths = [
+        record(tmp_path, lines([*range(1, 11), *range(21, 31)]), "out.jsonl"),
+        record(tmp_path, lines([13]) + extra + lines([15]), "missing.jsonl"),
+    ]
+    verdict = verify(Odometer([*map(str, paths)]))
+    assert (GAP, 3, 14, 14) in found(verdict)
+
+
+def test_what_is_wrong_in_a_file_that_fills_a_gap_is_told_of_the_stream(tmp_path: Path) -> None:
+    several = lines([*range(11, 21), 12]) + b'{"without":"a number"}\n'
+    paths = [
+        record(tmp_path, lines([*range(1, 11), *range(21, 31)]), "out.jsonl"),
+        record(tmp_path, several, "missing.jsonl"),
+        record(tmp_path, lines(range(35, 41)), "more.jsonl"),
+    ]
+    verdict = verify(Odometer([*map(str, paths)]))
+    (contents,) = verdict.contents
+    assert (contents.events, contents.unnumbered, contents.late) == (38, 1, 10)
+    assert contents.counts == verdict.counts == {REPEAT: 1, GAP: 1}
+    assert [(one.kind, one.detail) for one in verdict.findings] == [
+        (REPEAT, ""),
+        (GAP, str(paths[0])),
+    ]
+
+
 def test_no_stream_fills_the_gap_of_another(tmp_path: Path) -> None:
     """A file can do that only where all are of one stream."""
     paths = [
