@@ -1,8 +1,8 @@
 """Whether recordings are complete: every line an event, and of each stream every number once.
 
 Where events tell no stream, the files do: those whose names differ in times only are of one. So
-are others if their times go up with their numbers, from each to the next; if they do not, the files
-are of several streams, and nothing is missing between them.
+are others if their times go up with their numbers, from each to the next, or if they have the same
+events; if not, the files are of several streams, and nothing is missing between them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import pairwise
+from itertools import accumulate
 
 from dsstail.annotation import may_be_annotated, unannotated
 from dsstail.messages import Event, numbered_from
-from dsstail.numbering import GAP, RESET, Anomaly, Numbering, Texts
+from dsstail.numbering import GAP, REPEAT, RESET, Anomaly, Numbering, Texts
 from dsstail.passages import moment
 from dsstail.recording.naming import recording_of
 from dsstail.recording.odometer import Odometer
@@ -285,15 +285,23 @@ class _Piece:
         return True
 
     def follows(self, other: _Piece) -> bool:
-        """Whether it may be of the same stream as another one, and goes on behind that."""
+        """Whether it may be of the same stream as another one, and begins behind that or in it."""
         first, last = self.ranges[0][0], other.ranges[-1][1]
         in_time = self.began is None or other.ended is None or self.began >= other.ended
-        return first == last + 1 or (first > last and in_time)
+        return first == last + 1 or (in_time if first > last else bool(self._shared(other)))
 
-    def gap_behind(self, other: _Piece) -> Anomaly[Place] | None:
-        """What is missing between another one that it follows and this."""
-        missing = other.ranges[-1][1] + 1, self.ranges[0][0] - 1
-        return Anomaly(GAP, *missing, self.place) if missing[0] <= missing[1] else None
+    def compare(self, other: _Piece) -> None:
+        """Tell what is missing between another one that it follows and this, or what is in both."""
+        first, last = self.ranges[0][0], other.ranges[-1][1]
+        if first > last + 1:
+            gap = Anomaly(GAP, last + 1, first - 1, self.place)
+            self.stream.found(gap, other.stream.contents.files[-1])
+        elif first <= last:
+            for run in self._shared(other):
+                self.stream.found(Anomaly(REPEAT, *run, self.place))
+
+    def _shared(self, other: _Piece) -> list[tuple[int, int]]:
+        return self.stream.numbering.shared(other.stream.numbering)
 
 
 class _Untold:
@@ -330,12 +338,12 @@ class _Untold:
         ordered = sorted(
             (one for one in pieces if one not in filling), key=lambda one: one.ranges[:1]
         )
-        pairs = [(before, one) for before, one in pairwise(ordered) if before.ranges]
+        farthest = accumulate(ordered, _farther)
+        pairs = [pair for pair in zip(farthest, ordered[1:], strict=False) if pair[0].ranges]
         if not pieces or not all(one.follows(before) for before, one in pairs):
             return [piece.stream.end() for piece in pieces]
         for before, one in pairs:
-            if gap := one.gap_behind(before):
-                one.stream.found(gap, before.stream.contents.files[-1])
+            one.compare(before)
         left = [piece for piece, other in filling.items() if not piece.fill(other)]
         whole = reduce(_joined, [piece.stream.end() for piece in ordered])
         return [whole, *(piece.stream.end() for piece in left)]
@@ -365,11 +373,16 @@ class _Untold:
         return _Piece(_Stream("", key, self._texts, self._verification), place, texts)
 
 
+def _farther(one: _Piece, next: _Piece) -> _Piece:
+    """The one that ends with the higher number, if it has numbers at all."""
+    return max(one, next, key=lambda piece: piece.ranges[-1][1] if piece.ranges else -1)
+
+
 def _joined(one: Contents, next: Contents) -> Contents:
     """What there is of a stream, from that of two stretches of it."""
     one.add(next)
     if one.ranges and next.ranges:
-        within = one.ranges[-1][0], next.ranges[0][1]
+        within = one.ranges[-1][0], max(one.ranges[-1][1], next.ranges[0][1])
         one.ranges = [*one.ranges[:-1], within, *next.ranges[1:]]
     else:
         one.ranges = one.ranges + next.ranges

@@ -186,6 +186,35 @@ def test_files_of_other_names_are_of_one_stream_if_their_times_go_up_with_their_
     assert found(verify(Odometer([*map(str, paths)]))) == findings
 
 
+@pytest.mark.parametrize(
+    ("others", "repeats", "ends"),
+    [
+        ([(13, 21)], [(13, 15)], (1, 20)),
+        ([(13, 15)], [(13, 14)], (1, 15)),
+        ([(3, 6), (16, 21)], [(3, 5)], (1, 20)),
+        ([(3, 6), (5, 10), (15, 17)], [(3, 5), (5, 9), (15, 15)], (1, 16)),
+    ],
+)
+def test_files_that_overlap_repeat_events_in_whatever_order_they_are_given(
+    tmp_path: Path,
+    others: list[tuple[int, int]],
+    repeats: list[tuple[int, int]],
+    ends: tuple[int, int],
+) -> None:
+    paths = [
+        record(tmp_path, of_stream("x", range(*part), part[0]), f"{part[0]}.jsonl")
+        for part in [(1, 16), *others]
+    ]
+    for order in permutations(map(str, paths)):
+        verdict = verify(Odometer(order))
+        assert not verdict.complete
+    verdict = verify(Odometer([*map(str, reversed(paths))]))
+    assert sorted((one.first, one.last) for one in verdict.findings) == repeats
+    assert {one.kind for one in verdict.findings} == {REPEAT}
+    (contents,) = verdict.contents
+    assert contents.ranges == [ends]
+
+
 def test_files_of_one_stream_are_told_as_one(tmp_path: Path) -> None:
     paths = [
         record(tmp_path, b'{"without":"a number"}\n', "a"),
