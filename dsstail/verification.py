@@ -8,7 +8,7 @@ events; if not, the files are of several streams, and nothing is missing between
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import accumulate
@@ -334,7 +334,9 @@ class _Untold:
         pieces = [*dict.fromkeys(self._pieces.values())]
         for piece in pieces:
             piece.stream.numbering.settle()
-        filling = {piece: other for piece in pieces if (other := self._lacking(piece))}
+        gappy = [piece for piece in pieces if piece.stream.numbering.has_gaps]
+        whole = [piece for piece in pieces if piece.is_whole]
+        filling = {one: other for one in whole if (other := _lacking(one, gappy))}
         ordered = sorted(
             (one for one in pieces if one not in filling), key=lambda one: one.ranges[:1]
         )
@@ -345,13 +347,8 @@ class _Untold:
         for before, one in pairs:
             one.compare(before)
         left = [piece for piece, other in filling.items() if not piece.fill(other)]
-        whole = reduce(_joined, [piece.stream.end() for piece in ordered])
-        return [whole, *(piece.stream.end() for piece in left)]
-
-    def _lacking(self, piece: _Piece) -> _Piece | None:
-        """The piece in which all of this one is missing."""
-        others = self._pieces.values() if piece.is_whole else ()
-        return next((other for other in others if piece.is_lacked_by(other)), None)
+        joined = reduce(_joined, [piece.stream.end() for piece in ordered])
+        return [joined, *(piece.stream.end() for piece in left)]
 
     def _leave(self) -> None:
         """Another file comes."""
@@ -360,17 +357,20 @@ class _Untold:
 
     def _known(self, texts: list[bytes]) -> _Piece | None:
         """The piece that has the first of these events already."""
-        event = next((event for event in map(Event, texts) if event.seq is not None), None)
-        if event is None or event.seq is None:
-            return None
-        for piece in self._pieces.values():
-            if piece.stream.numbering.has(event.seq, event.text):
-                return piece
+        for text in texts:
+            if (seq := Event(text).seq) is not None:
+                pieces = self._pieces.values()
+                return next((one for one in pieces if one.stream.numbering.has(seq, text)), None)
         return None
 
     def _new(self, recording: str, place: Place, texts: list[bytes]) -> _Piece:
         key = f"recording {recording}"
         return _Piece(_Stream("", key, self._texts, self._verification), place, texts)
+
+
+def _lacking(piece: _Piece, others: Iterable[_Piece]) -> _Piece | None:
+    """The one in which all of a piece is missing."""
+    return next((other for other in others if piece.is_lacked_by(other)), None)
 
 
 def _farther(one: _Piece, next: _Piece) -> _Piece:
