@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -65,6 +65,14 @@ class Texts:
         block = self._blocks.get((stream, seq // self.BLOCK))
         return block is not None and block[seq % self.BLOCK] == hash(text)
 
+    def shared(self, one: str, other: str) -> Iterator[int]:
+        """The numbers under which two streams have the same text, as far as that is remembered."""
+        for number in sorted(number for stream, number in self._blocks if stream == one):
+            theirs = self._blocks.get((other, number), ())
+            for at, (mine, text) in enumerate(zip(self._blocks[one, number], theirs, strict=False)):
+                if mine and mine == text:
+                    yield number * self.BLOCK + at
+
     def _block(self, stream: str, number: int) -> array[int]:
         block = self._blocks.get((stream, number))
         if block is None:
@@ -107,6 +115,19 @@ class Numbering(Generic[Place]):
     def has(self, seq: int, text: bytes) -> bool:
         """Whether this event was taken, as far as that is remembered."""
         return self._texts.has(self._stream, seq, text)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether numbers are missing that may still come."""
+        return bool(self._gaps)
+
+    def shared(self, other: Numbering[Place]) -> list[tuple[int, int]]:
+        """The first and the last numbers of the runs of events that another one has, too."""
+        runs: list[tuple[int, int]] = []
+        for seq in self._texts.shared(self._stream, other._stream):
+            goes_on = bool(runs) and runs[-1][1] == seq - 1
+            runs[-1:] = [(runs[-1][0], seq)] if goes_on else [*runs[-1:], (seq, seq)]
+        return runs
 
     def lacks(self, first: int, last: int) -> bool:
         """Whether the numbers from `first` to `last` are all missing, in one gap."""

@@ -1,21 +1,21 @@
 """Whether recordings are complete: every line an event, and of each stream every number once.
 
 Where events tell no stream, the files do: those whose names differ in times only are of one. So
-are others if their times go up with their numbers, from each to the next; if they do not, the files
-are of several streams, and nothing is missing between them.
+are others if their times go up with their numbers, from each to the next, or if they have the same
+events; if not, the files are of several streams, and nothing is missing between them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import pairwise
+from itertools import accumulate
 
 from dsstail.annotation import may_be_annotated, unannotated
 from dsstail.messages import Event, numbered_from
-from dsstail.numbering import GAP, RESET, Anomaly, Numbering, Texts
+from dsstail.numbering import GAP, REPEAT, RESET, Anomaly, Numbering, Texts
 from dsstail.passages import moment
 from dsstail.recording.naming import recording_of
 from dsstail.recording.odometer import Odometer
@@ -78,6 +78,15 @@ class Contents:
     ranges: list[tuple[int, int]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     extents: dict[str, int] = field(default_factory=dict)
+
+    def add(self, more: Contents) -> None:
+        """Add what there is besides, but for its numbers."""
+        self.files += more.files
+        self.events += more.events
+        self.unnumbered += more.unnumbered
+        self.late += more.late
+        self.counts = dict(Counter(self.counts) + Counter(more.counts))
+        self.extents = dict(Counter(self.extents) + Counter(more.extents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +270,8 @@ class _Piece:
     @property
     def is_whole(self) -> bool:
         """Whether it is a run of numbers without a gap."""
-        ranges = self.ranges
-        return len(ranges) == 1 and self.stream.contents.events == ranges[0][1] - ranges[0][0] + 1
+        has_gaps = self.stream.numbering.has_gaps or GAP in self.stream.contents.counts
+        return len(self.ranges) == 1 and not has_gaps
 
     def is_lacked_by(self, other: _Piece) -> bool:
         """Whether all of it is missing in another one."""
@@ -272,20 +281,27 @@ class _Piece:
         """Become a part of another one, if all of it is missing there."""
         if not other.stream.numbering.fill(*self.ranges[0]):
             return False
-        other.stream.contents.events += self.stream.contents.events
-        other.stream.contents.files += self.stream.contents.files
+        other.stream.contents.add(self.stream.contents)
         return True
 
     def follows(self, other: _Piece) -> bool:
-        """Whether it may be of the same stream as another one, and goes on behind that."""
+        """Whether it may be of the same stream as another one, and begins behind that or in it."""
         first, last = self.ranges[0][0], other.ranges[-1][1]
         in_time = self.began is None or other.ended is None or self.began >= other.ended
-        return first == last + 1 or (first > last and in_time)
+        return first == last + 1 or (in_time if first > last else bool(self._shared(other)))
 
-    def gap_behind(self, other: _Piece) -> Anomaly[Place] | None:
-        """What is missing between another one that it follows and this."""
-        missing = other.ranges[-1][1] + 1, self.ranges[0][0] - 1
-        return Anomaly(GAP, *missing, self.place) if missing[0] <= missing[1] else None
+    def compare(self, other: _Piece) -> None:
+        """Tell what is missing between another one that it follows and this, or what is in both."""
+        first, last = self.ranges[0][0], other.ranges[-1][1]
+        if first > last + 1:
+            gap = Anomaly(GAP, last + 1, first - 1, self.place)
+            self.stream.found(gap, other.stream.contents.files[-1])
+        elif first <= last:
+            for run in self._shared(other):
+                self.stream.found(Anomaly(REPEAT, *run, self.place))
+
+    def _shared(self, other: _Piece) -> list[tuple[int, int]]:
+        return self.stream.numbering.shared(other.stream.numbering)
 
 
 class _Untold:
@@ -318,24 +334,21 @@ class _Untold:
         pieces = [*dict.fromkeys(self._pieces.values())]
         for piece in pieces:
             piece.stream.numbering.settle()
-        filling = {piece: other for piece in pieces if (other := self._lacking(piece))}
+        gappy = [piece for piece in pieces if piece.stream.numbering.has_gaps]
+        whole = [piece for piece in pieces if piece.is_whole]
+        filling = {one: other for one in whole if (other := _lacking(one, gappy))}
         ordered = sorted(
             (one for one in pieces if one not in filling), key=lambda one: one.ranges[:1]
         )
-        pairs = [(before, one) for before, one in pairwise(ordered) if before.ranges]
+        farthest = accumulate(ordered, _farther)
+        pairs = [pair for pair in zip(farthest, ordered[1:], strict=False) if pair[0].ranges]
         if not pieces or not all(one.follows(before) for before, one in pairs):
             return [piece.stream.end() for piece in pieces]
-        left = [piece for piece, other in filling.items() if not piece.fill(other)]
         for before, one in pairs:
-            if gap := one.gap_behind(before):
-                one.stream.found(gap, before.stream.contents.files[-1])
-        whole = reduce(_joined, [piece.stream.end() for piece in ordered])
-        return [whole, *(piece.stream.end() for piece in left)]
-
-    def _lacking(self, piece: _Piece) -> _Piece | None:
-        """The piece in which all of this one is missing."""
-        others = self._pieces.values() if piece.is_whole else ()
-        return next((other for other in others if piece.is_lacked_by(other)), None)
+            one.compare(before)
+        left = [piece for piece, other in filling.items() if not piece.fill(other)]
+        joined = reduce(_joined, [piece.stream.end() for piece in ordered])
+        return [joined, *(piece.stream.end() for piece in left)]
 
     def _leave(self) -> None:
         """Another file comes."""
@@ -344,12 +357,10 @@ class _Untold:
 
     def _known(self, texts: list[bytes]) -> _Piece | None:
         """The piece that has the first of these events already."""
-        event = next((event for event in map(Event, texts) if event.seq is not None), None)
-        if event is None or event.seq is None:
-            return None
-        for piece in self._pieces.values():
-            if piece.stream.numbering.has(event.seq, event.text):
-                return piece
+        for text in texts:
+            if (seq := Event(text).seq) is not None:
+                pieces = self._pieces.values()
+                return next((one for one in pieces if one.stream.numbering.has(seq, text)), None)
         return None
 
     def _new(self, recording: str, place: Place, texts: list[bytes]) -> _Piece:
@@ -357,19 +368,22 @@ class _Untold:
         return _Piece(_Stream("", key, self._texts, self._verification), place, texts)
 
 
+def _lacking(piece: _Piece, others: Iterable[_Piece]) -> _Piece | None:
+    """The one in which all of a piece is missing."""
+    return next((other for other in others if piece.is_lacked_by(other)), None)
+
+
+def _farther(one: _Piece, next: _Piece) -> _Piece:
+    """The one that ends with the higher number, if it has numbers at all."""
+    return max(one, next, key=lambda piece: piece.ranges[-1][1] if piece.ranges else -1)
+
+
 def _joined(one: Contents, next: Contents) -> Contents:
     """What there is of a stream, from that of two stretches of it."""
-    ranges = one.ranges + next.ranges
+    one.add(next)
     if one.ranges and next.ranges:
-        within = one.ranges[-1][0], next.ranges[0][1]
-        ranges = [*one.ranges[:-1], within, *next.ranges[1:]]
-    return Contents(
-        stream=one.stream,
-        files=one.files + next.files,
-        events=one.events + next.events,
-        unnumbered=one.unnumbered + next.unnumbered,
-        late=one.late + next.late,
-        ranges=ranges,
-        counts=dict(Counter(one.counts) + Counter(next.counts)),
-        extents=dict(Counter(one.extents) + Counter(next.extents)),
-    )
+        within = one.ranges[-1][0], max(one.ranges[-1][1], next.ranges[0][1])
+        one.ranges = [*one.ranges[:-1], within, *next.ranges[1:]]
+    else:
+        one.ranges = one.ranges + next.ranges
+    return one

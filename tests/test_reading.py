@@ -535,6 +535,20 @@ def test_rotations_between_two_looks_are_followed(form: str | None, follow: Foll
     assert followed.news() == ([event(100)], [])
 
 
+def test_whatever_is_in_the_name_of_a_file_it_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "{dsn}" / "100%{oem}.jsonl"
+    path.parent.mkdir()
+    path.write_bytes(lines([1]))
+    follower = Follower(str(path), FileIO(path), Splitter())
+    assert follower.poll() == [Lines(range(1, 2), [event(1)])]
+    path.rename(path.with_name("100%{oem}.20261123T142501.000Z.jsonl"))
+    path.write_bytes(lines([2]))
+    while not (found := follower.poll()):
+        pass
+    assert found == [Lines(range(1, 2), [event(2)])]
+    follower.close()
+
+
 def test_a_rotated_file_that_is_removed_unread_is_told(follow: Follow) -> None:
     followed = follow(lines([1]))
     assert followed.news() == ([event(1)], [])

@@ -858,7 +858,6 @@ def test_a_file_that_is_just_begun_is_not_taken_for_complete(
         ("%H.jsonl", "with %H goes %d"),
         ("%Y-%d.jsonl", "with %d goes %m"),
         ("%D.jsonl", "%D is no part of a date"),
-        ("{dsn}-{stream}.jsonl", "only {stream} makes a file each, not {dsn}"),
         ("100%.jsonl", "a plain % is %%"),
         ("%Y/out.jsonl", "dates go into the file's name"),
     ],
@@ -867,6 +866,15 @@ def test_what_cannot_be_in_a_name(file: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         Naming(file, "stream")
     assert complaint in str(raised.value)
+
+
+def test_no_file_is_promised_for_anything_but_a_stream(tmp_path: Path) -> None:
+    directory = tmp_path / "{dsn}"
+    directory.mkdir()
+    with Recording(directory / "{stream}.jsonl"):
+        assert names(directory) == ["stream.jsonl"]
+    with pytest.raises(ConfigurationError, match=r"only \{stream\} makes a file each, not \{dsn\}"):
+        Recording(tmp_path / "{dsn}-{stream}.jsonl")
 
 
 def test_a_plain_percent_sign(tmp_path: Path) -> None:

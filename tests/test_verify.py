@@ -186,6 +186,35 @@ def test_files_of_other_names_are_of_one_stream_if_their_times_go_up_with_their_
     assert found(verify(Odometer([*map(str, paths)]))) == findings
 
 
+@pytest.mark.parametrize(
+    ("others", "repeats", "ends"),
+    [
+        ([(13, 21)], [(13, 15)], (1, 20)),
+        ([(13, 15)], [(13, 14)], (1, 15)),
+        ([(3, 6), (16, 21)], [(3, 5)], (1, 20)),
+        ([(3, 6), (5, 10), (15, 17)], [(3, 5), (5, 9), (15, 15)], (1, 16)),
+    ],
+)
+def test_files_that_overlap_repeat_events_in_whatever_order_they_are_given(
+    tmp_path: Path,
+    others: list[tuple[int, int]],
+    repeats: list[tuple[int, int]],
+    ends: tuple[int, int],
+) -> None:
+    paths = [
+        record(tmp_path, of_stream("x", range(*part), part[0]), f"{part[0]}.jsonl")
+        for part in [(1, 16), *others]
+    ]
+    for order in permutations(map(str, paths)):
+        verdict = verify(Odometer(order))
+        assert not verdict.complete
+    verdict = verify(Odometer([*map(str, reversed(paths))]))
+    assert sorted((one.first, one.last) for one in verdict.findings) == repeats
+    assert {one.kind for one in verdict.findings} == {REPEAT}
+    (contents,) = verdict.contents
+    assert contents.ranges == [ends]
+
+
 def test_files_of_one_stream_are_told_as_one(tmp_path: Path) -> None:
     paths = [
         record(tmp_path, b'{"without":"a number"}\n', "a"),
@@ -213,6 +242,34 @@ def test_a_file_can_fill_the_gap_of_another(tmp_path: Path) -> None:
     assert verdict.complete
     (contents,) = verdict.contents
     assert (contents.events, contents.late, contents.ranges) == (30, 10, [(1, 30)])
+
+
+@pytest.mark.parametrize("extra", [b'{"without":"a number"}\n', lines([13])])
+def test_what_is_missing_in_a_file_that_fills_a_gap_is_told(tmp_path: Path, extra: bytes) -> None:
+    """Also where it holds as many events as if nothing were."""
+    paths = [
+        record(tmp_path, lines([*range(1, 11), *range(21, 31)]), "out.jsonl"),
+        record(tmp_path, lines([13]) + extra + lines([15]), "missing.jsonl"),
+    ]
+    verdict = verify(Odometer([*map(str, paths)]))
+    assert (GAP, 3, 14, 14) in found(verdict)
+
+
+def test_what_is_wrong_in_a_file_that_fills_a_gap_is_told_of_the_stream(tmp_path: Path) -> None:
+    several = lines([*range(11, 21), 12]) + b'{"without":"a number"}\n'
+    paths = [
+        record(tmp_path, lines([*range(1, 11), *range(21, 31)]), "out.jsonl"),
+        record(tmp_path, several, "missing.jsonl"),
+        record(tmp_path, lines(range(35, 41)), "more.jsonl"),
+    ]
+    verdict = verify(Odometer([*map(str, paths)]))
+    (contents,) = verdict.contents
+    assert (contents.events, contents.unnumbered, contents.late) == (38, 1, 10)
+    assert contents.counts == verdict.counts == {REPEAT: 1, GAP: 1}
+    assert [(one.kind, one.detail) for one in verdict.findings] == [
+        (REPEAT, ""),
+        (GAP, str(paths[0])),
+    ]
 
 
 def test_no_stream_fills_the_gap_of_another(tmp_path: Path) -> None:

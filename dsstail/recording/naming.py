@@ -65,7 +65,7 @@ class Naming:
     """The names of one recording's files, from what the user wrote for them.
 
     The live file is given to the methods with links followed: what is made beside it is in the
-    same directory. Raises ConfigurationError for a date or a field that cannot be in a name.
+    same directory. Raises ConfigurationError for a date that cannot be in a name.
     """
 
     def __init__(self, file: str, stream: str) -> None:
@@ -81,8 +81,6 @@ class Naming:
                 raise ConfigurationError(
                     f"{file}: with %{part} goes %{around[0]}, or the same name would come again."
                 )
-        if other := _FIELD.search(file):
-            raise ConfigurationError(f"{file}: only {{stream}} makes a file each, not {other[0]}.")
         dated_directory = any(part in _DIGITS for part in _DIRECTIVE.findall(directory))
         if dated_directory and not os.path.isdir(directory):
             raise ConfigurationError(f"{file}: dates go into the file's name, not before it.")
@@ -167,6 +165,12 @@ class Naming:
         return re.compile(
             rf"(?P<plain>{expression(stem)}{_STAMP}{expression(suffix)})(?:\.gz|\.zst)?"
         )
+
+
+def check_fields(file: str) -> None:
+    """Raises ConfigurationError where a name to record to promises more files than one a stream."""
+    if other := _FIELD.search(os.path.basename(file)):
+        raise ConfigurationError(f"{file}: only {{stream}} makes a file each, not {other[0]}.")
 
 
 def segments_beside(live: Path) -> list[Segment]:

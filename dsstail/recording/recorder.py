@@ -19,7 +19,7 @@ from dsstail.errors import ConfigurationError, OutputClosed, OutputError
 from dsstail.messages import Event
 from dsstail.recording import compression
 from dsstail.recording.appending import LiveFile, Patience, Warn, is_device
-from dsstail.recording.naming import Naming
+from dsstail.recording.naming import Naming, check_fields
 from dsstail.recording.resuming import NO_PAST, Past, look_back
 from dsstail.recording.rotating import Tidier
 from dsstail.wording import counted
@@ -159,6 +159,7 @@ class Recorder:
 
     def _open(self, streams: Sequence[str]) -> Track | Device:
         settings = self._settings
+        check_fields(settings.file)
         naming = Naming(settings.file, streams[0])
         name = naming.live(time.time())
         makes_segments = settings.rotates or naming.dated
