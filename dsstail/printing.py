@@ -18,7 +18,7 @@ from typing import Protocol
 
 from dsstail import render
 from dsstail.config import Showing
-from dsstail.errors import OutputClosed, OutputError
+from dsstail.errors import OutputBehind, OutputClosed, OutputError
 from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch, Ended, Handover
 from dsstail.keys import ONLY
@@ -46,6 +46,10 @@ TEE_HASTE = 0.5
 class Writer(Protocol):
     """Where events go."""
 
+    @property
+    def waits_for_reader(self) -> bool:
+        """Whether it has to wait where somebody does not read, which may be for ever."""
+
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Write these events, all of them. Raises OutputError, or OutputClosed to end silently."""
 
@@ -59,10 +63,18 @@ class Writer(Protocol):
 class Printer:
     """Renders events onto stdout, each read's worth in one write."""
 
+    waits_for_reader = True
+
     def __init__(
-        self, showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
+        self,
+        showing: Showing,
+        streams: tuple[str, ...],
+        warn: Callable[[str], None],
+        *,
+        until: float = inf,
     ) -> None:
-        """`warn` is told what the user should know."""
+        """`warn` is told what the user should know; `until` is for `write_all`."""
+        self._until = until
         style = style_for(showing, streams, warn)
         self._terminal, self._width = style.terminal, style.width
         self._renderer = render.renderer(showing.output, style=style)
@@ -106,7 +118,7 @@ class Printer:
         self._put(self._renderer.rest())
 
     def _put(self, lines: bytes) -> None:
-        write_all(1, lines, "stdout")
+        write_all(1, lines, "stdout", until=self._until)
 
     @cached_property
     def _pipe(self) -> int | None:
@@ -130,8 +142,10 @@ class RecordingPrinter(Printer):
     MOST_STREAMS = 100
     AT_ONCE = 1 << 16
 
-    def __init__(self, showing: Showing, warn: Callable[[str], None]) -> None:
-        super().__init__(showing, (), warn)
+    def __init__(
+        self, showing: Showing, warn: Callable[[str], None], *, until: float = inf
+    ) -> None:
+        super().__init__(showing, (), warn, until=until)
         self._waiting: list[bytes] = []
         self._size = 0
         self._names: tuple[str, ...] = ("",)
@@ -161,7 +175,7 @@ class RecordingPrinter(Printer):
         lines = b"".join(self._waiting)
         self._waiting.clear()
         self._size = 0
-        write_all(1, lines, "stdout")
+        super()._put(lines)
 
 
 class Tee:
@@ -173,6 +187,7 @@ class Tee:
 
     def __init__(self, recorder: Writer, printer: Writer, *, until: float = inf) -> None:
         """`until` is when nothing is to wait any more, by the monotonic clock."""
+        self.waits_for_reader = recorder.waits_for_reader
         self._recorder = recorder
         self._printer = printer
         self._until = until
@@ -261,12 +276,21 @@ def _widen_pipe() -> None:
                 fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, WIDE_PIPE)
 
 
-def write_all(fd: int, data: bytes, name: str) -> None:
-    """Write everything. Raises OutputClosed when nobody reads, OutputError when it cannot be."""
+def write_all(fd: int, data: bytes, name: str, *, until: float = inf) -> None:
+    """Write everything. Raises OutputClosed when nobody reads, OutputError when it cannot be.
+
+    A write that a signal breaks off after `until`, by the monotonic clock, is completed to the end
+    of its line, and raises OutputBehind.
+    """
     view = memoryview(data)
+    whole = True
     while view:
         try:
             view = view[os.write(fd, view) :]
+            if whole and view and time.monotonic() >= until:
+                at = len(data) - len(view)
+                end = data.find(b"\n", at - 1) + 1 or len(data)
+                view, whole = view[: end - at], end == len(data)
         except BlockingIOError:
             select.select([], [fd], [])
         except (BrokenPipeError, ConnectionResetError):
@@ -275,3 +299,5 @@ def write_all(fd: int, data: bytes, name: str) -> None:
             if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
                 raise OutputClosed from None  # a terminal that is gone
             raise OutputError(f"cannot write {name}: {error.strerror}") from None
+    if not whole:
+        raise OutputBehind

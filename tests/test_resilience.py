@@ -1585,6 +1585,25 @@ def test_its_time_ends_it_while_nobody_reads_stdout(
     assert told in done.lines[-1]
 
 
+def test_its_time_ends_it_with_a_whole_line_where_somebody_reads_slowly(
+    dsstail: Starter, serve: Serve
+) -> None:
+    reading, writing = os.pipe()
+    server = serve(honest, newest=149_999)
+    command = dsstail("--url", server.url(), "--duration", "1s", stdout=writing)
+    os.close(writing)
+    out = b""
+    while part := os.read(reading, 1 << 12):
+        out += part
+        if command.process.poll() is None:
+            time.sleep(0.05)
+    os.close(reading)
+    done = command.finish()
+    assert done.code == 0
+    assert done.lines[-1].endswith("; not all was read in time")
+    assert out == lines(range(out.count(b"\n")))
+
+
 def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None:
     command, reading = unread(dsstail, serve)
     while command.process.poll() is None:  # one that comes twice at once counts as one
