@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +26,7 @@ from dsstail.errors import (
     StrictViolation,
 )
 from dsstail.handover import Batch, Ended, Violated
-from dsstail.interruption import STOP_LIMIT, interruptible
+from dsstail.interruption import STOP_LIMIT, allow_breaks, break_off, interruptible
 from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
 from dsstail.printing import Writer, write_all
@@ -328,8 +327,7 @@ class Flow:
     def _limit_time(self) -> None:
         """Have the process end when its time has run out, though the output takes nothing."""
         if self._end_at < float("inf") and self._writer.waits_for_reader:
-            if hasattr(signal, "SIGURG"):
-                signal.signal(signal.SIGURG, lambda *_: None)
+            allow_breaks()
             threading.Thread(
                 target=self._leave_when_stuck, args=[self._end_at], daemon=True
             ).start()
@@ -341,8 +339,8 @@ class Flow:
         """
         left = STOP_LIMIT
         while left > 0:
-            if left <= STOP_LIMIT / 2 and hasattr(signal, "SIGURG"):
-                signal.pthread_kill(self._main, signal.SIGURG)
+            if left <= STOP_LIMIT / 2:
+                break_off(self._main)
             time.sleep(min(left, STOP_LIMIT / 2))
             left = max(self._taking_since, end_at) + STOP_LIMIT - time.monotonic()
         self._leave()

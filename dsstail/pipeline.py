@@ -67,7 +67,7 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     recorder = Recorder(recording, names, reporter.warn, until=until)
     selection = filters.build(**asdict(settings.filtering))
     streams = [_resuming(settings.connecting, key, handover, recorder, selection) for key in keys]
-    printer = Printer(settings.showing, names, reporter.warn) if tee else None
+    printer = Printer(settings.showing, names, reporter.warn, until=until) if tee else None
     writer = Tee(recorder, printer, until=until) if printer else recorder
     events_on_terminal = tee and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)

@@ -21,6 +21,7 @@ from dsstail.config import Showing
 from dsstail.errors import OutputBehind, OutputClosed, OutputError
 from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch, Ended, Handover
+from dsstail.interruption import allow_breaks, break_off
 from dsstail.keys import ONLY
 
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)
@@ -193,6 +194,7 @@ class Tee:
         self._until = until
         self._handover = Handover()
         self._failure: BaseException | None = None
+        allow_breaks()
         self._thread = threading.Thread(target=self._run, name="tee", daemon=True)
         self._thread.start()
 
@@ -214,6 +216,9 @@ class Tee:
         self._handover.put(Batch("", 0.0, Ended(None)))
         left = 0.0 if in_haste else self._until - time.monotonic()
         self._thread.join(None if left == inf else max(left, TEE_HASTE))
+        if not in_haste and self._thread.is_alive() and self._thread.ident is not None:
+            break_off(self._thread.ident)
+            self._thread.join(TEE_HASTE)
         self._tell_failure()
 
     @property
@@ -229,8 +234,8 @@ class Tee:
     def _run(self) -> None:
         try:
             self._show()
-        except OutputClosed:
-            pass  # nobody looks any more, and the recording goes on
+        except (OutputClosed, OutputBehind):
+            pass  # nobody looks any more, or in time, and the recording goes on
         except BaseException as failure:  # raised again by `idle` or `close`
             self._failure = failure
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import KEY, PATIENCE, Command, installed, wait_until
+from command import KEY, PATIENCE, Command, installed, read_slowly, wait_until
 from conftest import Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, tell, unit
 from torture.disks import NotPossible, small_disk
@@ -253,6 +253,18 @@ def test_its_time_ends_it_while_nobody_reads_what_it_shows(
     assert done.code == 0
     last = json.loads(read(tmp_path / "out.jsonl").splitlines()[-1])
     assert done.lines[-1].endswith(f"ends with seq {last['seq']}")
+
+
+def test_its_time_ends_what_it_shows_with_a_whole_line_where_somebody_reads_slowly(
+    serve: Serve, tmp_path: Path, dsstail: Starter
+) -> None:
+    reading, writing = os.pipe()
+    server = serve(honest, newest=29_999)
+    command = record_into(writing, dsstail, server, "--tee", "--duration", "1s")
+    shown = read_slowly(reading, command)
+    assert command.finish().code == 0
+    assert shown == lines(range(shown.count(b"\n")))
+    assert read(tmp_path / "out.jsonl").startswith(shown)
 
 
 def test_no_slow_disk_is_left_alone_when_time_is_over(serve: Serve, tmp_path: Path) -> None:

@@ -24,7 +24,17 @@ from pathlib import Path
 
 import pytest
 import trustme
-from command import KEY, MS, PATIENCE, SOON, Command, assert_no_key, installed, wait_until
+from command import (
+    KEY,
+    MS,
+    PATIENCE,
+    SOON,
+    Command,
+    assert_no_key,
+    installed,
+    read_slowly,
+    wait_until,
+)
 from conftest import Serve, Starter
 from scenarios import (
     BINARY,
@@ -1592,12 +1602,7 @@ def test_its_time_ends_it_with_a_whole_line_where_somebody_reads_slowly(
     server = serve(honest, newest=149_999)
     command = dsstail("--url", server.url(), "--duration", "1s", stdout=writing)
     os.close(writing)
-    out = b""
-    while part := os.read(reading, 1 << 12):
-        out += part
-        if command.process.poll() is None:
-            time.sleep(0.05)
-    os.close(reading)
+    out = read_slowly(reading, command)
     done = command.finish()
     assert done.code == 0
     assert done.lines[-1].endswith("; not all was read in time")
