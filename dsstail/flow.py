@@ -12,7 +12,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -154,9 +154,8 @@ class Flow:
                     self._drain()
                 finally:
                     self._turn.acquire()  # for good: readers write no more
-                    self._taking_since = time.monotonic()
-                    self._writer.close(in_haste=self._signalled)
-                    self._taking_since = float("inf")
+                    with self._taking():
+                        self._writer.close(in_haste=self._signalled)
             except OutputBehind:
                 self._reached = behind = True
             except OutputClosed:
@@ -216,11 +215,17 @@ class Flow:
             self._heed_signal()
             with self._turn:
                 if not self._enough:
-                    self._taking_since = time.monotonic()
-                    try:
+                    with self._taking():
                         self._take(batch)
-                    finally:
-                        self._taking_since = float("inf")
+
+    @contextlib.contextmanager
+    def _taking(self) -> Iterator[None]:
+        """Note when what is done within the block began, for who waits for its end."""
+        self._taking_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._taking_since = float("inf")
 
     def _heed_signal(self) -> None:
         """Begin what is still written after a signal on a clean line, before it is."""
