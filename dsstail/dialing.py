@@ -248,6 +248,7 @@ def connect(
                 continue
             if left <= 0 and not ahead:
                 attempts.give_up()
+                break
             patience = min(left / (len(ahead) + 1), NEXT_ADDRESS) if ahead else left
             if (sock := attempts.first(patience)) is not None:
                 return sock

@@ -102,6 +102,10 @@ class OutputClosed(Exception):
     """Nobody reads the output any more (`| head`): a reason to end, and no error."""
 
 
+class OutputBehind(Exception):
+    """Time is over, and who reads the output has not come to its end: a whole line is the last."""
+
+
 class ExpectationTimeout(DsstailError):
     """What `--expect` waits for did not come within `--timeout`."""
 

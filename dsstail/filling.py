@@ -55,7 +55,11 @@ class Filling:
         self._room = Room(handover)
         self._stopping = stopping
         self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="filling", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="filling", daemon=True).start()
+        except RuntimeError:
+            self._fail(ConnectionFailed("too many threads"))
+            self.ended = True
 
     def texts(self) -> list[bytes]:
         """The events that came since the last call."""
@@ -73,11 +77,14 @@ class Filling:
                     break
         except DsstailError as failure:
             if not self.opened:
-                self.opened_at = float("-inf")
-                self.failure = failure
+                self._fail(failure)
         finally:
             self._room.hold(0)
             self.ended = True
+
+    def _fail(self, failure: DsstailError) -> None:
+        self.opened_at = float("-inf")
+        self.failure = failure
 
     def _read(self, connection: Connection) -> bool:
         """Read until the last missing event came, or silence.

@@ -12,15 +12,21 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dsstail import filters
 from dsstail.config import Stopping
-from dsstail.errors import ExpectationTimeout, OutputClosed, OutputError, StrictViolation
+from dsstail.errors import (
+    ExpectationTimeout,
+    OutputBehind,
+    OutputClosed,
+    OutputError,
+    StrictViolation,
+)
 from dsstail.handover import Batch, Ended, Violated
-from dsstail.interruption import STOP_LIMIT, interruptible
+from dsstail.interruption import STOP_LIMIT, allow_breaks, break_off, interruptible
 from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
 from dsstail.printing import Writer, write_all
@@ -118,6 +124,7 @@ class Flow:
         self._summary = summary
         self._view = view
         self._turn = threading.Lock()
+        self._main = threading.get_ident()
         self._taking_since = float("inf")  # when the main thread began with what it writes now
         self._tick = view.tick_every if view else TICK
         self._started = time.monotonic()
@@ -141,13 +148,16 @@ class Flow:
         with interruptible(self._interrupt, self._leave, self._abandon):
             for stream in self._streams:
                 stream.start()
-            closed = False
+            closed = behind = False
             try:
                 try:
                     self._drain()
                 finally:
                     self._turn.acquire()  # for good: readers write no more
-                    self._writer.close(in_haste=self._signalled)
+                    with self._taking():
+                        self._writer.close(in_haste=self._signalled)
+            except OutputBehind:
+                self._reached = behind = True
             except OutputClosed:
                 closed = True
             finally:
@@ -156,7 +166,7 @@ class Flow:
                     self._progress.close()
             connected = any(stream.connections for stream in self._streams)
             if not closed and (self._failure is None or connected):
-                self._summarize()
+                self._summarize("not all was read in time" if behind else "")
         reached = closed or self._reached or self._enough
         failure = self._unmet() if reached else self._failure or self._unmet()
         if failure is None or self._signalled:
@@ -205,11 +215,17 @@ class Flow:
             self._heed_signal()
             with self._turn:
                 if not self._enough:
-                    self._taking_since = time.monotonic()
-                    try:
+                    with self._taking():
                         self._take(batch)
-                    finally:
-                        self._taking_since = float("inf")
+
+    @contextlib.contextmanager
+    def _taking(self) -> Iterator[None]:
+        """Note when what is done within the block began, for who waits for its end."""
+        self._taking_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._taking_since = float("inf")
 
     def _heed_signal(self) -> None:
         """Begin what is still written after a signal on a clean line, before it is."""
@@ -305,22 +321,32 @@ class Flow:
         for stream in self._streams:
             stream.stop()
 
-    def _summarize(self) -> None:
-        if text := self._summary(self.totals, time.monotonic() - self._started):
+    def _summarize(self, ending: str) -> None:
+        if text := self._summed_up(ending):
             self._reporter.line(INFO, text)
+
+    def _summed_up(self, ending: str) -> str:
+        told = self._summary(self.totals, time.monotonic() - self._started)
+        return "; ".join(filter(None, [told, ending]))
 
     def _limit_time(self) -> None:
         """Have the process end when its time has run out, though the output takes nothing."""
-        if self._end_at < float("inf"):
+        if self._end_at < float("inf") and self._writer.waits_for_reader:
+            allow_breaks()
             threading.Thread(
                 target=self._leave_when_stuck, args=[self._end_at], daemon=True
             ).start()
 
     def _leave_when_stuck(self, end_at: float) -> None:
-        """Wait until one write has taken STOP_LIMIT seconds of what comes after the end."""
+        """Wait until one write has taken STOP_LIMIT seconds of what comes after the end.
+
+        After half of them it is broken off, so that it ends with a whole line if somebody reads.
+        """
         left = STOP_LIMIT
         while left > 0:
-            time.sleep(min(left, STOP_LIMIT))
+            if left <= STOP_LIMIT / 2:
+                break_off(self._main)
+            time.sleep(min(left, STOP_LIMIT / 2))
             left = max(self._taking_since, end_at) + STOP_LIMIT - time.monotonic()
         self._leave()
 
@@ -335,8 +361,7 @@ class Flow:
     def _leave(self) -> None:
         """End the process from another thread, because the main one is stuck in a write."""
         self._abandon()
-        told = self._summary(self.totals, time.monotonic() - self._started)
-        told = f"{told}; the output was stuck\n" if told else "the output was stuck\n"
+        told = self._summed_up("the output was stuck") + "\n"
         failure = None if self._signalled else self._unmet()
         if failure is not None:
             told += f"error: {failure}\n"

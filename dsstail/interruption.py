@@ -22,6 +22,7 @@ process and to its group, a wrapper hands on what the terminal has sent already.
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _HANGUP = getattr(signal, "SIGHUP", None)
+_BREAK = getattr(signal, "SIGURG", None)
 
 
 def end_at_once(code: int) -> None:
@@ -101,6 +102,18 @@ def interruptible(
             for number in before if interrupted else ():
                 signal.signal(number, signal.SIG_IGN)
             theirs.detach()  # it stays open, and the guard awake
+
+
+def allow_breaks() -> None:
+    """Have `break_off` work from here on. For the main thread."""
+    if _BREAK is not None:
+        signal.signal(_BREAK, lambda *_: None)
+
+
+def break_off(thread: int) -> None:
+    """Have a write that a thread waits in return, if some of it was written; else it goes on."""
+    if _BREAK is not None:
+        signal.pthread_kill(thread, _BREAK)
 
 
 def _handled() -> dict[int, Any]:

@@ -43,7 +43,9 @@ def tail(settings: TailSettings) -> int:
     selection = filters.build(**asdict(settings.filtering))
     streams = [Stream(url, key, handover, of_all, selection) for key in keys]
     reporter = _reporter(settings)
-    printer = Printer(settings.showing, tuple(key.name for key in keys), reporter.warn)
+    names = tuple(key.name for key in keys)
+    until = time.monotonic() + settings.stopping.time
+    printer = Printer(settings.showing, names, reporter.warn, until=until)
     flow = _flow(settings, streams, handover, printer, reporter)
     handover.at_once = partial(flow.write_at_once, printer.write_at_once)
     return flow.run()
@@ -65,7 +67,7 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     recorder = Recorder(recording, names, reporter.warn, until=until)
     selection = filters.build(**asdict(settings.filtering))
     streams = [_resuming(settings.connecting, key, handover, recorder, selection) for key in keys]
-    printer = Printer(settings.showing, names, reporter.warn) if tee else None
+    printer = Printer(settings.showing, names, reporter.warn, until=until) if tee else None
     writer = Tee(recorder, printer, until=until) if printer else recorder
     events_on_terminal = tee and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
@@ -105,10 +107,11 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
         color=showing.color_told,
     )
     replay = Replay(replace(replaying, apart=replaying.apart or bool(stopping.expected)))
+    until = time.monotonic() + stopping.time
     return Flow(
         [replay],
         replay,
-        RecordingPrinter(replace(showing, annotate=False), reporter.warn),
+        RecordingPrinter(replace(showing, annotate=False), reporter.warn, until=until),
         reporter,
         stopping,
         expectation=_expectation(stopping, showing),

@@ -18,9 +18,10 @@ from typing import Protocol
 
 from dsstail import render
 from dsstail.config import Showing
-from dsstail.errors import OutputClosed, OutputError
+from dsstail.errors import OutputBehind, OutputClosed, OutputError
 from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch, Ended, Handover
+from dsstail.interruption import allow_breaks, break_off
 from dsstail.keys import ONLY
 
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)
@@ -46,6 +47,10 @@ TEE_HASTE = 0.5
 class Writer(Protocol):
     """Where events go."""
 
+    @property
+    def waits_for_reader(self) -> bool:
+        """Whether it has to wait where somebody does not read, which may be for ever."""
+
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Write these events, all of them. Raises OutputError, or OutputClosed to end silently."""
 
@@ -59,10 +64,18 @@ class Writer(Protocol):
 class Printer:
     """Renders events onto stdout, each read's worth in one write."""
 
+    waits_for_reader = True
+
     def __init__(
-        self, showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
+        self,
+        showing: Showing,
+        streams: tuple[str, ...],
+        warn: Callable[[str], None],
+        *,
+        until: float = inf,
     ) -> None:
-        """`warn` is told what the user should know."""
+        """`warn` is told what the user should know; `until` is for `write_all`."""
+        self._until = until
         style = style_for(showing, streams, warn)
         self._terminal, self._width = style.terminal, style.width
         self._renderer = render.renderer(showing.output, style=style)
@@ -106,7 +119,7 @@ class Printer:
         self._put(self._renderer.rest())
 
     def _put(self, lines: bytes) -> None:
-        write_all(1, lines, "stdout")
+        write_all(1, lines, "stdout", until=self._until)
 
     @cached_property
     def _pipe(self) -> int | None:
@@ -130,8 +143,10 @@ class RecordingPrinter(Printer):
     MOST_STREAMS = 100
     AT_ONCE = 1 << 16
 
-    def __init__(self, showing: Showing, warn: Callable[[str], None]) -> None:
-        super().__init__(showing, (), warn)
+    def __init__(
+        self, showing: Showing, warn: Callable[[str], None], *, until: float = inf
+    ) -> None:
+        super().__init__(showing, (), warn, until=until)
         self._waiting: list[bytes] = []
         self._size = 0
         self._names: tuple[str, ...] = ("",)
@@ -161,7 +176,7 @@ class RecordingPrinter(Printer):
         lines = b"".join(self._waiting)
         self._waiting.clear()
         self._size = 0
-        write_all(1, lines, "stdout")
+        super()._put(lines)
 
 
 class Tee:
@@ -173,11 +188,13 @@ class Tee:
 
     def __init__(self, recorder: Writer, printer: Writer, *, until: float = inf) -> None:
         """`until` is when nothing is to wait any more, by the monotonic clock."""
+        self.waits_for_reader = recorder.waits_for_reader
         self._recorder = recorder
         self._printer = printer
         self._until = until
         self._handover = Handover()
         self._failure: BaseException | None = None
+        allow_breaks()
         self._thread = threading.Thread(target=self._run, name="tee", daemon=True)
         self._thread.start()
 
@@ -199,6 +216,9 @@ class Tee:
         self._handover.put(Batch("", 0.0, Ended(None)))
         left = 0.0 if in_haste else self._until - time.monotonic()
         self._thread.join(None if left == inf else max(left, TEE_HASTE))
+        if not in_haste and self._thread.is_alive() and self._thread.ident is not None:
+            break_off(self._thread.ident)
+            self._thread.join(TEE_HASTE)
         self._tell_failure()
 
     @property
@@ -214,8 +234,8 @@ class Tee:
     def _run(self) -> None:
         try:
             self._show()
-        except OutputClosed:
-            pass  # nobody looks any more, and the recording goes on
+        except (OutputClosed, OutputBehind):
+            pass  # nobody looks any more, or in time, and the recording goes on
         except BaseException as failure:  # raised again by `idle` or `close`
             self._failure = failure
 
@@ -261,12 +281,21 @@ def _widen_pipe() -> None:
                 fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, WIDE_PIPE)
 
 
-def write_all(fd: int, data: bytes, name: str) -> None:
-    """Write everything. Raises OutputClosed when nobody reads, OutputError when it cannot be."""
+def write_all(fd: int, data: bytes, name: str, *, until: float = inf) -> None:
+    """Write everything. Raises OutputClosed when nobody reads, OutputError when it cannot be.
+
+    A write that a signal breaks off after `until`, by the monotonic clock, is completed to the end
+    of its line, and raises OutputBehind.
+    """
     view = memoryview(data)
+    whole = True
     while view:
         try:
             view = view[os.write(fd, view) :]
+            if whole and view and time.monotonic() >= until:
+                at = len(data) - len(view)
+                end = data.find(b"\n", at - 1) + 1 or len(data)
+                view, whole = view[: end - at], end == len(data)
         except BlockingIOError:
             select.select([], [fd], [])
         except (BrokenPipeError, ConnectionResetError):
@@ -275,3 +304,5 @@ def write_all(fd: int, data: bytes, name: str) -> None:
             if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
                 raise OutputClosed from None  # a terminal that is gone
             raise OutputError(f"cannot write {name}: {error.strerror}") from None
+    if not whole:
+        raise OutputBehind

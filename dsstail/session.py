@@ -197,12 +197,13 @@ class Session:
             self._deadline = now + REPLAY_GRACE
 
     def disconnected(self, now: float) -> None:
-        """The connection ended; what is missing will be asked for by the next one."""
+        """The connection ended, or failed; what is missing will be asked for by the next one."""
+        if not self._cut:
+            unanswered, self._unanswered = self._unanswered, None
+            if unanswered is not None and unanswered != self._asked_in_vain:
+                self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
+            self._asked_in_vain = unanswered
         self._cut = True
-        unanswered, self._unanswered = self._unanswered, None
-        if unanswered is not None and unanswered != self._asked_in_vain:
-            self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
-        self._asked_in_vain = unanswered
         if self._early and self._last is not None:
             self._wanted = None
             if self._outage_until is None:

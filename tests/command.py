@@ -204,6 +204,17 @@ class Command:
                 assert_no_key(text, self.key, "the name of a thread")
 
 
+def read_slowly(pipe: int, command: Command) -> bytes:
+    """All that comes through a pipe, read slowly while the command is there; it is closed."""
+    out = b""
+    while part := os.read(pipe, 1 << 12):
+        out += part
+        if command.process.poll() is None:
+            time.sleep(0.05)
+    os.close(pipe)
+    return out
+
+
 def _collect(pipe: IO[bytes], into: bytearray) -> None:
     with pipe:
         while data := os.read(pipe.fileno(), 1 << 16):

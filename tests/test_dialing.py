@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import selectors
 import shutil
 import socket
 import ssl
@@ -270,6 +271,22 @@ def test_no_address_that_answers_is_told(closed_port: int, black_hole: int) -> N
         dialing.connect(at(closed_port), PLAIN, soon())
     with pytest.raises(ConnectionFailed, match=r"to stream\.example\.com: no answer"):
         dialing.connect(at(closed_port, black_hole), PLAIN, soon())
+
+
+class Particular(selectors.SelectSelector):
+    """What Windows has: it cannot wait for nothing."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert self.get_map(), "there is nothing to wait for"
+        return super().select(timeout)
+
+
+def test_nothing_is_waited_for_any_more_once_all_were_given_up(
+    black_hole: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialing, "_Selector", Particular)
+    with pytest.raises(ConnectionFailed, match="no answer"):
+        dialing.connect(at(black_hole), PLAIN, soon())
 
 
 def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(serve: Serve) -> None:

@@ -11,6 +11,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import KEY, PATIENCE, Command, installed, wait_until
+from command import KEY, PATIENCE, Command, installed, read_slowly, wait_until
 from conftest import Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, tell, unit
 from torture.disks import NotPossible, small_disk
@@ -252,6 +253,41 @@ def test_its_time_ends_it_while_nobody_reads_what_it_shows(
     assert done.code == 0
     last = json.loads(read(tmp_path / "out.jsonl").splitlines()[-1])
     assert done.lines[-1].endswith(f"ends with seq {last['seq']}")
+
+
+def test_its_time_ends_what_it_shows_with_a_whole_line_where_somebody_reads_slowly(
+    serve: Serve, tmp_path: Path, dsstail: Starter
+) -> None:
+    reading, writing = os.pipe()
+    server = serve(honest, newest=29_999)
+    command = record_into(writing, dsstail, server, "--tee", "--duration", "1s")
+    shown = read_slowly(reading, command)
+    assert command.finish().code == 0
+    assert shown == lines(range(shown.count(b"\n")))
+    assert read(tmp_path / "out.jsonl").startswith(shown)
+
+
+def test_no_slow_disk_is_left_alone_when_time_is_over(serve: Serve, tmp_path: Path) -> None:
+    """A disk comes to its end, unlike somebody who does not read."""
+    slow = (
+        "import sys, time; from dsstail import __main__, flow; flow.STOP_LIMIT = 0.01; "
+        "from dsstail.recording import appending; sync = appending.sync_file; "
+        "appending.sync_file = lambda fd: time.sleep(1.2) or sync(fd); "
+        "sys.exit(__main__.main())"
+    )
+    out = tmp_path / "out.jsonl"
+    server = serve(opened(tell(0, 1, 2), Visit.stay))
+    options = ["--url", server.url(), "--fsync", "always", "--duration", "1s"]
+    done = subprocess.run(
+        [sys.executable, "-c", slow, "record", str(out), *options],
+        capture_output=True,
+        env={**os.environ, "DSSTAIL_KEY": f"main={KEY}"},
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stderr.endswith(b"ends with seq 2\n")
+    assert read(out) == lines(range(3))
 
 
 def test_what_cannot_be_shown_ends_it_with_6(dsstail: Starter, serve: Serve) -> None:

@@ -24,7 +24,17 @@ from pathlib import Path
 
 import pytest
 import trustme
-from command import KEY, MS, PATIENCE, SOON, Command, assert_no_key, installed, wait_until
+from command import (
+    KEY,
+    MS,
+    PATIENCE,
+    SOON,
+    Command,
+    assert_no_key,
+    installed,
+    read_slowly,
+    wait_until,
+)
 from conftest import Serve, Starter
 from scenarios import (
     BINARY,
@@ -1583,6 +1593,20 @@ def test_its_time_ends_it_while_nobody_reads_stdout(
     os.close(reading)
     assert done.code == code
     assert told in done.lines[-1]
+
+
+def test_its_time_ends_it_with_a_whole_line_where_somebody_reads_slowly(
+    dsstail: Starter, serve: Serve
+) -> None:
+    reading, writing = os.pipe()
+    server = serve(honest, newest=149_999)
+    command = dsstail("--url", server.url(), "--duration", "1s", stdout=writing)
+    os.close(writing)
+    out = read_slowly(reading, command)
+    done = command.finish()
+    assert done.code == 0
+    assert done.lines[-1].endswith("; not all was read in time")
+    assert out == lines(range(out.count(b"\n")))
 
 
 def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None:

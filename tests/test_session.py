@@ -412,12 +412,14 @@ def missing_unasked(*seqs: int) -> Session:
     return session
 
 
-def test_what_was_not_answered_is_asked_for_again_and_not_for_ever() -> None:
+@pytest.mark.parametrize("failed", [0, 2], ids=["at once", "after attempts that failed"])
+def test_what_was_not_answered_is_asked_for_again_and_not_for_ever(failed: int) -> None:
     session = missing_unasked(1)
     for asked_for in (1, 1, 3):
         assert session.resume_from == asked_for
         session.connected(asked=True, now=2.0)
-        session.disconnected(2.0)
+        for _ in range(1 + failed):
+            session.disconnected(2.0)
 
 
 def test_what_was_answered_in_part_is_asked_for_from_there() -> None:

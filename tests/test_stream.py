@@ -108,6 +108,28 @@ def test_plaintext_beyond_this_machine_has_to_be_allowed() -> None:
         next(open_stream(url, KEY, once, allow_plaintext=True))
 
 
+def test_a_gap_is_reported_where_no_thread_can_be_had_to_fill_it(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "filling":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    told: list[Batch] = []
+    reported = threading.Event()
+    server = serve(opened(tell(0, 3), lambda _: reported.wait(PATIENCE), tell(4), Visit.stay))
+    events = open_stream(server.url(), KEY, on_status=told.append)
+    assert [next(events).seq, next(events).seq] == [0, 3]
+    assert Gap(1, 2) in [batch.content for batch in told]
+    reported.set()
+    assert next(events).seq == 4
+    events.close()  # type: ignore[attr-defined]
+
+
 def test_the_stream_ends_with_its_reader(serve: Serve) -> None:
     server = serve(honest)
     read(server, 3)

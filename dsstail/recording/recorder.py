@@ -113,6 +113,11 @@ class Recorder:
         return self._tracks[stream].past.known.pop(stream, ())
 
     @property
+    def waits_for_reader(self) -> bool:
+        """Whether it writes into a FIFO or the like, and not only to a disk."""
+        return any(isinstance(track, Device) for track in self._distinct)
+
+    @property
     def size(self) -> int:
         """Bytes in the live files."""
         return sum(track.size for track in self._distinct)

@@ -40,6 +40,7 @@ class Watch:
     """Takes events and batches like any writer and observer; draws, and does what keys say."""
 
     tick_every = FRAME
+    waits_for_reader = True
 
     def __init__(
         self,
