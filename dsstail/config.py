@@ -413,9 +413,9 @@ def _check_plaintext(url: str, *, allowed: bool) -> None:
     """`ws://` carries the key and the events in the clear: only on this machine, unless allowed."""
     if url.startswith("wss:") or allowed:
         return
-    from dsstail.dialing import Endpoint, is_here
+    from dsstail.dialing import Endpoint
 
-    if not is_here(Endpoint.of(url).host):
+    if Endpoint.of(url).shows_key:
         raise ConfigurationError(
             "ws:// shows the key to the network. Use wss://, or --allow-plaintext to accept it."
         )

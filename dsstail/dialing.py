@@ -57,6 +57,11 @@ class Endpoint:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
+    @property
+    def shows_key(self) -> bool:
+        """Whether the network sees what is sent there: it is not encrypted, and not for here."""
+        return not self.secure and not is_here(self.host)
+
     def __str__(self) -> str:
         usual = 443 if self.secure else 80
         return self.host if self.port == usual else self.address
@@ -162,8 +167,8 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
     if parts.username is not None:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     proxy = Proxy(Endpoint(parts.hostname, port, secure=False), credentials, variable)
-    shows_key = not endpoint.secure and is_here(endpoint.host) and not is_here(parts.hostname)
-    return None if shows_key else proxy
+    leads_away = not endpoint.secure and is_here(endpoint.host) and not is_here(parts.hostname)
+    return None if leads_away else proxy
 
 
 def is_here(host: str) -> bool:

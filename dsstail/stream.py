@@ -637,8 +637,7 @@ def open_stream(
     """
     handover = Handover()
     stream = Stream(url, StreamKey(ONLY, key), handover, settings)
-    endpoint = dialing.Endpoint.of(url)
-    if not (endpoint.secure or dialing.is_here(endpoint.host) or allow_plaintext):
+    if dialing.Endpoint.of(url).shows_key and not allow_plaintext:
         raise ConfigurationError("ws:// shows the key to the network. Use wss://.")
     stream.start()
     try:

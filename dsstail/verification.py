@@ -108,6 +108,12 @@ class Verdict:
         return not self.counts
 
     @property
+    def completeness(self) -> str:
+        """In words what it is to be complete."""
+        each = f"of each of the {len(self.contents)} streams " if self.recordings > 1 else ""
+        return f"every line is an event, and {each}every seq is there once"
+
+    @property
     def recordings(self) -> int:
         """Streams that only their files tell apart."""
         return sum(not contents.stream for contents in self.contents)

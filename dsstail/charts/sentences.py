@@ -124,8 +124,7 @@ def outcomes(acks: Acks) -> str:
 def completeness(verdict: Verdict) -> str:
     """`every line is an event, and every seq is there once`, or what is wrong."""
     if verdict.complete:
-        each = f"of each of the {len(verdict.contents)} streams " if verdict.recordings > 1 else ""
-        return f"every line is an event, and {each}every seq is there once"
+        return verdict.completeness
     parts = (
         (verdict.counts[GAP], "gap"),
         (verdict.extents[REPEAT], "repeated event"),

@@ -114,8 +114,7 @@ def _conclusion(verdict: Verdict) -> str:
     if verdict.complete and not verdict.contents:
         return "complete: there is no event"
     if verdict.complete:
-        each = f"of each of the {len(verdict.contents)} streams " if verdict.recordings > 1 else ""
-        return f"complete: every line is an event, and {each}every seq is there once"
+        return f"complete: {verdict.completeness}"
     counts, extents = verdict.counts, verdict.extents
     parts = {
         "damaged": counted(extents["damaged"], "damaged line"),

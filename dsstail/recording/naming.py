@@ -188,10 +188,10 @@ def by_recordings(paths: Sequence[str]) -> list[str]:
 
     For what their names do not tell, they stay in their order.
     """
-    first: dict[str, int] = {}
-    for place, path in enumerate(paths):
-        first.setdefault(recording_of(path), place)
     told = [(path, *_told_by(path)) for path in paths]
+    first: dict[str, int] = {}
+    for place, (_, recording, _) in enumerate(told):
+        first.setdefault(recording, place)
     told.sort(key=lambda each: (first[each[1]], each[2]))
     return [path for path, *_ in told]
 
