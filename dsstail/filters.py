@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from dsstail.errors import ConfigurationError
-from dsstail.layout import LARGE, beginning
+from dsstail.layout import LARGE, beginning, divided, is_flat
 from dsstail.messages import Event
 
 _SEPARATOR = b"\0"  # which no JSON text holds
 
 _TEXTS_AT_ONCE = 60
 """So few that they stay in the processor's cache, and that Python searches without preparations."""
+
+_REMEMBERED = 20_000
+"""Metadata of which it is remembered whether they match."""
+
+_LONGEST_METADATA = 1000
+"""Bytes of those that are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,18 @@ class Patterns:
         found: list[bytes] = []
         for at in range(0, len(texts), _TEXTS_AT_ONCE):
             found += _holding(texts[at : at + _TEXTS_AT_ONCE], literals)
+            if 2 * len(found) > at + _TEXTS_AT_ONCE:  # to look for what most hold is in vain
+                return found + texts[at + _TEXTS_AT_ONCE :]
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Filter:
-    """Events that satisfy every option that was given."""
+    """Events that satisfy every option that was given.
+
+    All options are about metadata, and devices send the same again and again: once is enough to
+    look into them.
+    """
 
     dsns: Patterns | None
     event_types: Patterns | None
@@ -77,7 +90,29 @@ class Filter:
         for patterns in (self.dsns, self.properties, self.oem_models, self.event_types):
             if patterns is not None:
                 texts = patterns.narrow(texts)
-        return [text for text in texts if self.matches(_read(text))]
+        return [text for text in texts if self._takes(text)]
+
+    def _takes(self, text: bytes) -> bool:
+        usual = divided(text)
+        if usual is not None:
+            _, between, happened = usual.groups()
+            if len(between) <= _LONGEST_METADATA and is_flat(happened):
+                known = self._with_metadata(between)
+                if known is not None:
+                    return known
+        return self.matches(_read(text))
+
+    @cached_property
+    def _with_metadata(self) -> Callable[[bytes], bool | None]:
+        """Whether to take events with these metadata between `seq` and body; None: it depends."""
+
+        def judged(between: bytes) -> bool | None:
+            # The body is left out: `null` shows where it would be the metadata that count.
+            event = Event(b'{"seq":"1%bnull}' % between)
+            holds = isinstance(event.data.get("metadata"), dict)
+            return self.matches(event) if holds else None
+
+        return lru_cache(_REMEMBERED)(judged)
 
 
 EVERYTHING = Filter(None, None, None, None)

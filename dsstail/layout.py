@@ -51,6 +51,15 @@ def metadata_of(between: bytes, member: str) -> bytes | None:
     return None
 
 
+def is_flat(body: bytes) -> bool:
+    """Whether the body of a `divided` event is one object; none within it, but an empty last one.
+
+    Then the event has no member behind it. The event has to be JSON.
+    """
+    nested = body.find(b"{", 1)
+    return body.endswith(b"}") if nested < 0 else body[nested:] == b"{}}"
+
+
 def beginning(text: bytes) -> dict[str, Any]:
     """What a large event begins with, decoded: its `seq` and then its `metadata`.
 
