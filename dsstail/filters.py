@@ -66,7 +66,7 @@ class Filter:
     properties: Patterns | None
     oem_models: Patterns | None
 
-    @property
+    @cached_property
     def everything(self) -> bool:
         """Whether no option was given, so that every event matches."""
         return not any((self.dsns, self.event_types, self.properties, self.oem_models))
