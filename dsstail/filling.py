@@ -1,18 +1,18 @@
-"""A short second connection that asks for missing events, while the live one stays open."""
+"""Short second connections that ask for missing events, while the live one stays open."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dsstail.connection import Connection
-from dsstail.errors import Closed, ConnectionFailed, DsstailError
-from dsstail.handover import Handover, Room
+from dsstail.errors import Closed, ConnectionFailed, Cut, DsstailError, Rejected
+from dsstail.handover import Handover, NotFilling, Room, Status
 from dsstail.inbox import Inbox
 from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat
-from dsstail.session import HOLD_BYTES, Gap
+from dsstail.session import HOLD_BYTES, Delivery, Gap, Session
 
 SILENCE = 1.5
 """Seconds without an event after which the second connection has given all it has."""
@@ -28,6 +28,20 @@ TRIES = 3
 
 POLL = 0.05
 """Seconds after which a silent read looks up."""
+
+BLAME = 1.0
+"""A live connection that is closed within so many seconds of a second one is closed because of it.
+
+So short, because a network that breaks is not a service that objects.
+"""
+
+BLAME_FOR_A_CUT = 0.3
+"""The same where it ends without a close frame, and the second one goes on all the same."""
+
+VAIN_FILLINGS = 3
+"""Second connections in a row that could not be opened: then there is no other."""
+
+REPLACED = "the live connection ended when a second one was opened"
 
 Opener = Callable[[int, int, float, Callable[[int], bool]], Connection]
 """Opens a connection that asks for a range, within so many seconds, and with what it admits."""
@@ -147,3 +161,86 @@ class Filling:
         if seq >= self._last:
             self._over_at = min(self._over_at, time.monotonic() + GRACE)
         return self._next > self._last
+
+
+class Filler:
+    """Has missing events fetched, one range after the other, until that does more harm than good.
+
+    `put` takes what comes of it.
+    """
+
+    def __init__(
+        self,
+        opener: Opener,
+        session: Session,
+        handover: Handover,
+        stopping: threading.Event,
+        put: Callable[[Delivery | Status], None],
+    ) -> None:
+        self._opener = opener
+        self._session = session
+        self._handover = handover
+        self._stopping = stopping
+        self._put = put
+        self._filling: Filling | None = None
+        self._failed = 0  # in a row: second connections that could not be opened
+        self._opened_at = float("-inf")  # when the last one was
+        self._answered = False  # whether it gave all that the service has
+        self._cut = False  # perhaps it cut the live one: it shows in whether it goes on itself
+
+    @property
+    def active(self) -> bool:
+        """Whether there is a second connection, or soon will be."""
+        return self._filling is not None
+
+    def look_after_gaps(self) -> None:
+        """Have missing events fetched by a second connection, one range after the other."""
+        now = time.monotonic()
+        if self._filling is not None:
+            ended = self._filling.ended  # asked before the last events are taken
+            self._put_all(self._session.take_replayed(self._filling.texts(), now))
+            if ended:
+                self._end(self._filling, now)
+        elif (wanted := self._session.wanted(now)) is not None:
+            self._filling = Filling(self._opener, wanted, self._handover, self._stopping)
+            self._session.replay_started(now)
+        self._put_all(self._session.tick(now))
+
+    def blame(self, failure: ConnectionFailed, now: float) -> None:
+        """See whether the live connection ended because of a second one."""
+        age = now - (self._filling.opened_at if self._filling else self._opened_at)
+        if isinstance(failure, Closed):
+            if age < BLAME and not failure.restarts:
+                self._stop(REPLACED)
+        elif isinstance(failure, Cut) and age < BLAME_FOR_A_CUT:
+            self._cut = self._filling is not None
+            if self._filling is None and self._answered:
+                self._stop(REPLACED)
+
+    def _end(self, filling: Filling, now: float) -> None:
+        self._filling = None
+        self._opened_at, self._answered = filling.opened_at, filling.answered
+        if filling.opened:
+            self._failed = 0
+        if filling.failure is not None:
+            self._learn_of_failure(filling.failure)
+        elif self._cut and filling.answered:
+            self._stop(REPLACED)
+        self._cut = False
+        self._put_all(self._session.replay_ended(now, asked=filling.answered))
+
+    def _learn_of_failure(self, failure: DsstailError) -> None:
+        """A refusal is one at once; what may have other reasons has to happen again."""
+        self._failed += 1
+        refused = isinstance(failure, Rejected) and 400 <= failure.status < 500
+        if refused or self._failed >= VAIN_FILLINGS:
+            self._stop(f"no second connection to ask for missing events ({failure})")
+
+    def _stop(self, reason: str) -> None:
+        if self._session.fill_gaps:
+            self._session.fill_gaps = False
+            self._put(NotFilling(reason))
+
+    def _put_all(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            self._put(delivery)

@@ -103,6 +103,7 @@ class Flow:
         reporter: Reporter,
         stopping: Stopping,
         *,
+        until: float,
         selection: filters.Filter = filters.EVERYTHING,
         expectation: Expectation | None = None,
         strict: bool = False,
@@ -111,6 +112,7 @@ class Flow:
         summary: Callable[[Totals, float], str] = Totals.told,
         view: View | None = None,
     ) -> None:
+        """`until` is when the time that `stopping` leaves is over, by the monotonic clock."""
         self._streams = streams
         self._handover = handover
         self._writer = writer
@@ -128,7 +130,8 @@ class Flow:
         self._taking_since = float("inf")  # when the main thread began with what it writes now
         self._tick = view.tick_every if view else TICK
         self._started = time.monotonic()
-        self._end_at = self._started + stopping.time
+        self._until = until
+        self._end_at = until  # after the streams were asked to stop, that of what they still have
         self._running = len(streams)
         self._stopped = False
         self._signalled = False
@@ -180,7 +183,7 @@ class Flow:
         if self._expectation is None or self._met:
             return None
         when, patience = "before the end", self._stopping.timeout
-        if patience is not None and time.monotonic() - self._started >= patience:
+        if patience == self._stopping.time and time.monotonic() >= self._until:
             when = f"within {spoken(patience)}"
         return ExpectationTimeout(f"nothing came {when} that meets {self._expectation}.")
 
@@ -331,13 +334,11 @@ class Flow:
 
     def _limit_time(self) -> None:
         """Have the process end when its time has run out, though the output takes nothing."""
-        if self._end_at < float("inf") and self._writer.waits_for_reader:
+        if self._until < float("inf") and self._writer.waits_for_reader:
             allow_breaks()
-            threading.Thread(
-                target=self._leave_when_stuck, args=[self._end_at], daemon=True
-            ).start()
+            threading.Thread(target=self._leave_when_stuck, daemon=True).start()
 
-    def _leave_when_stuck(self, end_at: float) -> None:
+    def _leave_when_stuck(self) -> None:
         """Wait until one write has taken STOP_LIMIT seconds of what comes after the end.
 
         After half of them it is broken off, so that it ends with a whole line if somebody reads.
@@ -347,7 +348,7 @@ class Flow:
             if left <= STOP_LIMIT / 2:
                 break_off(self._main)
             time.sleep(min(left, STOP_LIMIT / 2))
-            left = max(self._taking_since, end_at) + STOP_LIMIT - time.monotonic()
+            left = max(self._taking_since, self._until) + STOP_LIMIT - time.monotonic()
         self._leave()
 
     def _interrupt(self) -> None:

@@ -6,11 +6,12 @@ event with the same number, as hashes of the latest: memory is bounded.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
+
+from dsstail.fingerprints import Fingerprints
 
 Place = TypeVar("Place")
 """Whatever tells the caller where something was."""
@@ -38,58 +39,11 @@ class Anomaly(Generic[Place]):
     place: Place
 
 
-class Texts:
-    """The hashes of the texts that had a number last, for all streams: in blocks, and bounded.
-
-    Python salts the hash of bytes in every process, so nobody outside can make two texts meet.
-    """
-
-    BLOCK = 256  # numbers a block, 8 bytes each
-    BLOCKS = 4096
-
-    def __init__(self) -> None:
-        self._blocks: dict[tuple[str, int], array[int]] = {}
-
-    def add(self, stream: str, first: int, texts: Sequence[bytes]) -> None:
-        """Remember the texts of `first` and the numbers that follow it."""
-        hashes = array("q", map(hash, texts))
-        done = 0
-        while done < len(hashes):
-            number, at = divmod(first + done, self.BLOCK)
-            part = hashes[done : done + self.BLOCK - at]
-            self._block(stream, number)[at : at + len(part)] = part
-            done += len(part)
-
-    def has(self, stream: str, seq: int, text: bytes) -> bool:
-        """Whether this was the text of the number; no, where that is too long ago."""
-        block = self._blocks.get((stream, seq // self.BLOCK))
-        return block is not None and block[seq % self.BLOCK] == hash(text)
-
-    def shared(self, one: str, other: str) -> Iterator[int]:
-        """The numbers under which two streams have the same text, as far as that is remembered."""
-        for number in sorted(number for stream, number in self._blocks if stream == one):
-            theirs = self._blocks.get((other, number), ())
-            for at, (mine, text) in enumerate(zip(self._blocks[one, number], theirs, strict=False)):
-                if mine and mine == text:
-                    yield number * self.BLOCK + at
-
-    def _block(self, stream: str, number: int) -> array[int]:
-        block = self._blocks.get((stream, number))
-        if block is None:
-            block = self._blocks[stream, number] = array("q", bytes(8 * self.BLOCK))
-            if len(self._blocks) > self.BLOCKS:
-                del self._blocks[next(iter(self._blocks))]
-        return block
-
-
 class Numbering(Generic[Place]):
     """Takes the numbered events of a stream in the order in which they are found."""
 
-    def __init__(self, stream: str, texts: Texts, tell: Callable[[Anomaly[Place]], None]) -> None:
-        """`tell` learns of each anomaly once it is certain; of gaps, that is late.
-
-        `texts` can be those of several streams.
-        """
+    def __init__(self, seen: Fingerprints, tell: Callable[[Anomaly[Place]], None]) -> None:
+        """`tell` learns of each anomaly once it is certain; of gaps, that is late."""
         self.last = -1
         """The highest number since the last reset."""
         self.late = 0
@@ -99,8 +53,7 @@ class Numbering(Generic[Place]):
         self._ranges: list[tuple[int, int]] = []  # those before it
         self._gaps: list[Anomaly[Place]] = []  # by their numbers
         self._again: Anomaly[Place] | None = None  # a run of numbers that were there before
-        self._stream = stream
-        self._texts = texts
+        self._seen = seen
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -114,7 +67,7 @@ class Numbering(Generic[Place]):
 
     def has(self, seq: int, text: bytes) -> bool:
         """Whether this event was taken, as far as that is remembered."""
-        return self._texts.has(self._stream, seq, text)
+        return self._seen.of(seq) == hash(text)
 
     @property
     def has_gaps(self) -> bool:
@@ -124,7 +77,7 @@ class Numbering(Generic[Place]):
     def shared(self, other: Numbering[Place]) -> list[tuple[int, int]]:
         """The first and the last numbers of the runs of events that another one has, too."""
         runs: list[tuple[int, int]] = []
-        for seq in self._texts.shared(self._stream, other._stream):
+        for seq in self._seen.shared(other._seen):
             goes_on = bool(runs) and runs[-1][1] == seq - 1
             runs[-1:] = [(runs[-1][0], seq)] if goes_on else [*runs[-1:], (seq, seq)]
         return runs
@@ -146,7 +99,7 @@ class Numbering(Generic[Place]):
 
     def take_run(self, texts: Sequence[bytes]) -> None:
         """Take events whose numbers go on from `expected` without a break."""
-        self._texts.add(self._stream, self.last + 1, texts)
+        self._seen.add(self.last + 1, texts)
         self.last += len(texts)
 
     def take(self, seq: int, text: bytes, place: Place) -> None:
@@ -155,7 +108,7 @@ class Numbering(Generic[Place]):
             self._settle(self._again, seq)
         if self._again is None:
             self._place(seq, text, place)
-        self._texts.add(self._stream, seq, [text])
+        self._seen.add(seq, [text])
 
     def settle(self) -> None:
         """Nothing more comes, but for what fills gaps."""
@@ -177,7 +130,7 @@ class Numbering(Generic[Place]):
             self._close_gaps(OPEN_GAPS)
             self.last = seq
         elif not self.fill(seq, seq):
-            same = seq >= self._start and self._texts.has(self._stream, seq, text)
+            same = seq >= self._start and self.has(seq, text)
             self._again = Anomaly(REPEAT if same else CONFLICT, seq, seq, place)
 
     def _gap(self, first: int, last: int) -> int | None:
@@ -192,7 +145,7 @@ class Numbering(Generic[Place]):
         """Whether this is the next of a run of numbers that were there before."""
         if seq != again.last + 1 or (seq > self.last and (again.kind == REPEAT or again.first > 1)):
             return False
-        if again.kind == REPEAT and not self._texts.has(self._stream, seq, text):
+        if again.kind == REPEAT and not self.has(seq, text):
             return False
         self._again = replace(again, last=seq)
         return True

@@ -10,12 +10,12 @@ a duplicate only when both its seq and its text were seen before; every other ev
 from __future__ import annotations
 
 import heapq
-from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsstail import json_text
+from dsstail.fingerprints import Bound, Fingerprints
 from dsstail.messages import Event, Malformed, numbered_from
 
 REPLAY_GRACE = 2.0
@@ -43,6 +43,9 @@ HOLES_AFTER = 3
 
 HOLES_UNASKED = 10
 """The same for gaps that were not asked for, which are weaker evidence."""
+
+SEEN_BLOCK, SEEN_BLOCKS = 4096, 128
+"""Numbers, and how often so many: of the latest ones it is known which text they had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Session:
         self.fill_gaps = fill_gaps
         self._last = resume_after
         self._start = 0 if resume_after is None else resume_after + 1
-        self._seen = _Seen()
+        self._seen = Fingerprints(Bound(SEEN_BLOCK, SEEN_BLOCKS))
         for text in known:
             seq = Event(text).seq
             if seq is not None:
@@ -354,7 +357,7 @@ class Session:
         """Find the place of a numbered event: next, early, late, a duplicate, or a reset."""
         if self._last is None:
             self._start, self._last = seq, seq - 1
-        seen = self._seen.fingerprint(seq)
+        seen = self._seen.of(seq)
         if self._early.get(seq) == text or (seen and seen in (hash(text), hash(_recorded(text)))):
             self.counts.duplicates += 1
             if seq == self._last + 1:
@@ -645,52 +648,3 @@ class _HoleRule:
     def disprove(self) -> None:
         self._in_a_row = 0
         self._established = False
-
-
-class _Seen:
-    """The hashes of the texts delivered last, by number: in blocks, and bounded.
-
-    Python salts the hash of bytes in every process, so nobody outside can make two texts meet.
-    """
-
-    BLOCK = 4096  # numbers a block, 8 bytes each
-    BLOCKS = 128
-
-    def __init__(self) -> None:
-        self.highest = -1
-        self.forgotten_to = 0  # numbers below it may have been seen, and are not known any more
-        self._blocks: dict[int, array[int]] = {}
-
-    def add(self, first: int, texts: Sequence[bytes]) -> None:
-        """Remember the texts of `first` and the numbers that follow it."""
-        hashes = array("q", list(map(hash, texts)))
-        self.highest = max(self.highest, first + len(hashes) - 1)
-        done = 0
-        while done < len(hashes):
-            number, at = divmod(first + done, self.BLOCK)
-            part = hashes[done : done + self.BLOCK - at]
-            self._block(number)[at : at + len(part)] = part
-            done += len(part)
-
-    def fingerprint(self, seq: int) -> int:
-        """The hash of the text seen under this number, 0 for none."""
-        block = self._blocks.get(seq // self.BLOCK)
-        return block[seq % self.BLOCK] if block else 0
-
-    def forget(self, first: int, last: int) -> None:
-        """Nothing was seen under these numbers since the numbering began."""
-        for number, block in self._blocks.items():
-            low = max(first - number * self.BLOCK, 0)
-            high = min(last - number * self.BLOCK + 1, self.BLOCK)
-            if low < high:
-                block[low:high] = array("q", bytes(8 * (high - low)))
-
-    def _block(self, number: int) -> array[int]:
-        block = self._blocks.get(number)
-        if block is None:
-            block = self._blocks[number] = array("q", bytes(8 * self.BLOCK))
-        if len(self._blocks) > self.BLOCKS:
-            oldest = next(iter(self._blocks))
-            del self._blocks[oldest]
-            self.forgotten_to = max(self.forgotten_to, (oldest + 1) * self.BLOCK)
-        return block

@@ -6,7 +6,6 @@ writer's pace never holds it up, so heartbeats are answered at once whatever hap
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,17 +17,14 @@ from dsstail import dialing
 from dsstail.connection import LINGER, Connection, open_connection
 from dsstail.domains import stream_url
 from dsstail.errors import (
-    Closed,
     ConfigurationError,
     ConnectionFailed,
     Crowded,
-    Cut,
-    DsstailError,
     Rejected,
     Unreadable,
     Violation,
 )
-from dsstail.filling import Filling
+from dsstail.filling import Filler
 from dsstail.filters import EVERYTHING, Filter
 from dsstail.handover import (
     Backlogged,
@@ -37,7 +33,6 @@ from dsstail.handover import (
     Disconnected,
     Ended,
     Handover,
-    NotFilling,
     NotReplaying,
     Room,
     Status,
@@ -46,14 +41,8 @@ from dsstail.handover import (
 from dsstail.inbox import Inbox
 from dsstail.keys import ONLY, StreamKey, masked
 from dsstail.memory import give_back_what_is_free
-from dsstail.messages import (
-    HEARTBEAT_ANSWER,
-    Event,
-    Heartbeat,
-    Malformed,
-    Message,
-    WrongLength,
-)
+from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat, Malformed, Message, WrongLength
+from dsstail.retrying import LONGEST_PAUSE, Requests, Retries
 from dsstail.session import Counts, Delivery, Session
 
 POLL = 0.5
@@ -71,38 +60,8 @@ READ_ON = 8 << 20
 SPARED = 8 << 10
 """Bytes that a stream may receive while the handover is full: others have filled it."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds: the pause before retry n is random, up to the first doubled n - 1 times."""
-
-HEALTHY_AFTER = 10.0
-"""Seconds that a connection has to last, if it brings no event, to reset the pauses."""
-
-LATE_REJECTIONS = 5
-"""How often in a row a key that worked may be refused before that is believed."""
-
 LIVELY = 64 << 10
 """Bytes of an unfinished message within the idle timeout that count as a sign of life."""
-
-LONGEST_RETRY_AFTER = 300.0
-"""Seconds of a `Retry-After` that are waited at most."""
-
-BLAME = 1.0
-"""A live connection that is closed within so many seconds of a second one is closed because of it.
-
-So short, because a network that breaks is not a service that objects.
-"""
-
-BLAME_FOR_A_CUT = 0.3
-"""The same where it ends without a close frame, and the second one goes on all the same."""
-
-VAIN_FILLINGS = 3
-"""Second connections in a row that could not be opened: then there is no other."""
-
-VAIN_REQUESTS = 3
-"""Connections in a row that asked for what was missed and were turned away: the next does not."""
-
-TURNING_AWAY = (500, 501, 505)
-"""Statuses by which a service may turn away a connection that asks for what was missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,26 +105,22 @@ class Stream:
         settings = replace(settings, known=())  # which may be large, and the session knows it now
         self.connections = 0
         self.heartbeats = 0
-        self._dialer = Dialer(url, key, settings)
         self._settings = settings
-        self._handover = handover
-        self._selection = selection
-        self._left_out = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
+        self._handover = handover
+        self._outlet = _Outlet(key.name, handover, selection)
+        self._dialer = Dialer(url, key, settings)
+        self._retries = Retries(reconnect=settings.reconnect, retry_for=settings.retry_for)
+        self._requests = Requests()
+        self._stumbled_at: int | None = None  # where a message ended the connection
+        self._window = _Window(settings.from_seq, settings.to_seq)
         self._inbox = Inbox()
         self._room = Room(handover)
-        self._filling: Filling | None = None
-        self._filled_at = float("-inf")  # when the last second connection was opened
-        self._filled = False  # whether it gave all that the service has
-        self._cut_by_filling = False  # perhaps: it shows in whether the second one goes on
-        self._failed_fillings = 0  # in a row: second connections that could not be opened
-        self._vain_requests = 0  # in a row: connections that were turned away for what they asked
-        self._silent = True  # whether nothing has come on the connection yet
-        self._stumbled_at: int | None = None  # where a message ended the connection
-        self._retries = _Retries(settings)
         self._wrong_length_told = False
-        self._beyond_window = False  # an event came from behind the window that was asked for
+        self._filler = Filler(
+            self._dialer.open, self.session, handover, self._stopping, self._outlet.put
+        )
 
     @property
     def counts(self) -> Counts:
@@ -185,12 +140,12 @@ class Stream:
             try:
                 self._keep_alive()
             finally:
-                last = self._settings.to_seq if self._complete else None
-                self._put_all(self.session.flush(to=last))
+                last = self._window.last if self._complete else None
+                self._outlet.put_all(self.session.flush(to=last))
         except BaseException as failure:  # told by Ended, and raised again by who takes it
             error = failure
         self._hold(0)
-        self._put(Ended(error))
+        self._outlet.put(Ended(error))
 
     def _keep_alive(self) -> None:
         ask = True
@@ -203,7 +158,7 @@ class Stream:
                 return
             except (_Backlog, Crowded) as failure:
                 self.session.disconnected(time.monotonic())
-                self._put(Backlogged(self.session.last, isinstance(failure, Crowded)))
+                self._outlet.put(Backlogged(self.session.last, isinstance(failure, Crowded)))
                 self._wait_for_room()
             except ConnectionFailed as failure:
                 if isinstance(failure, Violation):
@@ -212,30 +167,11 @@ class Stream:
                     self._stumble(resume_from)
                 if self._over:
                     return
-                ask = resume_from is None or not self._is_turned_away(failure)
+                ask = resume_from is None or not self._requests.turned_away(failure)
                 if not ask:
-                    self._put(NotReplaying(str(failure)))
+                    self._outlet.put(NotReplaying(str(failure)))
                     failure = ConnectionFailed(str(failure))  # tried again, whatever it was
                 self._pause(failure)
-
-    def _is_turned_away(self, failure: ConnectionFailed) -> bool:
-        """Whether a connection may have failed only because it asked for `seq_start`.
-
-        A status of the 400s says so at once, but for one that is final; what may have other reasons
-        has to happen again.
-        """
-        if isinstance(failure, Rejected):
-            if failure.final and not self.connections:
-                return False
-            if 400 <= failure.status < 500:
-                return failure.status not in (401, 403, 408, 429)
-            vain = failure.status in TURNING_AWAY
-        else:
-            vain = self._silent and isinstance(failure, Closed) and not failure.restarts
-            if not self._silent:
-                self._vain_requests = 0
-        self._vain_requests += vain
-        return vain and self._vain_requests >= VAIN_REQUESTS
 
     def _wait_for_room(self) -> None:
         """Wait until the writer has caught up, and a while until the largest message has room."""
@@ -252,56 +188,46 @@ class Stream:
     @property
     def _complete(self) -> bool:
         """Whether the window that was asked for has been seen."""
-        return self._beyond_window or self.session.last == self._settings.to_seq is not None
+        return self._window.seen(self.session.last)
 
     def _count_violation(self, violation: Violation) -> None:
         if violation.raw:
-            self._put_all(self.session.take_malformed(Malformed(violation.raw, str(violation))))
+            malformed = Malformed(violation.raw, str(violation))
+            self._outlet.put_all(self.session.take_malformed(malformed))
         else:
             self.session.counts.malformed += 1
-            self._put(Violated(str(violation)))
+            self._outlet.put(Violated(str(violation)))
 
     def _stumble(self, asked_from: int | None) -> None:
         """Step over an event that ended two connections in a row: others would end there too."""
         place = self.session.resume_from
         if place is not None and asked_from == place == self._stumbled_at:
-            self._put_all(self.session.step_over(time.monotonic()))
+            self._outlet.put_all(self.session.step_over(time.monotonic()))
         self._stumbled_at = place
 
     def _open(self, resume_from: int | None) -> Connection:
-        to_seq, time_left = self._settings.to_seq, self._retries.time_left
-        connection = self._dialer.open(resume_from, to_seq, time_left, self._admit)
+        time_left = self._retries.time_left
+        connection = self._dialer.open(resume_from, self._window.last, time_left, self._admit)
         self.connections += 1
-        self._silent = True
         self._retries.opened()
+        self._requests.opened()
         self.session.connected(asked=resume_from is not None, now=time.monotonic())
         host = str(self._dialer.endpoint)
-        self._put(Connected(host, resume_from, again=self.connections > 1))
+        self._outlet.put(Connected(host, resume_from, again=self.connections > 1))
         return connection
 
     def _pause(self, failure: ConnectionFailed) -> None:
         """Wait before the next attempt. Raises the failure where there is to be none."""
         now = time.monotonic()
         self.session.disconnected(now)
-        self._blame_filling(failure, now)
+        self._filler.blame(failure, now)
         pause = self._retries.pause_after(failure)
         give_back_what_is_free()
         last, first = self.session.last, self.session.resume_from
-        self._put(Disconnected(str(failure), self._retries.attempt, pause, last, first))
+        self._outlet.put(Disconnected(str(failure), self._retries.attempt, pause, last, first))
         until = now + pause
         while (left := until - time.monotonic()) > 0 and not self._stopping.wait(min(left, POLL)):
-            self._look_after_gaps()
-
-    def _blame_filling(self, failure: ConnectionFailed, now: float) -> None:
-        """See whether the connection ended because of a second one."""
-        age = now - (self._filling.opened_at if self._filling else self._filled_at)
-        if isinstance(failure, Closed):
-            if age < BLAME and not failure.restarts:
-                self._stop_filling(REPLACED)
-        elif isinstance(failure, Cut) and age < BLAME_FOR_A_CUT:
-            self._cut_by_filling = self._filling is not None
-            if self._filling is None and self._filled:
-                self._stop_filling(REPLACED)
+            self._filler.look_after_gaps()
 
     def _read(self, connection: Connection) -> None:
         """Read until the stream is over; keep nothing of what was not looked into.
@@ -338,7 +264,7 @@ class Stream:
                     raise ConnectionFailed(f"no data for {idle_timeout:g} s")
             self._work(connection)
             if self._awaits_events:
-                self._look_after_gaps()
+                self._filler.look_after_gaps()
 
     def _receive(self, connection: Connection) -> bool:
         """Take in what comes next, if anything does; where there is work, all that is there."""
@@ -365,7 +291,7 @@ class Stream:
             raise
         self._answer(self._inbox.add(received), connection)
         if received:
-            self._silent = False
+            self._requests.heard()
             self._retries.proved_healthy(new_events=False)
         return bool(received)
 
@@ -379,7 +305,7 @@ class Stream:
 
     @property
     def _awaits_events(self) -> bool:
-        return self.session.holding or self._filling is not None
+        return self.session.holding or self._filler.active
 
     def _work(self, connection: Connection) -> None:
         """Look into what was received, for some milliseconds."""
@@ -399,7 +325,7 @@ class Stream:
                     found.append(content)
         self._answer(heartbeats, connection)
         for content in found:
-            self._put(content)
+            self._outlet.put(content)
         if self.session.taken > taken:
             self._retries.proved_healthy(new_events=True)
         self._handover.pace()
@@ -408,14 +334,14 @@ class Stream:
         if heartbeats:
             connection.send(HEARTBEAT_ANSWER, times=heartbeats)
             self.heartbeats += heartbeats
-            self._put(Heartbeat())
+            self._outlet.put(Heartbeat())
 
     def _take(
         self, texts: list[bytes], messages: list[Message], now: float
     ) -> Iterator[Delivery | Status]:
         """What a part of the inbox comes to; heartbeats are still to be answered."""
-        if self._settings.to_seq is not None:
-            texts = [text for text in texts if self._is_wanted(Event(text))]
+        if self._window.last is not None:
+            texts = [text for text in texts if self._window.has(Event(text))]
         if texts:
             yield from self.session.take(texts, now)
         if not messages:
@@ -436,69 +362,51 @@ class Stream:
         yield from self._take_events(events, now)
 
     def _take_events(self, events: list[Event], now: float) -> list[Delivery]:
-        return self.session.take_events([event for event in events if self._is_wanted(event)], now)
+        return self.session.take_events([event for event in events if self._window.has(event)], now)
 
-    def _is_wanted(self, event: Event) -> bool:
-        """Whether an event is not outside of the window; one beyond it means that it is over."""
-        first, last = self._settings.from_seq or 0, self._settings.to_seq
-        if last is None or event.seq is None or first <= event.seq <= last:
-            return True
-        self._beyond_window = self._beyond_window or event.seq > last
-        return False
 
-    def _look_after_gaps(self) -> None:
-        """Have missing events fetched by a second connection, one range after the other."""
-        now = time.monotonic()
-        if self._filling is not None:
-            ended = self._filling.ended  # asked before the last events are taken
-            self._put_all(self.session.take_replayed(self._filling.texts(), now))
-            if ended:
-                self._end_filling(self._filling, now)
-        elif (wanted := self.session.wanted(now)) is not None:
-            self._filling = Filling(self._dialer.open, wanted, self._handover, self._stopping)
-            self.session.replay_started(now)
-        self._put_all(self.session.tick(now))
+class _Outlet:
+    """Hands over what a stream gives; of what the `selection` leaves out only the number."""
 
-    def _end_filling(self, filling: Filling, now: float) -> None:
-        self._filling = None
-        self._filled_at, self._filled = filling.opened_at, filling.answered
-        if filling.opened:
-            self._failed_fillings = 0
-        if filling.failure is not None:
-            self._learn_of_failed_filling(filling.failure)
-        elif self._cut_by_filling and filling.answered:
-            self._stop_filling(REPLACED)
-        self._cut_by_filling = False
-        self._put_all(self.session.replay_ended(now, asked=filling.answered))
+    def __init__(self, stream: str, handover: Handover, selection: Filter) -> None:
+        self._stream = stream
+        self._handover = handover
+        self._selection = selection
+        self._left_out = 0  # since something was handed over
 
-    def _learn_of_failed_filling(self, failure: DsstailError) -> None:
-        """A refusal is one at once; what may have other reasons has to happen again."""
-        self._failed_fillings += 1
-        refused = isinstance(failure, Rejected) and 400 <= failure.status < 500
-        if refused or self._failed_fillings >= VAIN_FILLINGS:
-            self._stop_filling(f"no second connection to ask for missing events ({failure})")
+    def put_all(self, contents: Iterable[Delivery | Status]) -> None:
+        for content in contents:
+            self.put(content)
 
-    def _stop_filling(self, reason: str) -> None:
-        if self.session.fill_gaps:
-            self.session.fill_gaps = False
-            self._put(NotFilling(reason))
-
-    def _put_all(self, deliveries: Iterable[Delivery]) -> None:
-        for delivery in deliveries:
-            self._put(delivery)
-
-    def _put(self, content: Delivery | Status) -> None:
+    def put(self, content: Delivery | Status) -> None:
         if isinstance(content, list):
             wanted = self._selection.select(content)
             self._left_out += len(content) - len(wanted)
             content = wanted
             if not content:
                 return
-        self._handover.put(Batch(self.name, time.time(), content, self._left_out))
+        self._handover.put(Batch(self._stream, time.time(), content, self._left_out))
         self._left_out = 0
 
 
-REPLACED = "the live connection ended when a second one was opened"
+class _Window:
+    """The numbers that are wanted: from `first` to `last`, all where there is no last one."""
+
+    def __init__(self, first: int | None, last: int | None) -> None:
+        self.last = last
+        self._first = first or 0
+        self._passed = False  # an event came from behind it
+
+    def has(self, event: Event) -> bool:
+        """Whether an event is not outside; one beyond the end means that no other will come."""
+        if self.last is None or event.seq is None or self._first <= event.seq <= self.last:
+            return True
+        self._passed = self._passed or event.seq > self.last
+        return False
+
+    def seen(self, latest: int | None) -> bool:
+        """Whether there is nothing more to come after this number."""
+        return self._passed or latest == self.last is not None
 
 
 class _Backlog(Exception):
@@ -564,55 +472,6 @@ class Dialer:
         else:
             return rejection
         return Rejected(reason, status=status, retry_after=rejection.retry_after)
-
-
-class _Retries:
-    """When to try again, and when not any more."""
-
-    def __init__(self, settings: StreamSettings) -> None:
-        self.attempt = 0
-        self._settings = settings
-        self._opened_at: float | None = None
-        self._trouble_since: float | None = time.monotonic()
-        self._rejections = 0
-
-    @property
-    def time_left(self) -> float:
-        """Seconds until `retry_for` runs out; the last attempt gets one second at least."""
-        if self._settings.retry_for is None or self._trouble_since is None:
-            return float("inf")
-        return max(1.0, self._trouble_since + self._settings.retry_for - time.monotonic())
-
-    def opened(self) -> None:
-        self._opened_at = time.monotonic()
-
-    def proved_healthy(self, *, new_events: bool) -> None:
-        """Data came; that makes a connection healthy if it is new, or if it has lasted."""
-        opened_at = self._opened_at
-        if new_events or (opened_at and time.monotonic() - opened_at >= HEALTHY_AFTER):
-            self.attempt = self._rejections = 0
-            self._trouble_since = None
-
-    def pause_after(self, failure: ConnectionFailed) -> float:
-        """Seconds to wait before the next attempt, with full jitter. Raises to end the stream."""
-        if isinstance(failure, Rejected) and failure.final:
-            self._rejections += 1
-            if self._opened_at is None or self._rejections > LATE_REJECTIONS:
-                raise failure
-        if not self._settings.reconnect:
-            raise ConnectionFailed(str(failure))
-        retry_for, now = self._settings.retry_for, time.monotonic()
-        since = self._trouble_since = now if self._trouble_since is None else self._trouble_since
-        if retry_for is not None and now >= since + retry_for:
-            raise ConnectionFailed(f"{failure}; gave up after {retry_for:g} s")
-        self.attempt += 1
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.attempt - 1, 10))
-        pause = random.uniform(0, longest)
-        if failure.retry_after is not None:
-            pause += min(failure.retry_after, LONGEST_RETRY_AFTER)
-        if retry_for is not None:
-            pause = min(pause, max(0.0, since + retry_for - now))
-        return pause
 
 
 def open_stream(

@@ -30,7 +30,7 @@ from scenarios import (
     working,
 )
 
-from dsstail import stream
+from dsstail import retrying
 from dsstail.errors import ConfigurationError, ConnectionFailed, Rejected
 from dsstail.handover import (
     Backlogged,
@@ -44,8 +44,9 @@ from dsstail.handover import (
 from dsstail.keys import StreamKey
 from dsstail.messages import Event
 from dsstail.report import describe
+from dsstail.retrying import LATE_REJECTIONS
 from dsstail.session import Gap
-from dsstail.stream import LATE_REJECTIONS, Stream, StreamSettings, open_stream
+from dsstail.stream import Stream, StreamSettings, open_stream
 
 
 @pytest.fixture
@@ -196,7 +197,7 @@ def test_a_connection_that_lasts_is_healthy(
     longest_pauses: list[float], monkeypatch: pytest.MonkeyPatch, serve: Serve
 ) -> None:
     """Though it brings nothing but heartbeats."""
-    monkeypatch.setattr(stream, "HEALTHY_AFTER", 0.0)
+    monkeypatch.setattr(retrying, "HEALTHY_AFTER", 0.0)
     beating = opened(Visit.send_heartbeat, Visit.hear_answer, Visit.end)
     server = serve(*[beating] * 3, honest)
     assert len(read(server, 6)) == 6

@@ -21,9 +21,11 @@ from scenarios import event, lines
 from terminal import Terminal
 
 from dsstail.annotation import annotated
-from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering, Texts
+from dsstail.fingerprints import Bound, Fingerprints
+from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering
 from dsstail.recording.odometer import Odometer
-from dsstail.verification import LISTED, Verdict, verify
+from dsstail.verification.verdict import Verdict
+from dsstail.verification.verifying import LISTED, verify
 
 Verify = Callable[..., Finished]
 COMPLETE = "complete: every line is an event, and every seq is there once"
@@ -462,7 +464,7 @@ def test_more_findings_than_can_be_read_are_counted(tmp_path: Path) -> None:
 def told(events: Iterable[tuple[int, str]]) -> tuple[list[Anomaly[int]], Numbering[int]]:
     """What a numbering tells of events, given by seq and text; places count from 0."""
     anomalies: list[Anomaly[int]] = []
-    numbering = Numbering("", Texts(), anomalies.append)
+    numbering = Numbering(Fingerprints(Bound(256, 16)), anomalies.append)
     for place, (seq, text) in enumerate(events):
         if seq == numbering.expected:
             numbering.take_run([f"{seq}{text}".encode()])
@@ -549,7 +551,7 @@ def test_an_anomaly_is_found_whenever_not_every_number_is_there_once(
 def test_a_reset_long_ago_is_no_repetition() -> None:
     count = 2_000_000
     anomalies: list[Anomaly[int]] = []
-    numbering: Numbering[int] = Numbering("", Texts(), anomalies.append)
+    numbering: Numbering[int] = Numbering(Fingerprints(Bound(256, 16)), anomalies.append)
     texts = [b"%d" % seq for seq in range(count)]
     numbering.take(0, texts[0], 0)
     numbering.take_run(texts[1:])

@@ -8,7 +8,7 @@ from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET
 from dsstail.statistics.outcomes import Acks
 from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Property
-from dsstail.verification import Contents
+from dsstail.verification.verdict import Contents
 from dsstail.wording import brief, brief_to_the_second
 
 WITHIN = ("half in", "90 % in", "99 % in", "all in")

@@ -14,7 +14,7 @@ from dsstail.statistics.outcomes import Acks
 from dsstail.statistics.records import Property
 from dsstail.statistics.tables import Table
 from dsstail.statistics.timeline import Span
-from dsstail.verification import DAMAGED, TORN, Verdict
+from dsstail.verification.verdict import DAMAGED, TORN, Verdict
 from dsstail.wording import counted, to_the_second
 
 

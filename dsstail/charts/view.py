@@ -9,7 +9,7 @@ from dsstail.clock import Clock
 from dsstail.statistics.counting import Statistics
 from dsstail.statistics.quantiles import place
 from dsstail.statistics.records import Device, EventType, Failure, Property
-from dsstail.verification import Contents
+from dsstail.verification.verdict import Contents
 
 A_WEEK = 7 * scales.DAY
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -15,7 +15,7 @@ from dsstail.given import text_or_json
 from dsstail.wording import counted, seqs
 
 if TYPE_CHECKING:
-    from dsstail.verification import Contents, Finding, Verdict
+    from dsstail.verification.verdict import Contents, Finding, Verdict
 
 FEW = 3
 """Ranges of numbers that are told of a stream."""
@@ -45,7 +45,7 @@ def verify(
     from dsstail.recording.naming import by_recordings
     from dsstail.recording.odometer import Odometer
     from dsstail.report import Reporter
-    from dsstail.verification import verify
+    from dsstail.verification.verifying import verify
 
     count_no_lines()
     odometer = Odometer(by_recordings(files))

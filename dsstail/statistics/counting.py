@@ -24,7 +24,8 @@ from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Device, EventType, Property
 from dsstail.statistics.tables import Table
 from dsstail.statistics.timeline import Timeline
-from dsstail.verification import Verdict, Verification
+from dsstail.verification.verdict import Verdict
+from dsstail.verification.verifying import Verification
 
 EVENT_TYPES, DEVICES, PROPERTIES = 50, 10_000, 250
 """Of each, so many are remembered at least, and at most twice as many."""

@@ -1,0 +1,1 @@
+"""Whether recordings are complete: every line an event, and of each stream every number once."""
