@@ -40,8 +40,12 @@ class Fingerprints:
 
     def add(self, first: int, texts: Sequence[bytes]) -> None:
         """Remember the texts of `first` and the numbers that follow it."""
+        self.highest = max(self.highest, first + len(texts) - 1)
+        if len(texts) == 1:  # as most reads have it
+            block, at = divmod(first, self._numbers)
+            self._block(block)[at] = hash(texts[0])
+            return
         hashes = array("q", list(map(hash, texts)))
-        self.highest = max(self.highest, first + len(hashes) - 1)
         done = 0
         while done < len(hashes):
             block, at = divmod(first + done, self._numbers)

@@ -316,7 +316,9 @@ class Stream:
         heartbeats = 0
         found: list[Delivery | Status] = []
         while self._inbox and time.monotonic() < now + TURN and not self._complete:
-            for content in self._take(*self._inbox.take(), now):
+            texts, messages = self._inbox.take()
+            came = self._take_texts(texts, now) if texts else self._take_messages(messages, now)
+            for content in came:
                 if isinstance(content, Heartbeat):
                     heartbeats += 1
                 elif isinstance(content, list) and found and isinstance(found[-1], list):
@@ -336,16 +338,13 @@ class Stream:
             self.heartbeats += heartbeats
             self._outlet.put(Heartbeat())
 
-    def _take(
-        self, texts: list[bytes], messages: list[Message], now: float
-    ) -> Iterator[Delivery | Status]:
-        """What a part of the inbox comes to; heartbeats are still to be answered."""
+    def _take_texts(self, texts: list[bytes], now: float) -> list[Delivery]:
         if self._window.last is not None:
             texts = [text for text in texts if self._window.has(Event(text))]
-        if texts:
-            yield from self.session.take(texts, now)
-        if not messages:
-            return
+        return self.session.take(texts, now) if texts else []
+
+    def _take_messages(self, messages: list[Message], now: float) -> Iterator[Delivery | Status]:
+        """What they come to; heartbeats are still to be answered."""
         events: list[Event] = []
         for message in messages:
             if isinstance(message, Event):
