@@ -1,6 +1,7 @@
 """`dsstail check`: which step fails, why, what to do; against services that misbehave everywhere.
 
-Judged from outside. What a person reads is looked for in the words, all else in the JSON.
+Judged from outside. What a person reads is looked for in the words, of a process; all else in the
+JSON.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import trustme
@@ -49,10 +52,12 @@ from scenarios import (
 )
 from terminal import Terminal
 
-from dsstail.checking import certificate, diagnosis, findings, walk
+from dsstail import interruption, keys
+from dsstail.checking import certificate, diagnosis, findings, visit, walk
 from dsstail.checking.check import Check
 from dsstail.checking.diagnosis import Route
 from dsstail.checking.steps import Advice, Listener, Step
+from dsstail.cli import run as cli
 from dsstail.clock import Clock
 from dsstail.config import Connecting
 from dsstail.dialing import Answered, Endpoint
@@ -93,15 +98,32 @@ Checker = Callable[..., Report]
 
 
 @pytest.fixture
-def check(dsstail: Starter) -> Checker:
-    """Run `dsstail check -o json` to its end."""
+def check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Checker:
+    """Run `dsstail check -o json` to its end, in no process of its own, as `read` does."""
+    monkeypatch.setattr(interruption, "end_at_once", lambda code: None)
+    monkeypatch.setattr(interruption, "interruptible", lambda *_: nullcontext())
+    monkeypatch.setattr(keys, "_read", set())
+    monkeypatch.setattr(visit, "GRACE", 300 * MS)
 
-    def run(*arguments: str, timeout: str = "20s", **options: Any) -> Report:
-        words = ("check", "-o", "json", "--timeout", timeout, *arguments)
-        done = dsstail(*words, **options).finish()
-        said = json.loads(done.out)
-        assert said["exit_code"] == done.code
-        return Report(done.code, said, done.err)
+    def run(
+        *arguments: str,
+        timeout: str = "20s",
+        key: str | None = KEY,
+        environment: Mapping[str, str] | None = None,
+    ) -> Report:
+        variables = {"PATH": os.defpath, "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+        if key is not None:
+            variables["DSSTAIL_KEY"] = f"stream={key}"
+        with mock.patch.dict(os.environ, {**variables, **(environment or {})}, clear=True):
+            code = cli.run(["check", "-o", "json", "--timeout", timeout, *arguments])
+        out, err = capsys.readouterr()
+        if key is not None:
+            assert_no_key((out + err).encode(), key, "what is told")
+        said = json.loads(out)
+        assert said["exit_code"] == code
+        return Report(code, said, err)
 
     return run
 
