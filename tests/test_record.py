@@ -242,13 +242,15 @@ def test_a_signal_ends_it_while_nobody_reads_what_it_shows(
     os.close(reading)
 
 
-@pytest.mark.parametrize("newest", [2999, 149_999], ids=["little", "more than waits"])
+@pytest.mark.parametrize(
+    ("newest", "duration"), [(2999, "1s"), (149_999, "2s")], ids=["little", "more than waits"]
+)
 def test_its_time_ends_it_while_nobody_reads_what_it_shows(
-    newest: int, serve: Serve, tmp_path: Path, dsstail: Starter
+    newest: int, duration: str, serve: Serve, tmp_path: Path, dsstail: Starter
 ) -> None:
     reading, writing = os.pipe()
     server = serve(honest, newest=newest)
-    done = record_into(writing, dsstail, server, "--tee", "--duration", "2s").finish()
+    done = record_into(writing, dsstail, server, "--tee", "--duration", duration).finish()
     os.close(reading)
     assert done.code == 0
     last = json.loads(read(tmp_path / "out.jsonl").splitlines()[-1])
@@ -721,12 +723,15 @@ def test_when_it_syncs(fsync: str, serve: Serve, tmp_path: Path) -> None:
 
     def slow(visit: Visit) -> None:
         visit.shake_hands()
-        for seq in range(4):
+        for seq in range(5):
+            if fsync == "1s":  # the last one comes after those before it had to be synced
+                time.sleep(0.3 if seq < 4 else 1.4)
             visit.send_events([seq])
-            time.sleep(0.3)
-        time.sleep(1.1)
-        visit.send_events([4])
+            wait_until_there_are(seq + 1)
         visit.stay()
+
+    def wait_until_there_are(count: int) -> None:
+        wait_until(lambda: read(tmp_path / "out.jsonl") == lines(range(count)))
 
     command = ["record", "out.jsonl", "--url", serve(slow).url(), "--fsync", fsync, "-c", "5"]
     subprocess.run(
