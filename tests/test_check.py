@@ -1092,6 +1092,8 @@ def test_a_certificate_is_read_as_it_was_made(leaf: bytes) -> None:
 def test_all_authorities_of_this_machine_can_be_read() -> None:
     context = ssl.create_default_context()
     decoded: list[Any] = context.get_ca_certs()
+    if not decoded:
+        pytest.skip("it has none")
     for der, known in zip(context.get_ca_certs(binary_form=True), decoded, strict=True):
         found = certificate.read(der)
         assert found.not_before == ssl.cert_time_to_seconds(known["notBefore"])
