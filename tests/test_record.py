@@ -249,7 +249,7 @@ def test_its_time_ends_it_while_nobody_reads_what_it_shows(
     newest: int, duration: str, serve: Serve, tmp_path: Path, dsstail: Starter
 ) -> None:
     reading, writing = os.pipe()
-    server = serve(honest, newest=newest)
+    server = serve(opened(tell(*range(newest + 1)), Visit.stay))
     done = record_into(writing, dsstail, server, "--tee", "--duration", duration).finish()
     os.close(reading)
     assert done.code == 0
@@ -261,7 +261,7 @@ def test_its_time_ends_what_it_shows_with_a_whole_line_where_somebody_reads_slow
     serve: Serve, tmp_path: Path, dsstail: Starter
 ) -> None:
     reading, writing = os.pipe()
-    server = serve(honest, newest=29_999)
+    server = serve(opened(tell(*range(30_000)), Visit.stay))
     command = record_into(writing, dsstail, server, "--tee", "--duration", "1s")
     shown = read_slowly(reading, command)
     assert command.finish().code == 0

@@ -1673,7 +1673,7 @@ def test_its_time_ends_it_with_a_whole_line_where_somebody_reads_slowly(
     dsstail: Starter, serve: Serve
 ) -> None:
     reading, writing = os.pipe()
-    server = serve(honest, newest=149_999)
+    server = serve(opened(tell(*range(150_000)), Visit.stay))
     command = dsstail("--url", server.url(), "--duration", "1s", stdout=writing)
     os.close(writing)
     out = read_slowly(reading, command)
