@@ -17,18 +17,16 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 import trustme
 from command import KEY, MS, PATIENCE, Finished, assert_no_key, installed, wait_until
-from conftest import Serve, Starter
+from conftest import Here, Serve, Starter
 from hypothesis import given
 from hypothesis import strategies as st
 from scenarios import (
@@ -52,12 +50,10 @@ from scenarios import (
 )
 from terminal import Terminal
 
-from dsstail import interruption, keys
 from dsstail.checking import certificate, diagnosis, findings, visit, walk
 from dsstail.checking.check import Check
 from dsstail.checking.diagnosis import Route
 from dsstail.checking.steps import Advice, Listener, Step
-from dsstail.cli import run as cli
 from dsstail.clock import Clock
 from dsstail.config import Connecting
 from dsstail.dialing import Answered, Endpoint
@@ -98,13 +94,8 @@ Checker = Callable[..., Report]
 
 
 @pytest.fixture
-def check(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Checker:
-    """Run `dsstail check -o json` to its end, in no process of its own, as `read` does."""
-    monkeypatch.setattr(interruption, "end_at_once", lambda code: None)
-    monkeypatch.setattr(interruption, "interruptible", lambda *_: nullcontext())
-    monkeypatch.setattr(keys, "_read", set())
+def check(monkeypatch: pytest.MonkeyPatch, here: Here, tmp_path: Path) -> Checker:
+    """Run `dsstail check -o json` to its end."""
     monkeypatch.setattr(visit, "GRACE", 300 * MS)
 
     def run(
@@ -116,14 +107,13 @@ def check(
         variables = {"PATH": os.defpath, "HOME": str(tmp_path), "LANG": "C.UTF-8"}
         if key is not None:
             variables["DSSTAIL_KEY"] = f"stream={key}"
-        with mock.patch.dict(os.environ, {**variables, **(environment or {})}, clear=True):
-            code = cli.run(["check", "-o", "json", "--timeout", timeout, *arguments])
-        out, err = capsys.readouterr()
+        words = ("check", "-o", "json", "--timeout", timeout, *arguments)
+        done = here(*words, variables=variables | dict(environment or {}))
         if key is not None:
-            assert_no_key((out + err).encode(), key, "what is told")
-        said = json.loads(out)
-        assert said["exit_code"] == code
-        return Report(code, said, err)
+            assert_no_key(done.out + done.err.encode(), key, "what is told")
+        said = json.loads(done.out)
+        assert said["exit_code"] == done.code
+        return Report(done.code, said, done.err)
 
     return run
 

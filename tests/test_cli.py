@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import typer
 from command import PATIENCE, installed, wait_until
+from conftest import Here
 from terminal import Terminal
 
 from dsstail import __version__
@@ -271,8 +272,9 @@ def test_options_work_before_and_after_the_command(words: list[str]) -> None:
         ([], NO_KEY),
     ],
 )
-def test_wrong_options_are_one_line_and_exit_2(words: list[str], message: str) -> None:
-    assert error(dsstail(*words)) == message
+def test_wrong_options_are_one_line_and_exit_2(words: list[str], message: str, here: Here) -> None:
+    done = here(*words, variables=environment())
+    assert (done.code, done.out, done.err) == (2, b"", f"{message}\n")
 
 
 def test_variables_are_read_and_named() -> None:
