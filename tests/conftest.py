@@ -19,7 +19,7 @@ from hypothesis import settings
 from scenarios import Script, Server
 from screen import Screen
 
-from dsstail import interruption, keys
+from dsstail import flow, interruption, json_text, keys, survey
 from dsstail.cli import console
 from dsstail.cli import run as cli
 
@@ -65,18 +65,21 @@ class Here(Protocol):
 
 @pytest.fixture
 def here(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Here:
     """Run the command in no process of its own, which is quick: for where that is all the same."""
     monkeypatch.setattr(interruption, "end_at_once", lambda code: None)
-    monkeypatch.setattr(interruption, "interruptible", lambda *_: contextlib.nullcontext())
+    for room in (interruption, flow, survey):
+        monkeypatch.setattr(room, "interruptible", lambda *_, **__: contextlib.nullcontext())
+    for room in (json_text, flow):
+        monkeypatch.setattr(room, "count_no_lines", lambda: None)
     monkeypatch.setattr(keys, "_read", set())
 
     def run(*words: str, variables: Mapping[str, str]) -> Finished:
         console.choose(None, quiet=False)
         with mock.patch.dict(os.environ, variables, clear=True), contextlib.chdir(tmp_path):
             code = cli.run(list(words))
-        out, err = capsys.readouterr()
+        out, err = capfd.readouterr()
         return Finished(code, out.encode(), err)
 
     return run

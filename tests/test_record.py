@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 from command import KEY, PATIENCE, Command, installed, read_slowly, wait_until
-from conftest import Serve, Starter
+from conftest import Here, Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, tell, unit
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
@@ -567,11 +567,10 @@ def test_a_working_directory_that_goes_away_ends_it_with_6(
         (["--on-full", "panic"], '--on-full: "panic" is none of stop, wait.'),
     ],
 )
-def test_options_that_cannot_work(
-    options: list[str], error: str, dsstail: Starter, serve: Serve
-) -> None:
+def test_options_that_cannot_work(options: list[str], error: str, here: Here, serve: Serve) -> None:
     server = serve(honest)
-    done = record(dsstail, server, *options).finish()
+    words = ("record", "out.jsonl", "--url", server.url(), *options)
+    done = here(*words, variables={"DSSTAIL_KEY": f"stream={KEY}"})
     assert done.code == 2
     assert done.err.startswith(f"error: {error}")
     assert server.visits == []

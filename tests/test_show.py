@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from command import Finished, installed, most_memory, wait_until
-from conftest import Starter
+from conftest import Here, Starter
 from scenarios import Server, event, honest, lines
 from terminal import Terminal
 
@@ -360,9 +360,9 @@ def test_strict_ends_at_damage(tmp_path: Path, show: Show) -> None:
         ([], "error: missing argument"),
     ],
 )
-def test_what_cannot_be_is_said(tmp_path: Path, show: Show, words: list[str], message: str) -> None:
+def test_what_cannot_be_is_said(tmp_path: Path, here: Here, words: list[str], message: str) -> None:
     record(tmp_path, lines([1]), "x")
-    finished = show(*words)
+    finished = here("show", *words, variables={})
     assert (finished.code, finished.out) == (2, b"")
     assert finished.err.startswith(message)
 

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import pytest
 import zstandard
 from command import Finished, installed, most_memory, wait_until
-from conftest import Starter
+from conftest import Here, Starter
 from scenarios import event, lines
 from terminal import Terminal
 from test_statistics import (
@@ -277,14 +277,14 @@ def test_several_files_are_one_recording(tmp_path: Path, stats: Stats) -> None:
     ],
 )
 def test_filters_and_times_select(
-    tmp_path: Path, stats: Stats, options: list[str], events: int
+    tmp_path: Path, here: Here, options: list[str], events: int
 ) -> None:
     record(tmp_path, documented())
-    answer = json.loads(stats("out.jsonl", "-o", "json", *options).out)
+    answer = json.loads(here("stats", "out.jsonl", "-o", "json", *options, variables={}).out)
     assert (answer["read"], answer["events"]) == (5, events)
     assert sum(entry["events"] for entry in answer["types"]["list"]) == events
     assert sum(stream["events"] for stream in answer["streams"]) == 5  # whatever is wanted
-    page = stats("out.jsonl", *options).out.decode()
+    page = here("stats", "out.jsonl", *options, variables={}).out.decode()
     assert f"{events} of 5 events" in page.splitlines()[1]
 
 
@@ -496,11 +496,9 @@ def test_a_picture_that_cannot_be_written(
         ([], "error: missing argument"),
     ],
 )
-def test_what_cannot_be_is_said(
-    tmp_path: Path, stats: Stats, words: list[str], message: str
-) -> None:
+def test_what_cannot_be_is_said(tmp_path: Path, here: Here, words: list[str], message: str) -> None:
     record(tmp_path, lines([1]), "x")
-    finished = stats(*words)
+    finished = here("stats", *words, variables={})
     assert (finished.code, finished.out) == (2, b"")
     assert finished.err.startswith(message)
 
