@@ -180,10 +180,11 @@ def test_filters_select(tmp_path: Path, show: Show) -> None:
     ],
 )
 def test_windows_select(
-    tmp_path: Path, show: Show, options: list[str], expected: range | list[int]
+    tmp_path: Path, here: Here, options: list[str], expected: range | list[int]
 ) -> None:
     record(tmp_path, lines(range(100)))
-    assert show("out.jsonl", *options) == Finished(0, lines(expected), "")
+    done = here("show", "out.jsonl", *options, variables={})
+    assert done == Finished(0, lines(expected), "")
 
 
 def test_times_ago_count_from_now(tmp_path: Path, show: Show) -> None:
