@@ -25,12 +25,12 @@ _ENDING = re.compile(
 )
 _EMPTY = re.compile(rb"[ \t\r\n]*+\{[ \t\r\n]*+\}")
 _BEGINNING, _ENDS = itemgetter(slice(-1)), itemgetter(slice(-2, None))  # all but the last brace
+
 _LONG = 1 << 16
 """Bytes of a text that should not be copied twice."""
 
 _SHORT = 200
 """Bytes of a member that is remembered."""
-
 
 About = tuple[str, str]
 """What the member tells: a stream's name, and when the event came, as written, or `""`."""
@@ -71,12 +71,6 @@ class Annotation:
         if not self._wanted:
             return as_lines(texts)
         return annotated_lines(texts, stream, received_at if self._with_time else None)
-
-
-def _whole_member(stream: str, received_at: float | None) -> bytes:
-    if received_at is None:
-        return member(stream) + b"}}"
-    return b'%b,"received_at":"%b"}}' % (member(stream), instant(received_at).encode())
 
 
 def member(stream: str) -> bytes:
@@ -125,6 +119,12 @@ def instant(seconds: float) -> str:
     """A time in seconds since the epoch as RFC 3339, in UTC, to the microsecond."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _whole_member(stream: str, received_at: float | None) -> bytes:
+    if received_at is None:
+        return member(stream) + b"}}"
+    return b'%b,"received_at":"%b"}}' % (member(stream), instant(received_at).encode())
 
 
 def _about(ending: bytes) -> About | None:

@@ -277,6 +277,30 @@ def effective(
     return [Setting(name, value, origins[name]) for name, value in (connection | others).items()]
 
 
+def each(values: Sequence[str]) -> tuple[str, ...]:
+    """The values of an option that can be repeated, or hold several with commas between them.
+
+    A `!` in front of several is for all of them.
+    """
+    found: list[str] = []
+    for value in values:
+        first, *others = [part.strip() for part in value.split(",")]
+        unwanted = "!" if first.startswith("!") else ""
+        found += [first, *(unwanted + other.removeprefix(unwanted) for other in others)]
+    return tuple(found)
+
+
+def colored(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool:
+    """Whether to color `stream`: `choice` decides, then NO_COLOR, FORCE_COLOR, the terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if environment.get("NO_COLOR"):
+        return False
+    if environment.get("FORCE_COLOR", "") not in ("", "0"):
+        return True
+    return stream.isatty() and environment.get("TERM") != "dumb"
+
+
 _CONNECTION = (
     "ca_file",
     "reconnect",
@@ -315,35 +339,11 @@ def _event_types(given: Given, warn: Callable[[str], None]) -> tuple[str, ...]:
     return types
 
 
-def each(values: Sequence[str]) -> tuple[str, ...]:
-    """The values of an option that can be repeated, or hold several with commas between them.
-
-    A `!` in front of several is for all of them.
-    """
-    found: list[str] = []
-    for value in values:
-        first, *others = [part.strip() for part in value.split(",")]
-        unwanted = "!" if first.startswith("!") else ""
-        found += [first, *(unwanted + other.removeprefix(unwanted) for other in others)]
-    return tuple(found)
-
-
 def _unvaried(options: Mapping[str, Any], profile: Profile) -> Given:
     """Filters and output, which have no variables; `--verbose` speaks against `--quiet`."""
     if options.get("verbose") and options.get("quiet") is None:
         options = {**options, "quiet": False}
     return Given(options, {}, profile)
-
-
-def colored(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool:
-    """Whether to color `stream`: `choice` decides, then NO_COLOR, FORCE_COLOR, the terminal."""
-    if choice != "auto":
-        return choice == "always"
-    if environment.get("NO_COLOR"):
-        return False
-    if environment.get("FORCE_COLOR", "") not in ("", "0"):
-        return True
-    return stream.isatty() and environment.get("TERM") != "dumb"
 
 
 def _template(text: str) -> Template:

@@ -103,7 +103,6 @@ class Flow:
         reporter: Reporter,
         stopping: Stopping,
         *,
-        until: float,
         selection: filters.Filter = filters.EVERYTHING,
         expectation: Expectation | None = None,
         strict: bool = False,
@@ -112,7 +111,6 @@ class Flow:
         summary: Callable[[Totals, float], str] = Totals.told,
         view: View | None = None,
     ) -> None:
-        """`until` is when the time that `stopping` leaves is over, by the monotonic clock."""
         self._streams = streams
         self._handover = handover
         self._writer = writer
@@ -130,8 +128,8 @@ class Flow:
         self._taking_since = float("inf")  # when the main thread began with what it writes now
         self._tick = view.tick_every if view else TICK
         self._started = time.monotonic()
-        self._until = until
-        self._end_at = until  # after the streams were asked to stop, that of what they still have
+        self._until = self._started + stopping.time
+        self._end_at = self._until  # and later, once the streams were asked to stop
         self._running = len(streams)
         self._stopped = False
         self._signalled = False
@@ -147,6 +145,7 @@ class Flow:
     def run(self) -> int:
         """Start the streams, and write until the end; the exit code, or a DsstailError."""
         count_no_lines()
+        self._writer.begin(self._until)
         self._limit_time()
         with interruptible(self._interrupt, self._leave, self._abandon):
             for stream in self._streams:
@@ -183,7 +182,7 @@ class Flow:
         if self._expectation is None or self._met:
             return None
         when, patience = "before the end", self._stopping.timeout
-        if patience == self._stopping.time and time.monotonic() >= self._until:
+        if patience is not None and time.monotonic() - self._started >= patience:
             when = f"within {spoken(patience)}"
         return ExpectationTimeout(f"nothing came {when} that meets {self._expectation}.")
 

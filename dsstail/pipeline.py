@@ -44,9 +44,8 @@ def tail(settings: TailSettings) -> int:
     streams = [Stream(url, key, handover, of_all, selection) for key in keys]
     reporter = _reporter(settings)
     names = tuple(key.name for key in keys)
-    until = _end_of(settings.stopping)
-    printer = Printer(settings.showing, names, reporter.warn, until=until)
-    flow = _flow(settings, streams, handover, printer, reporter, until=until)
+    printer = Printer(settings.showing, names, reporter.warn)
+    flow = _flow(settings, streams, handover, printer, reporter)
     handover.at_once = partial(flow.write_at_once, printer.write_at_once)
     return flow.run()
 
@@ -63,15 +62,14 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     reporter = _reporter(settings)
     keys = settings.connecting.keys
     names = tuple(key.name for key in keys)
-    until = _end_of(settings.stopping)
-    recorder = Recorder(recording, names, reporter.warn, until=until)
+    recorder = Recorder(recording, names, reporter.warn, patience=settings.stopping.time)
     selection = filters.build(**asdict(settings.filtering))
     streams = [_resuming(settings.connecting, key, handover, recorder, selection) for key in keys]
-    printer = Printer(settings.showing, names, reporter.warn, until=until) if tee else None
-    writer = Tee(recorder, printer, until=until) if printer else recorder
+    printer = Printer(settings.showing, names, reporter.warn) if tee else None
+    writer = Tee(recorder, printer) if printer else recorder
     events_on_terminal = tee and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
-    code = _flow(settings, streams, handover, writer, reporter, progress, until=until).run()
+    code = _flow(settings, streams, handover, writer, reporter, progress).run()
     for name, size, end in recorder.places:
         ending = f", ends with {end}" if end else ""
         reporter.line(INFO, visible(f"{name}: {spoken_size(size)}{ending}"))
@@ -107,14 +105,12 @@ def show(replaying: Replaying, showing: Showing, stopping: Stopping, *, strict: 
         color=showing.color_told,
     )
     replay = Replay(replace(replaying, apart=replaying.apart or bool(stopping.expected)))
-    until = _end_of(stopping)
     return Flow(
         [replay],
         replay,
-        RecordingPrinter(replace(showing, annotate=False), reporter.warn, until=until),
+        RecordingPrinter(replace(showing, annotate=False), reporter.warn),
         reporter,
         stopping,
-        until=until,
         expectation=_expectation(stopping, showing),
         strict=strict,
         progress=Gauge(reporter, replay, beside_output=True),
@@ -145,10 +141,7 @@ def watch(settings: TailSettings) -> int:
     reporter = _reporter(settings, view.tell)
     # It is for the flow and not for the streams, since the view counts what is left out.
     selection = filters.build(**asdict(settings.filtering))
-    until = _end_of(settings.stopping)
-    return _flow(
-        settings, streams, handover, view, reporter, view, view, selection, until=until
-    ).run()
+    return _flow(settings, streams, handover, view, reporter, view, view, selection).run()
 
 
 def watch_recordings(
@@ -183,7 +176,6 @@ def watch_recordings(
         view,
         reporter,
         stopping,
-        until=_end_of(stopping),
         expectation=_expectation(stopping, showing),
         strict=strict,
         progress=view,
@@ -234,8 +226,6 @@ def _flow(
     progress: Observer | None = None,
     view: View | None = None,
     selection: filters.Filter = filters.EVERYTHING,
-    *,
-    until: float,
 ) -> Flow:
     kept = settings.connecting.save_malformed
     return Flow(
@@ -244,7 +234,6 @@ def _flow(
         writer,
         reporter,
         settings.stopping,
-        until=until,
         selection=selection,
         expectation=_expectation(settings.stopping, settings.showing),
         strict=settings.connecting.strict,
@@ -252,11 +241,6 @@ def _flow(
         progress=progress,
         view=view,
     )
-
-
-def _end_of(stopping: Stopping) -> float:
-    """When the time that a command has from now on is over, by the monotonic clock."""
-    return time.monotonic() + stopping.time
 
 
 def _expectation(stopping: Stopping, showing: Showing) -> Expectation | None:

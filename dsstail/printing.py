@@ -51,6 +51,9 @@ class Writer(Protocol):
     def waits_for_reader(self) -> bool:
         """Whether it has to wait where somebody does not read, which may be for ever."""
 
+    def begin(self, until: float) -> None:
+        """Events come from now on. `until` is when their time is over, by the monotonic clock."""
+
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Write these events, all of them. Raises OutputError, or OutputClosed to end silently."""
 
@@ -67,21 +70,19 @@ class Printer:
     waits_for_reader = True
 
     def __init__(
-        self,
-        showing: Showing,
-        streams: tuple[str, ...],
-        warn: Callable[[str], None],
-        *,
-        until: float = inf,
+        self, showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
     ) -> None:
-        """`warn` is told what the user should know; `until` is for `write_all`."""
-        self._until = until
+        """`warn` is told what the user should know."""
+        self._until = inf
         style = style_for(showing, streams, warn)
         self._terminal, self._width = style.terminal, style.width
         self._renderer = render.renderer(showing.output, style=style)
         self._header = self._renderer.header()
         self._is_json = showing.output == "json"
         _widen_pipe()
+
+    def begin(self, until: float) -> None:
+        self._until = until
 
     def write_at_once(self, texts: list[bytes], stream: str, received_at: float) -> bool:
         """`write` where that need not wait: JSON, into a pipe that has room. Whether it did.
@@ -143,10 +144,8 @@ class RecordingPrinter(Printer):
     MOST_STREAMS = 100
     AT_ONCE = 1 << 16
 
-    def __init__(
-        self, showing: Showing, warn: Callable[[str], None], *, until: float = inf
-    ) -> None:
-        super().__init__(showing, (), warn, until=until)
+    def __init__(self, showing: Showing, warn: Callable[[str], None]) -> None:
+        super().__init__(showing, (), warn)
         self._waiting: list[bytes] = []
         self._size = 0
         self._names: tuple[str, ...] = ("",)
@@ -186,16 +185,20 @@ class Tee:
     that was stopped, until that is as far behind as a handover holds.
     """
 
-    def __init__(self, recorder: Writer, printer: Writer, *, until: float = inf) -> None:
-        """`until` is when nothing is to wait any more, by the monotonic clock."""
+    def __init__(self, recorder: Writer, printer: Writer) -> None:
         self.waits_for_reader = recorder.waits_for_reader
         self._recorder = recorder
         self._printer = printer
-        self._until = until
+        self._until = inf
         self._handover = Handover()
         self._failure: BaseException | None = None
         allow_breaks()
         self._thread = threading.Thread(target=self._run, name="tee", daemon=True)
+
+    def begin(self, until: float) -> None:
+        self._until = until
+        self._recorder.begin(until)
+        self._printer.begin(until)
         self._thread.start()
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:

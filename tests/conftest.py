@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
 import pytest
 import trustme
-from command import KEY, Command, assert_no_key, installed
+from command import KEY, Command, Finished, assert_no_key, installed
 from hypothesis import settings
 from scenarios import Script, Server
 from screen import Screen
+
+from dsstail import flow, interruption, json_text, keys, survey
+from dsstail.cli import console
+from dsstail.cli import run as cli
 
 # The same examples each time; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -51,6 +57,32 @@ def dsstail(tmp_path: Path) -> Iterator[Starter]:
         for path in tmp_path.rglob("*"):
             if command.key is not None and path.is_file():
                 assert_no_key(path.read_bytes(), command.key, str(path))
+
+
+class Here(Protocol):
+    def __call__(self, *words: str, variables: Mapping[str, str]) -> Finished: ...
+
+
+@pytest.fixture
+def here(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Here:
+    """Run the command in no process of its own, which is quick: for where that is all the same."""
+    monkeypatch.setattr(interruption, "end_at_once", lambda code: None)
+    for room in (interruption, flow, survey):
+        monkeypatch.setattr(room, "interruptible", lambda *_, **__: contextlib.nullcontext())
+    for room in (json_text, flow):
+        monkeypatch.setattr(room, "count_no_lines", lambda: None)
+    monkeypatch.setattr(keys, "_read", set())
+
+    def run(*words: str, variables: Mapping[str, str]) -> Finished:
+        console.choose(None, quiet=False)
+        with mock.patch.dict(os.environ, variables, clear=True), contextlib.chdir(tmp_path):
+            code = cli.run(list(words))
+        out, err = capfd.readouterr()
+        return Finished(code, out.encode(), err)
+
+    return run
 
 
 @pytest.fixture

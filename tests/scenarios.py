@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from command import PATIENCE
+from command import PATIENCE, wait_until
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -132,6 +132,16 @@ class Visit:
                 raise Left
             head += byte
         self.request = head.decode("latin-1")
+
+    def peek_key(self) -> str:
+        """The stream key that the client gives; its request is still to be read."""
+
+        def head() -> bytes:
+            return self.sock.recv(1 << 16, socket.MSG_PEEK)
+
+        wait_until(lambda: head().endswith(b"\r\n\r\n"))
+        target = head().split(b" ")[1].decode("latin-1")
+        return dict(parse_qsl(urlsplit(target).query))["stream_key"]
 
     def answer(self, status: str, *headers: str, body: bytes = b"") -> None:
         """Read the request, and answer with something that is not a WebSocket."""

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import typer
 from command import PATIENCE, installed, wait_until
+from conftest import Here
 from terminal import Terminal
 
 from dsstail import __version__
@@ -108,17 +109,19 @@ def test_python_runs_the_package_as_well() -> None:
 
 @pytest.mark.parametrize("words", [[], *([name] for name in COMMANDS)])
 @pytest.mark.parametrize("spelling", ["-h", "--help"])
-def test_help_fits_80_columns_and_names_every_option(words: list[str], spelling: str) -> None:
-    finished = dsstail(*words, spelling)
-    assert finished.returncode == 0
-    assert finished.stderr == ""
-    assert finished.stdout.startswith(f"Usage: {' '.join(['dsstail', *words])} [OPTIONS]")
-    assert max(map(len, finished.stdout.splitlines())) <= 80
-    assert finished.stdout.isascii()
+def test_help_fits_80_columns_and_names_every_option(
+    words: list[str], spelling: str, here: Here
+) -> None:
+    finished = here(*words, spelling, variables=environment())
+    assert finished.code == 0
+    assert finished.err == ""
+    told = finished.out.decode("ascii")
+    assert told.startswith(f"Usage: {' '.join(['dsstail', *words])} [OPTIONS]")
+    assert max(map(len, told.splitlines())) <= 80
     for param in load(words[0] if words else "tail").params:
         for name in [*param.opts, *param.secondary_opts]:
             if name.startswith("-"):
-                assert re.search(rf"^  .*{re.escape(name)}\b", finished.stdout, re.MULTILINE), name
+                assert re.search(rf"^  .*{re.escape(name)}\b", told, re.MULTILINE), name
 
 
 def test_the_help_of_the_bare_command_shows_commands_and_groups() -> None:
@@ -271,8 +274,9 @@ def test_options_work_before_and_after_the_command(words: list[str]) -> None:
         ([], NO_KEY),
     ],
 )
-def test_wrong_options_are_one_line_and_exit_2(words: list[str], message: str) -> None:
-    assert error(dsstail(*words)) == message
+def test_wrong_options_are_one_line_and_exit_2(words: list[str], message: str, here: Here) -> None:
+    done = here(*words, variables=environment())
+    assert (done.code, done.out, done.err) == (2, b"", f"{message}\n")
 
 
 def test_variables_are_read_and_named() -> None:

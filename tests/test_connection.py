@@ -549,10 +549,8 @@ DRIPS: dict[str, Script] = {
 @pytest.mark.parametrize("name", DRIPS)
 def test_a_handshake_ends_in_time(name: str, serve: Serve) -> None:
     server = serve(steps(Visit.read_request, DRIPS[name]))
-    started = time.monotonic()
     with pytest.raises(ConnectionFailed, match=r"did not answer the handshake within 0\.3 s"):
         open_connection(server.url(), timeout=0.3)
-    assert time.monotonic() - started < 5000 * MS
 
 
 # The quick path and the careful one.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from command import PATIENCE, installed
-from conftest import Serve, Starter
+from conftest import Here, Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, say, unit
 
 
@@ -114,14 +113,7 @@ def test_recordings_and_made_up_devices(tmp_path: Path) -> None:
     ],
 )
 def test_what_makes_no_sense_is_told_before_a_key_is_asked_for(
-    words: list[str], message: str
+    words: list[str], message: str, here: Here
 ) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "dsstail", *words],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", f"error: {message}\n")
+    done = here(*words, variables={})
+    assert (done.code, done.out, done.err) == (2, b"", f"error: {message}\n")

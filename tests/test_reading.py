@@ -360,8 +360,9 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("content", BOMBS)
-@pytest.mark.parametrize("form", ["gz", "zst"])
+@pytest.mark.parametrize(
+    ("form", "content"), [*(("gz", content) for content in BOMBS), ("zst", "one endless string")]
+)
 def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, form: str, content: str) -> None:
     path = tmp_path / "bomb"
     piece = BOMBS[content] * ((1 << 20) // len(BOMBS[content]))

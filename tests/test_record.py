@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 from command import KEY, PATIENCE, Command, installed, read_slowly, wait_until
-from conftest import Serve, Starter
+from conftest import Here, Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, tell, unit
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
@@ -242,13 +242,15 @@ def test_a_signal_ends_it_while_nobody_reads_what_it_shows(
     os.close(reading)
 
 
-@pytest.mark.parametrize("newest", [2999, 149_999], ids=["little", "more than waits"])
+@pytest.mark.parametrize(
+    ("newest", "duration"), [(2999, "1s"), (149_999, "2s")], ids=["little", "more than waits"]
+)
 def test_its_time_ends_it_while_nobody_reads_what_it_shows(
-    newest: int, serve: Serve, tmp_path: Path, dsstail: Starter
+    newest: int, duration: str, serve: Serve, tmp_path: Path, dsstail: Starter
 ) -> None:
     reading, writing = os.pipe()
-    server = serve(honest, newest=newest)
-    done = record_into(writing, dsstail, server, "--tee", "--duration", "2s").finish()
+    server = serve(opened(tell(*range(newest + 1)), Visit.stay))
+    done = record_into(writing, dsstail, server, "--tee", "--duration", duration).finish()
     os.close(reading)
     assert done.code == 0
     last = json.loads(read(tmp_path / "out.jsonl").splitlines()[-1])
@@ -259,7 +261,7 @@ def test_its_time_ends_what_it_shows_with_a_whole_line_where_somebody_reads_slow
     serve: Serve, tmp_path: Path, dsstail: Starter
 ) -> None:
     reading, writing = os.pipe()
-    server = serve(honest, newest=29_999)
+    server = serve(opened(tell(*range(30_000)), Visit.stay))
     command = record_into(writing, dsstail, server, "--tee", "--duration", "1s")
     shown = read_slowly(reading, command)
     assert command.finish().code == 0
@@ -565,11 +567,10 @@ def test_a_working_directory_that_goes_away_ends_it_with_6(
         (["--on-full", "panic"], '--on-full: "panic" is none of stop, wait.'),
     ],
 )
-def test_options_that_cannot_work(
-    options: list[str], error: str, dsstail: Starter, serve: Serve
-) -> None:
+def test_options_that_cannot_work(options: list[str], error: str, here: Here, serve: Serve) -> None:
     server = serve(honest)
-    done = record(dsstail, server, *options).finish()
+    words = ("record", "out.jsonl", "--url", server.url(), *options)
+    done = here(*words, variables={"DSSTAIL_KEY": f"stream={KEY}"})
     assert done.code == 2
     assert done.err.startswith(f"error: {error}")
     assert server.visits == []
@@ -659,7 +660,7 @@ def test_no_room_until_the_end_of_its_time_is_exit_code_6(
 
 @pytest.mark.parametrize(
     ("kills", "options"),
-    [(10, ()), (10, SHARED), (15, ("--rotate-size", "100kB", "--compress", "gz"))],
+    [(8, ()), (8, SHARED), (12, ("--rotate-size", "100kB", "--compress", "gz"))],
     ids=["plain", "shared", "rotated"],
 )
 def test_it_survives_being_killed(kills: int, options: tuple[str, ...], tmp_path: Path) -> None:
@@ -721,12 +722,15 @@ def test_when_it_syncs(fsync: str, serve: Serve, tmp_path: Path) -> None:
 
     def slow(visit: Visit) -> None:
         visit.shake_hands()
-        for seq in range(4):
+        for seq in range(5):
+            if fsync == "1s":  # the last one comes after those before it had to be synced
+                time.sleep(0.3 if seq < 4 else 1.4)
             visit.send_events([seq])
-            time.sleep(0.3)
-        time.sleep(1.1)
-        visit.send_events([4])
+            wait_until_there_are(seq + 1)
         visit.stay()
+
+    def wait_until_there_are(count: int) -> None:
+        wait_until(lambda: read(tmp_path / "out.jsonl") == lines(range(count)))
 
     command = ["record", "out.jsonl", "--url", serve(slow).url(), "--fsync", fsync, "-c", "5"]
     subprocess.run(

@@ -88,7 +88,9 @@ json_values = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8"))
     | st.sampled_from(["AC1,AC2", "2018-09-24T10:25:14Z", "datapoint", "\x1b[31m", "=1+1", "-1"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 METADATA = ("event_type", "dsn", "property_name", "display_name", "base_type", "oem_model")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from math import inf
 from pathlib import Path
 
 import pytest
-from command import MS
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scenarios import event, lines
@@ -190,37 +189,53 @@ def test_small_passages_are_joined_as_long_as_they_belong_together() -> None:
 # Pace
 
 
-def waited(items: Iterable[Item]) -> list[tuple[float, bytes]]:
+class Clock:
+    """A clock that stands still, but where somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("dsstail.passages.time", clock)
+    return clock
+
+
+def waited(items: Iterable[Item], clock: Clock) -> list[tuple[float, bytes]]:
     """The events, and after how many seconds each came."""
-    start = time.monotonic()
+    start = clock.now
     found = []
     for item in items:
         if isinstance(item, Pause):
-            time.sleep(item.seconds)
-        for text in flat([item]):
-            found.append((time.monotonic() - start, text))
+            clock.sleep(item.seconds)
+        found += [(clock.now - start, text) for text in flat([item])]
     return found
 
 
-def test_events_come_at_the_pace_of_their_times() -> None:
-    second = 50 * MS
-    found = waited(paced(passages([0, 0, 2, 1, 3, -1, 3]), 1 / second, float("inf")))
-    assert [text for _, text in found] == flat(passages([0, 0, 2, 1, 3, -1, 3]))
-    for (after, _), seconds in zip(found, [0, 0, 2, 2, 4, 4, 4], strict=True):
-        assert seconds * second <= after < seconds * second + 20 * second
+def test_events_come_at_the_pace_of_their_times(clock: Clock) -> None:
+    seconds = [0, 0, 2, 1, 3, -1, 3]
+    found = waited(paced(passages(seconds), 0.5, inf), clock)
+    assert found == [*zip([0, 0, 4, 4, 8, 8, 8], flat(passages(seconds)), strict=True)]
 
 
-def test_no_pause_is_longer_than_the_longest_idle_time() -> None:
-    found = waited(paced(passages([0, 3000, 3001]), 1.0, 30 * MS))
-    assert 60 * MS <= found[-1][0] < 30
+def test_no_pause_is_longer_than_the_longest_idle_time(clock: Clock) -> None:
+    found = waited(paced(passages([0, 3000, 3001]), 1.0, 30.0), clock)
+    assert [after for after, _ in found] == [0, 30, 31]
 
 
-def test_who_is_late_catches_up() -> None:
-    items = paced(passages([0, 1, 2, 3]), 1 / (40 * MS), float("inf"))
+def test_who_is_late_catches_up(clock: Clock) -> None:
+    items = paced(passages([0, 1, 2, 3, 4]), 1.0, inf)
     first = next(items)
-    assert isinstance(first, Passage)
-    time.sleep(130 * MS)
-    assert [type(item) for item in items] == [Passage, Passage, Passage]
+    clock.sleep(3.25)
+    assert [first, *islice(items, 4)] == [*passages([0, 1, 2, 3]), Pause(0.75)]
 
 
 # From files

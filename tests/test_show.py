@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from command import Finished, installed, most_memory, wait_until
-from conftest import Starter
+from conftest import Here, Starter
 from scenarios import Server, event, honest, lines
 from terminal import Terminal
 
@@ -180,10 +180,11 @@ def test_filters_select(tmp_path: Path, show: Show) -> None:
     ],
 )
 def test_windows_select(
-    tmp_path: Path, show: Show, options: list[str], expected: range | list[int]
+    tmp_path: Path, here: Here, options: list[str], expected: range | list[int]
 ) -> None:
     record(tmp_path, lines(range(100)))
-    assert show("out.jsonl", *options) == Finished(0, lines(expected), "")
+    done = here("show", "out.jsonl", *options, variables={})
+    assert done == Finished(0, lines(expected), "")
 
 
 def test_times_ago_count_from_now(tmp_path: Path, show: Show) -> None:
@@ -360,9 +361,9 @@ def test_strict_ends_at_damage(tmp_path: Path, show: Show) -> None:
         ([], "error: missing argument"),
     ],
 )
-def test_what_cannot_be_is_said(tmp_path: Path, show: Show, words: list[str], message: str) -> None:
+def test_what_cannot_be_is_said(tmp_path: Path, here: Here, words: list[str], message: str) -> None:
     record(tmp_path, lines([1]), "x")
-    finished = show(*words)
+    finished = here("show", *words, variables={})
     assert (finished.code, finished.out) == (2, b"")
     assert finished.err.startswith(message)
 

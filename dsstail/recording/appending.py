@@ -43,12 +43,10 @@ class Patience:
     """What to do about a full disk: raise the error, or wait until there is room again."""
 
     def __init__(self, warn: Warn | None, until: float) -> None:
-        """`warn` is told that the disk is full; without it nothing waits.
-
-        `until` is when there is to be no more waiting, by the monotonic clock.
-        """
+        """`warn` is told that the disk is full; without it nothing waits."""
+        self.until = until
+        """When there is to be no more waiting, by the monotonic clock."""
         self._warn = warn
-        self._until = until
 
     def attempt(self, action: Callable[[], None], where: Callable[[], str]) -> None:
         """Call `action` until it finds room. Raises the OSError that it does not wait for."""
@@ -57,7 +55,7 @@ class Patience:
             try:
                 action()
             except OSError as error:
-                left = self._until - time.monotonic()
+                left = self.until - time.monotonic()
                 if self._warn is None or error.errno not in FULL or left <= 0:
                     raise
                 if not told:

@@ -122,6 +122,11 @@ def is_pipe(path: str | Path) -> bool:
         return False
 
 
+def unreadable(name: str, error: OSError) -> ConfigurationError:
+    """The error that a recording cannot be read."""
+    return ConfigurationError(f"cannot read {name}: {error.strerror or error}.")
+
+
 def _pieces(file: FileIO, name: str, patient: bool) -> Iterator[bytes | None]:
     waits = not patient and not is_regular(file) and hasattr(select, "poll")  # not on Windows
     while True:
@@ -131,8 +136,3 @@ def _pieces(file: FileIO, name: str, patient: bool) -> Iterator[bytes | None]:
             yield piece
         else:
             return
-
-
-def unreadable(name: str, error: OSError) -> ConfigurationError:
-    """The error that a recording cannot be read."""
-    return ConfigurationError(f"cannot read {name}: {error.strerror or error}.")

@@ -79,11 +79,12 @@ class Recorder:
         streams: Sequence[str],
         warn: Warn,
         *,
-        until: float = inf,
+        patience: float = inf,
     ) -> None:
-        """`until` is when it stops to wait for room on a disk, by the monotonic clock."""
+        """Until it begins, it waits `patience` seconds for room on a disk, if it is to wait."""
         self._settings = settings
         self._warn = warn
+        until = time.monotonic() + patience
         self._patience = Patience(warn if settings.wait_for_room else None, until)
         self._tidier = Tidier(settings.compress, settings.keep)
         self._tracks: dict[str, Track | Device] = {}
@@ -126,6 +127,10 @@ class Recorder:
     def places(self) -> list[tuple[str, int, str]]:
         """The names of the live files, their sizes, and what each ends with, such as `seq 431`."""
         return [(str(track.name), track.size, track.end) for track in self._distinct]
+
+    def begin(self, until: float) -> None:
+        """Events come from now on; later than `until`, by the monotonic clock, nothing waits."""
+        self._patience.until = until
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Record events that came at this time, in seconds since the epoch."""

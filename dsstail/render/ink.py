@@ -45,6 +45,7 @@ _DEVICE_COLORS = (131, 166, 136, 100, 64, 29, 31, 33, 63, 134, 170, 162)
 
 
 def ink(color: bool) -> Ink:
+    """The sequences for an output with color, or without."""
     return _COLORED if color else Ink()
 
 

@@ -25,6 +25,7 @@ _HINTS = {
     View.MESSAGES: "Esc back   ↑ ↓ scroll",
     View.HELP: "Esc back   ↑ ↓ scroll",
 }
+
 LEAST_BESIDE = 6
 """Lines in which streams have room above devices or events; else Tab leads to them."""
 

@@ -71,6 +71,9 @@ class Watch:
         self._drawn_at = 0.0
         self._ordered_at = 0.0
 
+    def begin(self, until: float) -> None:
+        """Nothing here waits."""
+
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Take in events that were let through."""
         self._devices.take(texts, stream, received_at, time.monotonic())
