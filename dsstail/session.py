@@ -14,6 +14,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from dsstail import json_text
 from dsstail.messages import Event, Malformed, numbered_from
@@ -28,6 +29,9 @@ HOLD_BYTES = 8 << 20
 
 OUTAGE_LIMIT = 10.0
 """Seconds that they wait while there is no connection, or none that brings one of the missing."""
+
+LONGEST_HOLD = 60.0
+"""Seconds that they wait as long as one of the missing after the other comes."""
 
 ASK_AFTER = 0.3
 """Seconds in which missing events may come by themselves before they are asked for."""
@@ -129,6 +133,7 @@ class Session:
         self._early_order: list[int] = []  # their numbers, as a heap
         self._early_bytes = 0
         self._deadline: float | None = None  # until when they wait
+        self._latest = 0.0  # and at most
         self._outage_until: float | None = None  # and while there is no connection, since a break
         self._awaited: Gap | None = None  # what they wait for
         self._asked_to = -1  # the highest number that was asked for, and is not asked for again
@@ -143,6 +148,7 @@ class Session:
         self._cut = False  # there was a connection, and there is none
         self._breaks: set[int] = set()  # after which numbers another connection began, of late
         self._answers_request = False  # the next event is the first of what was asked for
+        self._replay_until = 0.0  # when the others of them have come, unless one more does before
         self._spared = False  # whether 0 was missing, and not counted
         self._lost: list[Gap] = []  # the latest ones, of which late events may still come
         self._before: _Numbering | None = None  # what the last reset put an end to
@@ -184,6 +190,7 @@ class Session:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
         self._cut = False
         self._answers_request = asked
+        self._replay_until = inf if asked else 0.0
         if self._last is not None:
             recent = {seq for seq in self._breaks if seq >= self._last}
             self._breaks = recent | {max(self._early, default=self._last)}
@@ -221,7 +228,7 @@ class Session:
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take the texts of events, in the order of their arrival; return what to hand over."""
-        if not self._take_in_order(texts):
+        if not self._take_in_order(texts, now):
             self._take_each(map(Event, texts), now)
         return self._delivered()
 
@@ -281,6 +288,7 @@ class Session:
     def tick(self, now: float) -> list[Delivery]:
         """Give up waiting for missing events where it has been long enough."""
         if self._early and self._deadline is not None and now >= self._deadline:
+            self._replay_until = 0.0
             self._release()
         return self._delivered()
 
@@ -307,7 +315,7 @@ class Session:
         out, self._out = self._out, []
         return out
 
-    def _take_in_order(self, texts: Sequence[bytes]) -> bool:
+    def _take_in_order(self, texts: Sequence[bytes], now: float) -> bool:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
         if self._last is None or self._early or self._answers_request:
             return False
@@ -318,6 +326,7 @@ class Session:
             self._seen.add(first, texts)
             self._last += len(texts)
             self._deliver(list(texts))
+            self._note_replay(now)
             return True
         return False
 
@@ -334,21 +343,19 @@ class Session:
             if seq is None:
                 self._deliver([event.text])
                 continue
-            if self._early and self._is_disorder(seq):
-                self._release()
+            is_awaited = bool(self._early) and seq <= self._missing().last
             self._place(seq, event.text, now)
             self._answers_request = False
+            self._note_replay(now)
+            if is_awaited and self._early:
+                self._wait_on(now)
             if self._unanswered is not None and seq >= self._unanswered:
                 self._unanswered = self._lost_after(seq)
 
-    def _is_disorder(self, seq: int) -> bool:
-        """Whether a live number below waiting ones is too far back to have lost its place.
-
-        Unless it answers what the connection was asked for; then that is what all wait for.
-        """
-        missing = self._missing()
-        awaited = missing.last <= self._asked_to and self._replaying is None
-        return seq <= missing.last and missing.count > DISORDER and not awaited
+    def _note_replay(self, now: float) -> None:
+        """An event came: as long as it may be of a replay, the next one may be, too."""
+        if now < self._replay_until:
+            self._replay_until = now + REPLAY_GRACE
 
     def _place(self, seq: int, text: bytes, now: float) -> None:
         """Find the place of a numbered event: next, early, late, a duplicate, or a reset."""
@@ -487,6 +494,7 @@ class Session:
         self._unasked = self._unanswered = self._asked_in_vain = None
         self._breaks = set()
         self._answers_request = self._spared = False
+        self._replay_until = 0.0
         self._lost = []
         self._seen.forgotten_to = 0
 
@@ -495,12 +503,24 @@ class Session:
         if self._answers_request:
             self._asked_to = seq - 1
             self._deadline = now + REPLAY_GRACE
+        if not self._early:
+            self._latest = now + LONGEST_HOLD
         self._early[seq] = text
         heapq.heappush(self._early_order, seq)
         self._early_bytes += len(text)
         self._advance(now)
         if self._early_bytes > HOLD_BYTES:
             self._release()
+
+    def _wait_on(self, now: float) -> None:
+        """One of the missing came, live or of a replay: the others may follow."""
+        missing = self._missing()
+        if self._deadline is not None:
+            patience = REPLAY_GRACE if missing.last <= self._asked_to else HOLD_LIMIT
+            self._deadline = min(max(self._deadline, now + patience), self._latest)
+        if self._wanted is not None and self._wanted != missing:
+            self._wanted = missing
+            self._ask_at = now + ASK_AFTER
 
     def _advance(self, now: float) -> None:
         """Deliver the early events before which nothing is missing that may still come."""
@@ -535,6 +555,10 @@ class Session:
             may_come = True
         elif self._before is not None and missing.first == 0 and len(self._early) == 1:
             may_come = self._deadline is not None  # the next event shows which numbering it is
+        elif not self.fill_gaps and now < self._replay_until and not self._is_hole(missing):
+            self._asked_to = missing.last  # by this connection, whose replay live events overtook
+            self._deadline = now + REPLAY_GRACE
+            may_come = True
         else:
             may_come = self._wanted is not None
         if may_come and self._awaited is None:

@@ -523,6 +523,16 @@ def test_a_late_replay_is_a_gap(dsstail: Starter, serve: Serve) -> None:
     assert "5 events, 1 reconnect, 1 gap (2 events missing), 0 malformed" in done.err
 
 
+@pytest.mark.parametrize("option", ["--fill-gaps", "--no-fill-gaps"])
+def test_live_events_may_overtake_a_replay(option: str, dsstail: Starter, serve: Serve) -> None:
+    overtaken = opened(tell(3, 4, 20, 5, *range(6, 15), 21, *range(15, 20)), Visit.stay)
+    server = serve(working(Visit.end), overtaken)
+    done = dsstail("--url", server.url(), option, "-c", "22", "--strict").finish()
+    assert (done.code, done.out) == (0, lines(range(22)))
+    assert "seq 5–19 (15 events) came back into its place" in done.err
+    assert len(server.visits) == 2
+
+
 def test_a_seq_that_does_not_exist_is_told(dsstail: Starter, serve: Serve) -> None:
     server = serve(opened(tell(3, 4, 5), Visit.stay))
     done = dsstail("--url", server.url(), "--from-seq", "1000", "-c", "3").finish()

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from dsstail.messages import Malformed
 from dsstail.session import (
+    ASK_AFTER,
     HOLD_BYTES,
     HOLD_LIMIT,
     HOLES_UNASKED,
+    LONGEST_HOLD,
     OUTAGE_LIMIT,
     REPLAY_GRACE,
     Delivery,
@@ -259,6 +261,59 @@ def test_a_replay_behind_live_events_is_put_in_order() -> None:
         Filled(2, 3),
         texts(4, 5),
     ]
+
+
+@pytest.mark.parametrize("fill_gaps", [True, False])
+@pytest.mark.parametrize("overtaken_at", [2, 10])
+def test_a_replay_may_take_its_time_behind_live_events(overtaken_at: int, fill_gaps: bool) -> None:
+    """Live events overtake it at its beginning, or when it is under way."""
+    session = live(0, 1, fill_gaps=fill_gaps)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    given: list[Delivery] = []
+    now = 2.0
+    for seq in range(2, 20):
+        if seq == overtaken_at:
+            given += session.take(texts(20, 21), now)
+        if session.holding:
+            assert session.wanted(now) is None, "it is on its way"
+        now += ASK_AFTER - 0.01 if fill_gaps else REPLAY_GRACE - 0.1
+        given += session.tick(now) + session.take(texts(seq), now)
+    assert merged(given) == [
+        texts(*range(2, 20)),
+        Filled(overtaken_at, 19),
+        texts(20, 21),
+    ]
+    assert not session.holding
+
+
+def test_a_replay_that_ends_behind_live_events_is_asked_for_the_rest() -> None:
+    session = live(0, 1)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    session.take(texts(2, 3, 20, 4, 5), 2.0)
+    assert ask(session, 2.0) == Gap(6, 19)
+
+
+def test_a_replay_that_ends_behind_live_events_is_lost_without_filling() -> None:
+    session = live(0, 1, fill_gaps=False)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    session.take(texts(2, 3, 20, 4, 5), 2.0)
+    assert session.tick(2.0 + REPLAY_GRACE) == [Gap(6, 19), texts(20)]
+    assert session.take(texts(22), 4.0) == [Gap(21, 21), texts(22)], "the replay is over"
+
+
+def test_no_event_waits_for_ever() -> None:
+    """However many come before it: its number may be odd."""
+    session = live(0)
+    session.take(texts(10**9), 0.0)
+    seq, now, given = 0, 0.0, list[Delivery]()
+    while now < LONGEST_HOLD:
+        assert session.holding
+        seq, now = seq + 1, now + 0.25
+        given += session.take(texts(seq), now) + session.tick(now)
+    assert given[-2:] == [Gap(seq + 1, 10**9 - 1), texts(10**9)]
 
 
 def test_what_waits_outlives_the_connection() -> None:
