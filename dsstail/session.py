@@ -361,7 +361,8 @@ class Session:
         """Find the place of a numbered event: next, early, late, a duplicate, or a reset."""
         if self._last is None:
             self._start, self._last = seq, seq - 1
-        seen = self._seen.fingerprint(seq)
+        awaits_0 = seq == 0 and self._spared  # what was seen under it is of a numbering before
+        seen = 0 if awaits_0 else self._seen.fingerprint(seq)
         if self._early.get(seq) == text or (seen and seen in (hash(text), hash(_recorded(text)))):
             self.counts.duplicates += 1
             if seq == self._last + 1:
@@ -396,6 +397,7 @@ class Session:
         """A number that was given up as missing comes after all."""
         if seq > 0 or not self._spared:
             self.counts.missing -= 1
+        self._spared = self._spared and seq > 0
         at = bisect_left(self._lost, seq, key=lambda gap: gap.last)
         if at < len(self._lost) and self._lost[at].first <= seq:
             gap = self._lost[at]

@@ -536,11 +536,14 @@ def test_what_was_asked_for_and_does_not_exist_is_no_numbering_before() -> None:
     assert (session.resume_from, session.counts.resets, session.counts.missing) == (8, 1, 0)
 
 
-def test_a_new_numbering_that_began_at_1_may_have_a_0() -> None:
-    session = live(4, 5)
-    session.take([text(1, 9)], 0.0)
-    assert events_in(session.take([text(0, 9)], 0.0)) == [text(0, 9)]
-    assert session.counts.missing == 0
+@pytest.mark.parametrize("began_with", [(1,), (2, 1)])
+def test_a_new_numbering_that_began_at_1_may_have_a_0(began_with: tuple[int, ...]) -> None:
+    session = live(*range(9))
+    session.take([text(seq, 9) for seq in began_with], 0.0)
+    session.tick(LONG)
+    assert events_in(session.take([text(0, 9)], LONG)) == [text(0, 9)]
+    assert session.take([text(0, 9)], LONG) == []
+    assert (session.counts.missing, session.counts.resets) == (0, 1)
 
 
 def test_what_a_new_numbering_began_with_is_asked_for() -> None:
