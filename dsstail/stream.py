@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -95,6 +96,10 @@ So short, because a network that breaks is not a service that objects.
 BLAME_FOR_A_CUT = 0.3
 """The same where it ends without a close frame, and the second one goes on all the same."""
 
+WINDOW_GRACE = 2.0
+"""Seconds in which events of a window may still come after one from behind it, or after each other:
+it may be a live one."""
+
 VAIN_FILLINGS = 3
 """Second connections in a row that could not be opened: then there is no other."""
 
@@ -156,7 +161,7 @@ class Stream:
         self._inbox = Inbox()
         self._room = Room(handover)
         self._filling: Filling | None = None
-        self._filled_at = float("-inf")  # when the last second connection was opened
+        self._filled_at = -inf  # when the last second connection was opened
         self._filled = False  # whether it gave all that the service has
         self._cut_by_filling = False  # perhaps: it shows in whether the second one goes on
         self._failed_fillings = 0  # in a row: second connections that could not be opened
@@ -165,7 +170,7 @@ class Stream:
         self._stumbled_at: int | None = None  # where a message ended the connection
         self._retries = _Retries(settings)
         self._wrong_length_told = False
-        self._beyond_window = False  # an event came from behind the window that was asked for
+        self._window_until = inf  # when it is over, since an event came from behind it
 
     @property
     def counts(self) -> Counts:
@@ -251,8 +256,11 @@ class Stream:
 
     @property
     def _complete(self) -> bool:
-        """Whether the window that was asked for has been seen."""
-        return self._beyond_window or self.session.last == self._settings.to_seq is not None
+        """Whether the window that was asked for has been seen, or nothing more of it comes."""
+        if self._settings.to_seq is None:
+            return False
+        ends = time.monotonic() >= self._window_until and not self._awaits_events
+        return ends or self.session.last == self._settings.to_seq
 
     def _count_violation(self, violation: Violation) -> None:
         if violation.raw:
@@ -439,12 +447,15 @@ class Stream:
         return self.session.take_events([event for event in events if self._is_wanted(event)], now)
 
     def _is_wanted(self, event: Event) -> bool:
-        """Whether an event is not outside of the window; one beyond it means that it is over."""
+        """Whether an event is not outside of the window; one beyond it may mean that it is over."""
         first, last = self._settings.from_seq or 0, self._settings.to_seq
-        if last is None or event.seq is None or first <= event.seq <= last:
+        if last is None or event.seq is None:
             return True
-        self._beyond_window = self._beyond_window or event.seq > last
-        return False
+        if event.seq > last:
+            self._window_until = min(self._window_until, time.monotonic() + WINDOW_GRACE)
+        elif self._window_until < inf:
+            self._window_until = time.monotonic() + WINDOW_GRACE
+        return first <= event.seq <= last
 
     def _look_after_gaps(self) -> None:
         """Have missing events fetched by a second connection, one range after the other."""
@@ -580,7 +591,7 @@ class _Retries:
     def time_left(self) -> float:
         """Seconds until `retry_for` runs out; the last attempt gets one second at least."""
         if self._settings.retry_for is None or self._trouble_since is None:
-            return float("inf")
+            return inf
         return max(1.0, self._trouble_since + self._settings.retry_for - time.monotonic())
 
     def opened(self) -> None:

@@ -657,6 +657,9 @@ SECONDS: dict[str, Script] = {
     "among others": opened(say(b"1|X", unit(b"{}")), tell(2, 1, 3), tell(4, 5, 9), Visit.stay),
     "the last one first": opened(tell(5), lambda visit: time.sleep(0.1), tell(3, 4), Visit.stay),
     "after a live one": opened(tell(8), lambda visit: time.sleep(0.1), tell(3, 4, 5), Visit.stay),
+    "slowly after a live one": opened(
+        *(steps(tell(seq), lambda visit: time.sleep(0.4)) for seq in (8, 3, 9, 4, 5)), Visit.stay
+    ),
     "in one message": opened(
         say(unit(b"[%b]" % b",".join(map(event, (3, 4, 5))))), Visit.send_close, Visit.stay
     ),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import KEY, PATIENCE, wait_until
+from command import KEY, MS, PATIENCE, wait_until
 from conftest import Serve
 from scenarios import (
     Script,
@@ -143,14 +143,24 @@ def test_a_window_ends(serve: Serve) -> None:
     assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 3, 4]
 
 
-def test_a_window_ends_behind_its_last_event(serve: Serve) -> None:
+def test_a_window_ends_behind_its_last_event(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the last one is missing, a later one shows that it will not come."""
+    monkeypatch.setattr(stream, "WINDOW_GRACE", 50 * MS)
     told: list[Batch] = []
     server = serve(opened(tell(2, 3, 9), Visit.stay))
     window = StreamSettings(from_seq=2, to_seq=5)
-    stream = open_stream(server.url(), KEY, window, on_status=told.append)
-    assert [e.seq for e in stream] == [2, 3]
+    events = open_stream(server.url(), KEY, window, on_status=told.append)
+    assert [e.seq for e in events] == [2, 3]
     assert Gap(4, 5) in [batch.content for batch in told]
+
+
+def test_a_live_event_does_not_end_a_window(serve: Serve) -> None:
+    """The service may send them on the connection that was asked for the window."""
+    is_taken = steps(Visit.send_heartbeat, Visit.hear_answer)
+    script = opened(tell(9), is_taken, tell(2, 3), is_taken, tell(10), is_taken, tell(4, 5))
+    server = serve(steps(script, Visit.stay))
+    window = StreamSettings(from_seq=2, to_seq=5, reconnect=False)
+    assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 3, 4, 5]
 
 
 def test_pauses_grow_up_to_a_limit(longest_pauses: list[float], serve: Serve) -> None:
