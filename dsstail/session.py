@@ -132,7 +132,10 @@ class Session:
         self._early: dict[int, bytes] = {}  # events that wait for missing ones before them
         self._early_order: list[int] = []  # their numbers, as a heap
         self._early_bytes = 0
-        self._deadline: float | None = None  # until when they wait
+        self._older: dict[int, bytes] = {}  # from before the first: of a replay, or a new numbering
+        self._older_bytes = 0
+        self._older_until = 0.0  # until when that may show
+        self._deadline: float | None = None  # until when early ones wait
         self._latest = 0.0  # and at most
         self._outage_until: float | None = None  # and while there is no connection, since a break
         self._awaited: Gap | None = None  # what they wait for
@@ -170,17 +173,17 @@ class Session:
     @property
     def holding(self) -> bool:
         """Whether events wait for missing ones: then `tick` wants to be called often."""
-        return bool(self._early)
+        return bool(self._early or self._older)
 
     @property
     def taken(self) -> int:
         """New events that came so far: delivered, or waiting."""
-        return self.counts.events + len(self._early)
+        return self.counts.events + len(self._early) + len(self._older)
 
     @property
     def held(self) -> int:
         """Bytes of the events that wait."""
-        return self._early_bytes
+        return self._early_bytes + self._older_bytes
 
     def wanted(self, now: float) -> Gap | None:
         """The range to ask a second connection for, until `replay_started` says that it is."""
@@ -203,8 +206,9 @@ class Session:
             self._asked_to = max(self._early)
             self._deadline = now + REPLAY_GRACE
 
-    def disconnected(self, now: float) -> None:
+    def disconnected(self, now: float) -> list[Delivery]:
         """The connection ended, or failed; what is missing will be asked for by the next one."""
+        self._settle_older(now, is_replay=False)
         if not self._cut:
             unanswered, self._unanswered = self._unanswered, None
             if unanswered is not None and unanswered != self._asked_in_vain:
@@ -218,6 +222,7 @@ class Session:
             self._deadline = self._outage_until
             if self._replaying is None:  # whatever this connection was asked for was cut short
                 self._asked_to = min(self._asked_to, self._last)
+        return self._delivered()
 
     def replay_started(self, now: float) -> None:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
@@ -290,6 +295,8 @@ class Session:
         if self._early and self._deadline is not None and now >= self._deadline:
             self._replay_until = 0.0
             self._release()
+        if self._older and now >= self._older_until:
+            self._settle_older(now, is_replay=False)
         return self._delivered()
 
     def step_over(self, now: float) -> list[Delivery]:
@@ -304,6 +311,7 @@ class Session:
 
     def flush(self, *, to: int | None = None) -> list[Delivery]:
         """Deliver everything that waits: the stream ends. Numbers up to `to` were to come."""
+        self._settle_older(0.0, is_replay=False)
         self._release()
         if to is not None and self._last is not None and self._last < to:
             self._lose(Gap(self._last + 1, to))
@@ -317,7 +325,7 @@ class Session:
 
     def _take_in_order(self, texts: Sequence[bytes], now: float) -> bool:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
-        if self._last is None or self._early or self._answers_request:
+        if self._last is None or self.holding or self._answers_request:
             return False
         if self._unanswered is not None:
             return False
@@ -361,9 +369,11 @@ class Session:
         """Find the place of a numbered event: next, early, late, a duplicate, or a reset."""
         if self._last is None:
             self._start, self._last = seq, seq - 1
-        awaits_0 = seq == 0 and self._spared  # what was seen under it is of a numbering before
-        seen = 0 if awaits_0 else self._seen.fingerprint(seq)
-        if self._early.get(seq) == text or (seen and seen in (hash(text), hash(_recorded(text)))):
+        if self._older and self._shows_older(seq, text):
+            is_next = seq == self._last + 1
+            self._settle_older(now, is_replay=is_next or self._is_known(seq, text))
+        seen = self._fingerprint(seq)
+        if self._is_known(seq, text):
             self.counts.duplicates += 1
             if seq == self._last + 1:
                 self._last = seq
@@ -381,9 +391,11 @@ class Session:
             return
         elif not seen and max(self._start, self._seen.forgotten_to) <= seq <= self._last:
             self._take_late(seq, text)
-        elif not seen and max(2, self._start - DISORDER) <= seq < self._start:
+        elif self._is_neighbour(seq) and not seen and not self._older:
             self._seen.add(seq, [text])
             self._deliver([text])
+        elif seq < self._start and now < self._replay_until and self._seen.highest >= 0:
+            self._hold_older(seq, text, now)
         else:
             self._reset(seq, text, now)
         if self._early:
@@ -392,6 +404,50 @@ class Session:
     def _is_old(self, seq: int, before: _Numbering) -> bool:
         """Whether the old numbering goes on with this number, as the new one does not."""
         return seq == before.last + 1 and not (len(self._early) > 1 and seq - 1 in self._early)
+
+    def _fingerprint(self, seq: int) -> int:
+        """The hash of the text that was seen under this number in this numbering, 0 for none."""
+        return 0 if seq == 0 and self._spared else self._seen.fingerprint(seq)
+
+    def _is_known(self, seq: int, text: bytes) -> bool:
+        """Whether this event came before, as far as that is remembered."""
+        if text in (self._early.get(seq), self._older.get(seq)):
+            return True
+        seen = self._fingerprint(seq)
+        return seen != 0 and seen in (hash(text), hash(_recorded(text)))
+
+    def _is_neighbour(self, seq: int) -> bool:
+        """Whether the numbering is likely to have begun with this one, and not with the first."""
+        return max(2, self._start - DISORDER) <= seq < self._start
+
+    def _hold_older(self, seq: int, text: bytes, now: float) -> None:
+        """Keep an event that is older than the first, if it is not of a new numbering.
+
+        A replay that began too early leads to what is known, or to what comes next.
+        """
+        if not self._older:
+            self._older_until = now + REPLAY_GRACE
+        self._older[seq] = text
+        self._older_bytes += len(text)
+        if self._older_bytes > HOLD_BYTES:
+            self._settle_older(now, is_replay=False)
+
+    def _shows_older(self, seq: int, text: bytes) -> bool:
+        """Whether an event shows what the older ones are that were kept."""
+        return seq >= self._start or self._older.get(seq, text) != text
+
+    def _settle_older(self, now: float, *, is_replay: bool) -> None:
+        """Deliver the older events as what they are."""
+        older, self._older = self._older, {}
+        self._older_bytes = 0
+        if older and not is_replay:
+            self._replay_until = 0.0
+        for seq, text in older.items():
+            if is_replay:
+                self._seen.add(seq, [text])
+                self._deliver([text])
+            else:
+                self._place(seq, text, now)
 
     def _take_late(self, seq: int, text: bytes) -> None:
         """A number that was given up as missing comes after all."""

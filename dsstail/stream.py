@@ -207,7 +207,7 @@ class Stream:
                     self._read(connection)
                 return
             except (_Backlog, Crowded) as failure:
-                self.session.disconnected(time.monotonic())
+                self._put_all(self.session.disconnected(time.monotonic()))
                 self._put(Backlogged(self.session.last, isinstance(failure, Crowded)))
                 self._wait_for_room()
             except ConnectionFailed as failure:
@@ -290,7 +290,7 @@ class Stream:
     def _pause(self, failure: ConnectionFailed) -> None:
         """Wait before the next attempt. Raises the failure where there is to be none."""
         now = time.monotonic()
-        self.session.disconnected(now)
+        self._put_all(self.session.disconnected(now))
         self._blame_filling(failure, now)
         pause = self._retries.pause_after(failure)
         give_back_what_is_free()

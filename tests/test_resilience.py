@@ -542,6 +542,16 @@ def test_a_seq_that_does_not_exist_is_told(dsstail: Starter, serve: Serve) -> No
     assert len(server.visits) == 1
 
 
+def test_a_replay_that_begins_before_the_first_event_is_no_reset(
+    dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(opened(tell(3, 4), Visit.end), forgetful, newest=6)
+    done = dsstail("--url", server.url(), "-c", "7", "--strict").finish()
+    assert (done.code, done.out) == (0, lines([3, 4, 0, 1, 2, 5, 6]))
+    assert "7 events, 1 reconnect, 0 gaps, 0 malformed" in done.err
+    assert len(server.visits) == 2
+
+
 def test_a_lower_number_with_other_text_is_a_reset(dsstail: Starter, serve: Serve) -> None:
     anew = [unit(event(seq, b"anew")) for seq in (0, 1)]
     server = serve(

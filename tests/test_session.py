@@ -525,7 +525,67 @@ def test_what_an_earlier_run_has_is_known() -> None:
 def test_an_earlier_run_tells_a_reset() -> None:
     session = Session(resume_after=7, known=texts(5, 6, 7))
     session.connected(asked=True, now=0.0)
-    assert session.take([text(1, 9)], 0.0) == [Reset(7, 1), [text(1, 9)]]
+    assert session.take([text(1, 9)], 0.0) == []
+    assert session.tick(REPLAY_GRACE) == [Reset(7, 1), [text(1, 9)]]
+
+
+def resumed(*seqs: int) -> Session:
+    """A session that had these events, and has asked its second connection for what follows."""
+    session = live(*seqs)
+    session.disconnected(0.0)
+    session.connected(asked=True, now=0.0)
+    return session
+
+
+@pytest.mark.parametrize("following", [range(20, 24), range(23, 24)], ids=["known", "next"])
+def test_a_replay_that_begins_before_the_first_event_is_no_reset(following: range) -> None:
+    session = resumed(20, 21, 22)
+    given = session.take(texts(1, 2, 3), 1.0)
+    assert given == []
+    assert session.holding
+    given += session.take(texts(*range(4, 20), 3, *following), 1.0)
+    assert merged(given) == [texts(*range(1, 20), 23)]
+    assert (session.counts.resets, session.counts.gaps, session.resume_from) == (0, 0, 24)
+    assert session.take(texts(3, 24), 1.0) == [texts(24)], "it is known now"
+
+
+def test_what_comes_before_the_first_event_is_a_reset_where_it_leads_to_other_texts() -> None:
+    session = resumed(8, 9)
+    anew = [text(seq, 9) for seq in range(1, 9)]
+    assert session.take(anew[:7], 1.0) == []
+    assert merged(session.take(anew[7:], 1.0)) == [Reset(9, 1), anew]
+    assert session.resume_from == 9
+
+
+def test_what_comes_before_the_first_event_is_a_reset_where_it_differs_from_itself() -> None:
+    session = resumed(8, 9)
+    session.take(texts(1), 1.0)
+    assert merged(session.take([text(1, 9)], 1.0)) == [
+        Reset(9, 1),
+        texts(1),
+        Reset(1, 1),
+        [text(1, 9)],
+    ]
+
+
+def test_what_comes_before_the_first_event_is_a_reset_where_it_leads_to_nothing() -> None:
+    started = [Reset(9, 1), texts(1, 2)]
+    session = resumed(8, 9)
+    session.take(texts(1, 2), 1.0)
+    assert merged(session.disconnected(1.0)) == started
+    assert session.resume_from == 3
+    session = resumed(8, 9)
+    session.take(texts(1, 2), 1.0)
+    assert merged(session.flush()) == started
+    session = resumed(8, 9)
+    session.take(texts(1), 1.0)
+    session.take(texts(2), REPLAY_GRACE)
+    assert merged(session.tick(1.0 + REPLAY_GRACE)) == started
+    assert merged(session.take(texts(3), 1.0 + REPLAY_GRACE)) == [texts(3)]
+    assert session.counts.resets == 1
+    session = resumed(8, 9)
+    large = [b'{"seq":"%d","x":"%s"}' % (seq, b"x" * (HOLD_BYTES // 2)) for seq in (1, 2)]
+    assert merged(session.take(large, 1.0)) == [Reset(9, 1), large]
 
 
 def test_what_was_asked_for_and_does_not_exist_is_no_numbering_before() -> None:
@@ -719,7 +779,7 @@ class Play:
                 assert isinstance(what, list)
                 self.replay([text(seq, numbering) for seq in what])
             elif kind == "disconnect":
-                self.session.disconnected(self.now)
+                self.out += self.session.disconnected(self.now)
             elif kind == "connect":
                 self.session.connected(
                     asked=bool(what) and self.session.last is not None, now=self.now
