@@ -170,7 +170,9 @@ class Stream:
         self._stumbled_at: int | None = None  # where a message ended the connection
         self._retries = _Retries(settings)
         self._wrong_length_told = False
-        self._window_until = inf  # when it is over, since an event came from behind it
+        self._window_until = inf  # when it is over, since this connection gave an event behind it
+        self._window_over = False
+        self._passed_at: int | None = None  # what a connection was asked for that gave only such
 
     @property
     def counts(self) -> Counts:
@@ -215,6 +217,8 @@ class Stream:
                     self._count_violation(failure)
                 if isinstance(failure, Unreadable):
                     self._stumble(resume_from)
+                if self._window_until < inf:
+                    self._pass_window(resume_from)
                 if self._over:
                     return
                 ask = resume_from is None or not self._is_turned_away(failure)
@@ -257,10 +261,7 @@ class Stream:
     @property
     def _complete(self) -> bool:
         """Whether the window that was asked for has been seen, or nothing more of it comes."""
-        if self._settings.to_seq is None:
-            return False
-        ends = time.monotonic() >= self._window_until and not self._awaits_events
-        return ends or self.session.last == self._settings.to_seq
+        return self._window_over or self.session.last == self._settings.to_seq is not None
 
     def _count_violation(self, violation: Violation) -> None:
         if violation.raw:
@@ -268,6 +269,12 @@ class Stream:
         else:
             self.session.counts.malformed += 1
             self._put(Violated(str(violation)))
+
+    def _pass_window(self, asked_from: int | None) -> None:
+        """End the window where two connections in a row gave nothing but what is behind it."""
+        place = self.session.resume_from
+        self._window_over = place is not None and asked_from == place == self._passed_at
+        self._passed_at = place
 
     def _stumble(self, asked_from: int | None) -> None:
         """Step over an event that ended two connections in a row: others would end there too."""
@@ -281,6 +288,7 @@ class Stream:
         connection = self._dialer.open(resume_from, to_seq, time_left, self._admit)
         self.connections += 1
         self._silent = True
+        self._window_until = inf
         self._retries.opened()
         self.session.connected(asked=resume_from is not None, now=time.monotonic())
         host = str(self._dialer.endpoint)
@@ -347,6 +355,8 @@ class Stream:
             self._work(connection)
             if self._awaits_events:
                 self._look_after_gaps()
+            elif time.monotonic() >= self._window_until:
+                self._window_over = True
 
     def _receive(self, connection: Connection) -> bool:
         """Take in what comes next, if anything does; where there is work, all that is there."""

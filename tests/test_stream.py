@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +153,27 @@ def test_a_window_ends_behind_its_last_event(serve: Serve, monkeypatch: pytest.M
     events = open_stream(server.url(), KEY, window, on_status=told.append)
     assert [e.seq for e in events] == [2, 3]
     assert Gap(4, 5) in [batch.content for batch in told]
+
+
+@pytest.mark.parametrize("given", [[], [2, 3]], ids=["nothing", "a part"])
+def test_a_window_ends_where_connections_give_only_what_is_behind_it(
+    given: list[int], longest_pauses: list[float], serve: Serve
+) -> None:
+    """Two in a row: one may have ended too early."""
+    first, later = opened(tell(*given, 9), close(1000)), opened(tell(9), close(1000))
+    server = serve(first, later)
+    window = StreamSettings(from_seq=2, to_seq=5)
+    assert [e.seq for e in open_stream(server.url(), KEY, window)] == given
+    assert len(server.visits) == 2
+
+
+def test_a_window_goes_on_after_a_break_however_long(
+    longest_pauses: list[float], serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "WINDOW_GRACE", 500 * MS)
+    server = serve(opened(tell(9, 2, 3), Visit.end), steps(lambda visit: time.sleep(1), honest))
+    window = StreamSettings(from_seq=2, to_seq=5)
+    assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 3, 4, 5]
 
 
 def test_a_live_event_does_not_end_a_window(serve: Serve) -> None:
