@@ -203,7 +203,7 @@ class Stream:
         ask = True
         while not self._over:
             resume_from = self.session.resume_from if ask else None
-            ask = True
+            ask, self._window_until = True, inf
             try:
                 with self._open(resume_from) as connection:
                     self._read(connection)
@@ -288,7 +288,6 @@ class Stream:
         connection = self._dialer.open(resume_from, to_seq, time_left, self._admit)
         self.connections += 1
         self._silent = True
-        self._window_until = inf
         self._retries.opened()
         self.session.connected(asked=resume_from is not None, now=time.monotonic())
         host = str(self._dialer.endpoint)

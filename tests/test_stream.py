@@ -171,7 +171,8 @@ def test_a_window_goes_on_after_a_break_however_long(
     longest_pauses: list[float], serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "WINDOW_GRACE", 500 * MS)
-    server = serve(opened(tell(9, 2, 3), Visit.end), steps(lambda visit: time.sleep(1), honest))
+    scripts = opened(tell(9, 2, 3), Visit.end), Visit.reset, Visit.reset
+    server = serve(*scripts, steps(lambda visit: time.sleep(1), honest))
     window = StreamSettings(from_seq=2, to_seq=5)
     assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 3, 4, 5]
 
