@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
+from math import inf
 
 from dsstail.connection import Connection
 from dsstail.errors import Closed, ConnectionFailed, Cut, DsstailError, Rejected
@@ -15,10 +16,10 @@ from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat
 from dsstail.session import HOLD_BYTES, Delivery, Gap, Session
 
 SILENCE = 1.5
-"""Seconds without an event after which the second connection has given all it has."""
+"""Seconds without one of the missing events after which the second connection has given all."""
 
 GRACE = 0.3
-"""Seconds in which others of the missing events may still come after the last of them."""
+"""The same after the last of them."""
 
 LIMIT = 10.0
 """Seconds that one may take."""
@@ -54,7 +55,7 @@ class Filling:
         self, opener: Opener, missing: Gap, handover: Handover, stopping: threading.Event
     ) -> None:
         self.opened = False
-        self.opened_at = float("inf")
+        self.opened_at = inf
         """When there was a second connection; infinite as long as there may be one soon."""
         self.answered = False
         """Whether the service gave all that it has of them."""
@@ -65,7 +66,8 @@ class Filling:
         self._first = self._next = missing.first
         self._last = missing.last
         self._kept = self._taken = 0  # bytes of events, in all
-        self._over_at = float("inf")  # when it is over, because the last event came
+        self._has_last = False  # whether the last of them came
+        self._over_at = inf  # when it is over, because that or a later one came
         self._room = Room(handover)
         self._stopping = stopping
         self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -97,7 +99,7 @@ class Filling:
             self.ended = True
 
     def _fail(self, failure: DsstailError) -> None:
-        self.opened_at = float("-inf")
+        self.opened_at = -inf
         self.failure = failure
 
     def _read(self, connection: Connection) -> bool:
@@ -110,7 +112,7 @@ class Filling:
         bytes_then = 0
         limit = time.monotonic() + LIMIT
         silent_at = time.monotonic() + SILENCE
-        self._over_at = float("inf")
+        self._has_last, self._over_at = False, inf
         while (now := time.monotonic()) < limit and not self._stopping.is_set():
             if self._is_ahead(inbox.size + connection.admitted):
                 silent_at = now + SILENCE
@@ -154,12 +156,16 @@ class Filling:
         seq = event.seq
         if seq is None or seq < self._first:
             return False
-        if seq <= self._last:
-            self._kept += len(event.text)
-            self._texts.put(event.text)
-            self._next += seq == self._next
-        if seq >= self._last:
-            self._over_at = min(self._over_at, time.monotonic() + GRACE)
+        now = time.monotonic()
+        if seq > self._last:  # a live one, perhaps
+            self._over_at = min(self._over_at, now + SILENCE)
+            return False
+        self._kept += len(event.text)
+        self._texts.put(event.text)
+        self._next += seq == self._next
+        self._has_last = self._has_last or seq == self._last
+        if self._over_at < inf or self._has_last:
+            self._over_at = now + (GRACE if self._has_last else SILENCE)
         return self._next > self._last
 
 
@@ -184,7 +190,7 @@ class Filler:
         self._put = put
         self._filling: Filling | None = None
         self._failed = 0  # in a row: second connections that could not be opened
-        self._opened_at = float("-inf")  # when the last one was
+        self._opened_at = -inf  # when the last one was
         self._answered = False  # whether it gave all that the service has
         self._cut = False  # perhaps it cut the live one: it shows in whether it goes on itself
 

@@ -13,6 +13,7 @@ import heapq
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from dsstail import json_text
 from dsstail.fingerprints import Bound, Fingerprints
@@ -28,6 +29,9 @@ HOLD_BYTES = 8 << 20
 
 OUTAGE_LIMIT = 10.0
 """Seconds that they wait while there is no connection, or none that brings one of the missing."""
+
+LONGEST_HOLD = 60.0
+"""Seconds that they wait as long as one of the missing after the other comes."""
 
 ASK_AFTER = 0.3
 """Seconds in which missing events may come by themselves before they are asked for."""
@@ -131,7 +135,11 @@ class Session:
         self._early: dict[int, bytes] = {}  # events that wait for missing ones before them
         self._early_order: list[int] = []  # their numbers, as a heap
         self._early_bytes = 0
-        self._deadline: float | None = None  # until when they wait
+        self._older: dict[int, bytes] = {}  # from before the first: of a replay, or a new numbering
+        self._older_bytes = 0
+        self._older_until = 0.0  # until when that may show
+        self._deadline: float | None = None  # until when early ones wait
+        self._latest = 0.0  # and at most
         self._outage_until: float | None = None  # and while there is no connection, since a break
         self._awaited: Gap | None = None  # what they wait for
         self._asked_to = -1  # the highest number that was asked for, and is not asked for again
@@ -146,6 +154,7 @@ class Session:
         self._cut = False  # there was a connection, and there is none
         self._breaks: set[int] = set()  # after which numbers another connection began, of late
         self._answers_request = False  # the next event is the first of what was asked for
+        self._replay_until = 0.0  # when the others of them have come, unless one more does before
         self._spared = False  # whether 0 was missing, and not counted
         self._lost: list[Gap] = []  # the latest ones, of which late events may still come
         self._before: _Numbering | None = None  # what the last reset put an end to
@@ -167,17 +176,17 @@ class Session:
     @property
     def holding(self) -> bool:
         """Whether events wait for missing ones: then `tick` wants to be called often."""
-        return bool(self._early)
+        return bool(self._early or self._older)
 
     @property
     def taken(self) -> int:
         """New events that came so far: delivered, or waiting."""
-        return self.counts.events + len(self._early)
+        return self.counts.events + len(self._early) + len(self._older)
 
     @property
     def held(self) -> int:
         """Bytes of the events that wait."""
-        return self._early_bytes
+        return self._early_bytes + self._older_bytes
 
     def wanted(self, now: float) -> Gap | None:
         """The range to ask a second connection for, until `replay_started` says that it is."""
@@ -187,6 +196,7 @@ class Session:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
         self._cut = False
         self._answers_request = asked
+        self._replay_until = inf if asked else 0.0
         if self._last is not None:
             recent = {seq for seq in self._breaks if seq >= self._last}
             self._breaks = recent | {max(self._early, default=self._last)}
@@ -199,8 +209,9 @@ class Session:
             self._asked_to = max(self._early)
             self._deadline = now + REPLAY_GRACE
 
-    def disconnected(self, now: float) -> None:
+    def disconnected(self, now: float) -> list[Delivery]:
         """The connection ended, or failed; what is missing will be asked for by the next one."""
+        self._settle_older(now, is_replay=False)
         if not self._cut:
             unanswered, self._unanswered = self._unanswered, None
             if unanswered is not None and unanswered != self._asked_in_vain:
@@ -214,6 +225,7 @@ class Session:
             self._deadline = self._outage_until
             if self._replaying is None:  # whatever this connection was asked for was cut short
                 self._asked_to = min(self._asked_to, self._last)
+        return self._delivered()
 
     def replay_started(self, now: float) -> None:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
@@ -224,7 +236,7 @@ class Session:
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take the texts of events, in the order of their arrival; return what to hand over."""
-        if not self._take_in_order(texts):
+        if not self._take_in_order(texts, now):
             self._take_each(map(Event, texts), now)
         return self._delivered()
 
@@ -284,7 +296,10 @@ class Session:
     def tick(self, now: float) -> list[Delivery]:
         """Give up waiting for missing events where it has been long enough."""
         if self._early and self._deadline is not None and now >= self._deadline:
+            self._replay_until = 0.0
             self._release()
+        if self._older and now >= self._older_until:
+            self._settle_older(now, is_replay=False)
         return self._delivered()
 
     def step_over(self, now: float) -> list[Delivery]:
@@ -299,6 +314,7 @@ class Session:
 
     def flush(self, *, to: int | None = None) -> list[Delivery]:
         """Deliver everything that waits: the stream ends. Numbers up to `to` were to come."""
+        self._settle_older(0.0, is_replay=False)
         self._release()
         if to is not None and self._last is not None and self._last < to:
             self._lose(Gap(self._last + 1, to))
@@ -310,9 +326,9 @@ class Session:
         out, self._out = self._out, []
         return out
 
-    def _take_in_order(self, texts: Sequence[bytes]) -> bool:
+    def _take_in_order(self, texts: Sequence[bytes], now: float) -> bool:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
-        if self._last is None or self._early or self._answers_request:
+        if self._last is None or self.holding or self._answers_request:
             return False
         if self._unanswered is not None:
             return False
@@ -321,6 +337,7 @@ class Session:
             self._seen.add(first, texts)
             self._last += len(texts)
             self._deliver(list(texts))
+            self._note_replay(now)
             return True
         return False
 
@@ -337,28 +354,29 @@ class Session:
             if seq is None:
                 self._deliver([event.text])
                 continue
-            if self._early and self._is_disorder(seq):
-                self._release()
+            is_awaited = bool(self._early) and seq <= self._missing().last
             self._place(seq, event.text, now)
             self._answers_request = False
+            self._note_replay(now)
+            if is_awaited and self._early:
+                self._wait_on(now)
             if self._unanswered is not None and seq >= self._unanswered:
                 self._unanswered = self._lost_after(seq)
 
-    def _is_disorder(self, seq: int) -> bool:
-        """Whether a live number below waiting ones is too far back to have lost its place.
-
-        Unless it answers what the connection was asked for; then that is what all wait for.
-        """
-        missing = self._missing()
-        awaited = missing.last <= self._asked_to and self._replaying is None
-        return seq <= missing.last and missing.count > DISORDER and not awaited
+    def _note_replay(self, now: float) -> None:
+        """An event came: as long as it may be of a replay, the next one may be, too."""
+        if now < self._replay_until:
+            self._replay_until = now + REPLAY_GRACE
 
     def _place(self, seq: int, text: bytes, now: float) -> None:
         """Find the place of a numbered event: next, early, late, a duplicate, or a reset."""
         if self._last is None:
             self._start, self._last = seq, seq - 1
-        seen = self._seen.of(seq)
-        if self._early.get(seq) == text or (seen and seen in (hash(text), hash(_recorded(text)))):
+        if self._older and self._shows_older(seq, text):
+            is_next = seq == self._last + 1
+            self._settle_older(now, is_replay=is_next or self._is_known(seq, text))
+        seen = self._fingerprint(seq)
+        if self._is_known(seq, text):
             self.counts.duplicates += 1
             if seq == self._last + 1:
                 self._last = seq
@@ -376,9 +394,11 @@ class Session:
             return
         elif not seen and max(self._start, self._seen.forgotten_to) <= seq <= self._last:
             self._take_late(seq, text)
-        elif not seen and max(2, self._start - DISORDER) <= seq < self._start:
+        elif self._is_neighbour(seq) and not seen and not self._older:
             self._seen.add(seq, [text])
             self._deliver([text])
+        elif seq < self._start and now < self._replay_until and self._seen.highest >= 0:
+            self._hold_older(seq, text, now)
         else:
             self._reset(seq, text, now)
         if self._early:
@@ -388,10 +408,55 @@ class Session:
         """Whether the old numbering goes on with this number, as the new one does not."""
         return seq == before.last + 1 and not (len(self._early) > 1 and seq - 1 in self._early)
 
+    def _fingerprint(self, seq: int) -> int:
+        """The hash of the text that was seen under this number in this numbering, 0 for none."""
+        return 0 if seq == 0 and self._spared else self._seen.of(seq)
+
+    def _is_known(self, seq: int, text: bytes) -> bool:
+        """Whether this event came before, as far as that is remembered."""
+        if text in (self._early.get(seq), self._older.get(seq)):
+            return True
+        seen = self._fingerprint(seq)
+        return seen != 0 and seen in (hash(text), hash(_recorded(text)))
+
+    def _is_neighbour(self, seq: int) -> bool:
+        """Whether the numbering is likely to have begun with this one, and not with the first."""
+        return max(2, self._start - DISORDER) <= seq < self._start
+
+    def _hold_older(self, seq: int, text: bytes, now: float) -> None:
+        """Keep an event that is older than the first, if it is not of a new numbering.
+
+        A replay that began too early leads to what is known, or to what comes next.
+        """
+        if not self._older:
+            self._older_until = now + REPLAY_GRACE
+        self._older[seq] = text
+        self._older_bytes += len(text)
+        if self._older_bytes > HOLD_BYTES:
+            self._settle_older(now, is_replay=False)
+
+    def _shows_older(self, seq: int, text: bytes) -> bool:
+        """Whether an event shows what the older ones are that were kept."""
+        return seq >= self._start or self._older.get(seq, text) != text
+
+    def _settle_older(self, now: float, *, is_replay: bool) -> None:
+        """Deliver the older events as what they are."""
+        older, self._older = self._older, {}
+        self._older_bytes = 0
+        if older and not is_replay:
+            self._replay_until = 0.0
+        for seq, text in older.items():
+            if is_replay:
+                self._seen.add(seq, [text])
+                self._deliver([text])
+            else:
+                self._place(seq, text, now)
+
     def _take_late(self, seq: int, text: bytes) -> None:
         """A number that was given up as missing comes after all."""
         if seq > 0 or not self._spared:
             self.counts.missing -= 1
+        self._spared = self._spared and seq > 0
         at = bisect_left(self._lost, seq, key=lambda gap: gap.last)
         if at < len(self._lost) and self._lost[at].first <= seq:
             gap = self._lost[at]
@@ -490,6 +555,7 @@ class Session:
         self._unasked = self._unanswered = self._asked_in_vain = None
         self._breaks = set()
         self._answers_request = self._spared = False
+        self._replay_until = 0.0
         self._lost = []
         self._seen.forgotten_to = 0
 
@@ -498,12 +564,24 @@ class Session:
         if self._answers_request:
             self._asked_to = seq - 1
             self._deadline = now + REPLAY_GRACE
+        if not self._early:
+            self._latest = now + LONGEST_HOLD
         self._early[seq] = text
         heapq.heappush(self._early_order, seq)
         self._early_bytes += len(text)
         self._advance(now)
         if self._early_bytes > HOLD_BYTES:
             self._release()
+
+    def _wait_on(self, now: float) -> None:
+        """One of the missing came, live or of a replay: the others may follow."""
+        missing = self._missing()
+        if self._deadline is not None:
+            patience = REPLAY_GRACE if missing.last <= self._asked_to else HOLD_LIMIT
+            self._deadline = min(max(self._deadline, now + patience), self._latest)
+        if self._wanted is not None and self._wanted != missing:
+            self._wanted = missing
+            self._ask_at = now + ASK_AFTER
 
     def _advance(self, now: float) -> None:
         """Deliver the early events before which nothing is missing that may still come."""
@@ -538,6 +616,10 @@ class Session:
             may_come = True
         elif self._before is not None and missing.first == 0 and len(self._early) == 1:
             may_come = self._deadline is not None  # the next event shows which numbering it is
+        elif not self.fill_gaps and now < self._replay_until and not self._is_hole(missing):
+            self._asked_to = missing.last  # by this connection, whose replay live events overtook
+            self._deadline = now + REPLAY_GRACE
+            may_come = True
         else:
             may_come = self._wanted is not None
         if may_come and self._awaited is None:

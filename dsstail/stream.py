@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -62,6 +63,10 @@ SPARED = 8 << 10
 
 LIVELY = 64 << 10
 """Bytes of an unfinished message within the idle timeout that count as a sign of life."""
+
+WINDOW_GRACE = 2.0
+"""Seconds in which events of a window may still come after one from behind it, or after each other:
+it may be a live one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +157,13 @@ class Stream:
         while not self._over:
             resume_from = self.session.resume_from if ask else None
             ask = True
+            self._window.connecting()
             try:
                 with self._open(resume_from) as connection:
                     self._read(connection)
                 return
             except (_Backlog, Crowded) as failure:
-                self.session.disconnected(time.monotonic())
+                self._outlet.put_all(self.session.disconnected(time.monotonic()))
                 self._outlet.put(Backlogged(self.session.last, isinstance(failure, Crowded)))
                 self._wait_for_room()
             except ConnectionFailed as failure:
@@ -165,6 +171,7 @@ class Stream:
                     self._count_violation(failure)
                 if isinstance(failure, Unreadable):
                     self._stumble(resume_from)
+                self._window.disconnected(resume_from, self.session.resume_from)
                 if self._over:
                     return
                 ask = resume_from is None or not self._requests.turned_away(failure)
@@ -187,7 +194,7 @@ class Stream:
 
     @property
     def _complete(self) -> bool:
-        """Whether the window that was asked for has been seen."""
+        """Whether the window that was asked for has been seen, or nothing more of it comes."""
         return self._window.seen(self.session.last)
 
     def _count_violation(self, violation: Violation) -> None:
@@ -219,7 +226,7 @@ class Stream:
     def _pause(self, failure: ConnectionFailed) -> None:
         """Wait before the next attempt. Raises the failure where there is to be none."""
         now = time.monotonic()
-        self.session.disconnected(now)
+        self._outlet.put_all(self.session.disconnected(now))
         self._filler.blame(failure, now)
         pause = self._retries.pause_after(failure)
         give_back_what_is_free()
@@ -265,6 +272,8 @@ class Stream:
             self._work(connection)
             if self._awaits_events:
                 self._filler.look_after_gaps()
+            else:
+                self._window.look(time.monotonic())
 
     def _receive(self, connection: Connection) -> bool:
         """Take in what comes next, if anything does; where there is work, all that is there."""
@@ -389,23 +398,49 @@ class _Outlet:
 
 
 class _Window:
-    """The numbers that are wanted: from `first` to `last`, all where there is no last one."""
+    """The numbers that are wanted: from `first` to `last`, all where there is no last one.
+
+    An event from behind it may be a live one, and others of the window may still come.
+    """
 
     def __init__(self, first: int | None, last: int | None) -> None:
         self.last = last
         self._first = first or 0
-        self._passed = False  # an event came from behind it
+        self._until = inf  # when it is over, since this connection gave an event from behind it
+        self._over = False
+        self._passed_at: int | None = None  # what a connection was asked for that gave such ones
+
+    def connecting(self) -> None:
+        """Another connection is tried, which has given nothing yet."""
+        self._until = inf
+
+    def disconnected(self, asked_from: int | None, place: int | None) -> None:
+        """A connection that was asked for events ended, and the next is asked from `place` on.
+
+        Two in a row that gave nothing but what is behind the window end it.
+        """
+        if self._until < inf:
+            passed = place is not None and asked_from == place == self._passed_at
+            self._over = self._over or passed
+            self._passed_at = place
 
     def has(self, event: Event) -> bool:
-        """Whether an event is not outside; one beyond the end means that no other will come."""
-        if self.last is None or event.seq is None or self._first <= event.seq <= self.last:
+        """Whether an event is not outside; one beyond the end may mean that no other will come."""
+        if self.last is None or event.seq is None:
             return True
-        self._passed = self._passed or event.seq > self.last
-        return False
+        if event.seq > self.last:
+            self._until = min(self._until, time.monotonic() + WINDOW_GRACE)
+        elif self._until < inf:
+            self._until = time.monotonic() + WINDOW_GRACE
+        return self._first <= event.seq <= self.last
+
+    def look(self, now: float) -> None:
+        """See whether it is over, since nothing of it came for long enough."""
+        self._over = self._over or now >= self._until
 
     def seen(self, latest: int | None) -> bool:
         """Whether there is nothing more to come after this number."""
-        return self._passed or latest == self.last is not None
+        return self._over or latest == self.last is not None
 
 
 class _Backlog(Exception):

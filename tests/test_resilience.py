@@ -597,6 +597,16 @@ def test_a_late_replay_is_a_gap(dsstail: Starter, serve: Serve) -> None:
     assert "5 events, 1 reconnect, 1 gap (2 events missing), 0 malformed" in done.err
 
 
+@pytest.mark.parametrize("option", ["--fill-gaps", "--no-fill-gaps"])
+def test_live_events_may_overtake_a_replay(option: str, dsstail: Starter, serve: Serve) -> None:
+    overtaken = opened(tell(3, 4, 20, 5, *range(6, 15), 21, *range(15, 20)), Visit.stay)
+    server = serve(working(Visit.end), overtaken)
+    done = dsstail("--url", server.url(), option, "-c", "22", "--strict").finish()
+    assert (done.code, done.out) == (0, lines(range(22)))
+    assert "seq 5–19 (15 events) came back into its place" in done.err
+    assert len(server.visits) == 2
+
+
 def test_a_seq_that_does_not_exist_is_told(dsstail: Starter, serve: Serve) -> None:
     server = serve(opened(tell(3, 4, 5), Visit.stay))
     done = dsstail("--url", server.url(), "--from-seq", "1000", "-c", "3").finish()
@@ -604,6 +614,16 @@ def test_a_seq_that_does_not_exist_is_told(dsstail: Starter, serve: Serve) -> No
     assert "reset: asked for seq 1000 and on, the numbers go on from 3\n" in done.err
     assert "3 events, 0 reconnects, 0 gaps, 1 reset, 0 malformed" in done.err
     assert len(server.visits) == 1
+
+
+def test_a_replay_that_begins_before_the_first_event_is_no_reset(
+    dsstail: Starter, serve: Serve
+) -> None:
+    server = serve(opened(tell(3, 4), Visit.end), forgetful, newest=6)
+    done = dsstail("--url", server.url(), "-c", "7", "--strict").finish()
+    assert (done.code, done.out) == (0, lines([3, 4, 0, 1, 2, 5, 6]))
+    assert "7 events, 1 reconnect, 0 gaps, 0 malformed" in done.err
+    assert len(server.visits) == 2
 
 
 def test_a_lower_number_with_other_text_is_a_reset(dsstail: Starter, serve: Serve) -> None:
@@ -721,6 +741,9 @@ SECONDS: dict[str, Script] = {
     "among others": opened(say(b"1|X", unit(b"{}")), tell(2, 1, 3), tell(4, 5, 9), Visit.stay),
     "the last one first": opened(tell(5), lambda visit: time.sleep(0.1), tell(3, 4), Visit.stay),
     "after a live one": opened(tell(8), lambda visit: time.sleep(0.1), tell(3, 4, 5), Visit.stay),
+    "slowly after a live one": opened(
+        *(steps(tell(seq), lambda visit: time.sleep(0.4)) for seq in (8, 3, 9, 4, 5)), Visit.stay
+    ),
     "in one message": opened(
         say(unit(b"[%b]" % b",".join(map(event, (3, 4, 5))))), Visit.send_close, Visit.stay
     ),

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from dsstail.messages import Malformed
 from dsstail.session import (
+    ASK_AFTER,
     HOLD_BYTES,
     HOLD_LIMIT,
     HOLES_UNASKED,
+    LONGEST_HOLD,
     OUTAGE_LIMIT,
     REPLAY_GRACE,
     Delivery,
@@ -261,6 +263,59 @@ def test_a_replay_behind_live_events_is_put_in_order() -> None:
     ]
 
 
+@pytest.mark.parametrize("fill_gaps", [True, False])
+@pytest.mark.parametrize("overtaken_at", [2, 10])
+def test_a_replay_may_take_its_time_behind_live_events(overtaken_at: int, fill_gaps: bool) -> None:
+    """Live events overtake it at its beginning, or when it is under way."""
+    session = live(0, 1, fill_gaps=fill_gaps)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    given: list[Delivery] = []
+    now = 2.0
+    for seq in range(2, 20):
+        if seq == overtaken_at:
+            given += session.take(texts(20, 21), now)
+        if session.holding:
+            assert session.wanted(now) is None, "it is on its way"
+        now += ASK_AFTER - 0.01 if fill_gaps else REPLAY_GRACE - 0.1
+        given += session.tick(now) + session.take(texts(seq), now)
+    assert merged(given) == [
+        texts(*range(2, 20)),
+        Filled(overtaken_at, 19),
+        texts(20, 21),
+    ]
+    assert not session.holding
+
+
+def test_a_replay_that_ends_behind_live_events_is_asked_for_the_rest() -> None:
+    session = live(0, 1)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    session.take(texts(2, 3, 20, 4, 5), 2.0)
+    assert ask(session, 2.0) == Gap(6, 19)
+
+
+def test_a_replay_that_ends_behind_live_events_is_lost_without_filling() -> None:
+    session = live(0, 1, fill_gaps=False)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    session.take(texts(2, 3, 20, 4, 5), 2.0)
+    assert session.tick(2.0 + REPLAY_GRACE) == [Gap(6, 19), texts(20)]
+    assert session.take(texts(22), 4.0) == [Gap(21, 21), texts(22)], "the replay is over"
+
+
+def test_no_event_waits_for_ever() -> None:
+    """However many come before it: its number may be odd."""
+    session = live(0)
+    session.take(texts(10**9), 0.0)
+    seq, now, given = 0, 0.0, list[Delivery]()
+    while now < LONGEST_HOLD:
+        assert session.holding
+        seq, now = seq + 1, now + 0.25
+        given += session.take(texts(seq), now) + session.tick(now)
+    assert given[-2:] == [Gap(seq + 1, 10**9 - 1), texts(10**9)]
+
+
 def test_what_waits_outlives_the_connection() -> None:
     session = live(0)
     session.take(texts(3), 0.0)
@@ -470,7 +525,67 @@ def test_what_an_earlier_run_has_is_known() -> None:
 def test_an_earlier_run_tells_a_reset() -> None:
     session = Session(resume_after=7, known=texts(5, 6, 7))
     session.connected(asked=True, now=0.0)
-    assert session.take([text(1, 9)], 0.0) == [Reset(7, 1), [text(1, 9)]]
+    assert session.take([text(1, 9)], 0.0) == []
+    assert session.tick(REPLAY_GRACE) == [Reset(7, 1), [text(1, 9)]]
+
+
+def resumed(*seqs: int) -> Session:
+    """A session that had these events, and has asked its second connection for what follows."""
+    session = live(*seqs)
+    session.disconnected(0.0)
+    session.connected(asked=True, now=0.0)
+    return session
+
+
+@pytest.mark.parametrize("following", [range(20, 24), range(23, 24)], ids=["known", "next"])
+def test_a_replay_that_begins_before_the_first_event_is_no_reset(following: range) -> None:
+    session = resumed(20, 21, 22)
+    given = session.take(texts(1, 2, 3), 1.0)
+    assert given == []
+    assert session.holding
+    given += session.take(texts(*range(4, 20), 3, *following), 1.0)
+    assert merged(given) == [texts(*range(1, 20), 23)]
+    assert (session.counts.resets, session.counts.gaps, session.resume_from) == (0, 0, 24)
+    assert session.take(texts(3, 24), 1.0) == [texts(24)], "it is known now"
+
+
+def test_what_comes_before_the_first_event_is_a_reset_where_it_leads_to_other_texts() -> None:
+    session = resumed(8, 9)
+    anew = [text(seq, 9) for seq in range(1, 9)]
+    assert session.take(anew[:7], 1.0) == []
+    assert merged(session.take(anew[7:], 1.0)) == [Reset(9, 1), anew]
+    assert session.resume_from == 9
+
+
+def test_what_comes_before_the_first_event_is_a_reset_where_it_differs_from_itself() -> None:
+    session = resumed(8, 9)
+    session.take(texts(1), 1.0)
+    assert merged(session.take([text(1, 9)], 1.0)) == [
+        Reset(9, 1),
+        texts(1),
+        Reset(1, 1),
+        [text(1, 9)],
+    ]
+
+
+def test_what_comes_before_the_first_event_is_a_reset_where_it_leads_to_nothing() -> None:
+    started = [Reset(9, 1), texts(1, 2)]
+    session = resumed(8, 9)
+    session.take(texts(1, 2), 1.0)
+    assert merged(session.disconnected(1.0)) == started
+    assert session.resume_from == 3
+    session = resumed(8, 9)
+    session.take(texts(1, 2), 1.0)
+    assert merged(session.flush()) == started
+    session = resumed(8, 9)
+    session.take(texts(1), 1.0)
+    session.take(texts(2), REPLAY_GRACE)
+    assert merged(session.tick(1.0 + REPLAY_GRACE)) == started
+    assert merged(session.take(texts(3), 1.0 + REPLAY_GRACE)) == [texts(3)]
+    assert session.counts.resets == 1
+    session = resumed(8, 9)
+    large = [b'{"seq":"%d","x":"%s"}' % (seq, b"x" * (HOLD_BYTES // 2)) for seq in (1, 2)]
+    assert merged(session.take(large, 1.0)) == [Reset(9, 1), large]
 
 
 def test_what_was_asked_for_and_does_not_exist_is_no_numbering_before() -> None:
@@ -481,11 +596,14 @@ def test_what_was_asked_for_and_does_not_exist_is_no_numbering_before() -> None:
     assert (session.resume_from, session.counts.resets, session.counts.missing) == (8, 1, 0)
 
 
-def test_a_new_numbering_that_began_at_1_may_have_a_0() -> None:
-    session = live(4, 5)
-    session.take([text(1, 9)], 0.0)
-    assert events_in(session.take([text(0, 9)], 0.0)) == [text(0, 9)]
-    assert session.counts.missing == 0
+@pytest.mark.parametrize("began_with", [(1,), (2, 1)])
+def test_a_new_numbering_that_began_at_1_may_have_a_0(began_with: tuple[int, ...]) -> None:
+    session = live(*range(9))
+    session.take([text(seq, 9) for seq in began_with], 0.0)
+    session.tick(LONG)
+    assert events_in(session.take([text(0, 9)], LONG)) == [text(0, 9)]
+    assert session.take([text(0, 9)], LONG) == []
+    assert (session.counts.missing, session.counts.resets) == (0, 1)
 
 
 def test_what_a_new_numbering_began_with_is_asked_for() -> None:
@@ -661,7 +779,7 @@ class Play:
                 assert isinstance(what, list)
                 self.replay([text(seq, numbering) for seq in what])
             elif kind == "disconnect":
-                self.session.disconnected(self.now)
+                self.out += self.session.disconnected(self.now)
             elif kind == "connect":
                 self.session.connected(
                     asked=bool(what) and self.session.last is not None, now=self.now

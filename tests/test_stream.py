@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import KEY, PATIENCE, wait_until
+from command import KEY, MS, PATIENCE, wait_until
 from conftest import Serve
 from scenarios import (
     Script,
@@ -30,7 +31,7 @@ from scenarios import (
     working,
 )
 
-from dsstail import retrying
+from dsstail import retrying, stream
 from dsstail.errors import ConfigurationError, ConnectionFailed, Rejected
 from dsstail.handover import (
     Backlogged,
@@ -144,14 +145,46 @@ def test_a_window_ends(serve: Serve) -> None:
     assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 3, 4]
 
 
-def test_a_window_ends_behind_its_last_event(serve: Serve) -> None:
+def test_a_window_ends_behind_its_last_event(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the last one is missing, a later one shows that it will not come."""
+    monkeypatch.setattr(stream, "WINDOW_GRACE", 50 * MS)
     told: list[Batch] = []
     server = serve(opened(tell(2, 3, 9), Visit.stay))
     window = StreamSettings(from_seq=2, to_seq=5)
-    stream = open_stream(server.url(), KEY, window, on_status=told.append)
-    assert [e.seq for e in stream] == [2, 3]
+    events = open_stream(server.url(), KEY, window, on_status=told.append)
+    assert [e.seq for e in events] == [2, 3]
     assert Gap(4, 5) in [batch.content for batch in told]
+
+
+@pytest.mark.parametrize("given", [[], [2, 3]], ids=["nothing", "a part"])
+def test_a_window_ends_where_connections_give_only_what_is_behind_it(
+    given: list[int], longest_pauses: list[float], serve: Serve
+) -> None:
+    """Two in a row: one may have ended too early."""
+    first, later = opened(tell(*given, 9), close(1000)), opened(tell(9), close(1000))
+    server = serve(first, later)
+    window = StreamSettings(from_seq=2, to_seq=5)
+    assert [e.seq for e in open_stream(server.url(), KEY, window)] == given
+    assert len(server.visits) == 2
+
+
+def test_a_window_goes_on_after_a_break_however_long(
+    longest_pauses: list[float], serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "WINDOW_GRACE", 500 * MS)
+    scripts = opened(tell(9, 2, 3), Visit.end), Visit.reset, Visit.reset
+    server = serve(*scripts, steps(lambda visit: time.sleep(1), honest))
+    window = StreamSettings(from_seq=2, to_seq=5)
+    assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 3, 4, 5]
+
+
+def test_a_live_event_does_not_end_a_window(serve: Serve) -> None:
+    """The service may send them on the connection that was asked for the window."""
+    is_taken = steps(Visit.send_heartbeat, Visit.hear_answer)
+    script = opened(tell(9), is_taken, tell(2, 3), is_taken, tell(10), is_taken, tell(4, 5))
+    server = serve(steps(script, Visit.stay))
+    window = StreamSettings(from_seq=2, to_seq=5, reconnect=False)
+    assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 3, 4, 5]
 
 
 def test_pauses_grow_up_to_a_limit(longest_pauses: list[float], serve: Serve) -> None:
