@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
+from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -331,6 +334,38 @@ def test_nobody_reading_is_no_error() -> None:
         )
         assert (finished.returncode, finished.stderr) == (0, b"")
     os.close(writing)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes pipes of any size")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_waits_for_room_where_stdout_does_not_block(unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writing, False)
+    running = subprocess.Popen(
+        [DSSTAIL, "--help"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=environment(PYTHONUNBUFFERED=unbuffered),
+    )
+    os.close(writing)
+    wait_until(lambda: held_by(reading) == 4096)
+    wait_until(lambda: state_of(running.pid) in ("S", "Z"), "a wait, or an end")
+    with open(reading, encoding="utf-8") as pipe:
+        assert pipe.read() == dsstail("--help").stdout
+    assert (running.wait(PATIENCE), running.communicate()[1]) == (0, b"")
+
+
+def held_by(pipe: int) -> int:
+    """How many bytes a pipe holds."""
+    held = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, held)
+    return held[0]
+
+
+def state_of(pid: int) -> str:
+    """What a process does: `S` is to wait for something, `Z` to have ended."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")

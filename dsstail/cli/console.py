@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 from typing import Any, TextIO
 
@@ -15,8 +16,16 @@ NARROWEST = 40
 
 def say(text: str) -> None:
     """Print on stdout. Raises OutputError where that fails, OutputClosed where nobody reads."""
+    # Beneath Python's buffer, which loses what a stdout that does not block has no room for.
+    raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+    rest = memoryview(f"{_spelled(text, sys.stdout)}\n".encode(sys.stdout.encoding))
     try:
-        print(_spelled(text, sys.stdout), flush=True)
+        while rest:
+            written = raw.write(rest)
+            if written is None:
+                select.select([], [raw], [])
+            else:
+                rest = rest[written:]
     except (BrokenPipeError, ConnectionResetError):
         raise OutputClosed from None
     except OSError as error:
@@ -77,16 +86,6 @@ def columns(stream: TextIO, widest: int = WIDEST) -> int:
     return max(NARROWEST, min(widest, columns_of(stream.fileno())))
 
 
-def abandon_stdout() -> None:
-    """Let what could not be written go nowhere, or Python would try again at its exit."""
-    _abandon(sys.stdout)
-
-
-def _abandon(stream: TextIO) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def _safe(text: str) -> str:
     from dsstail.escaping import visible
     from dsstail.keys import concealed
@@ -98,7 +97,13 @@ def _print(line: str) -> None:
     try:
         print(_spelled(line, sys.stderr), file=sys.stderr, flush=True)
     except OSError:
-        _abandon(sys.stderr)
+        _abandon_stderr()
+
+
+def _abandon_stderr() -> None:
+    """Let what could not be written go nowhere, or Python would try again at its exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _spelled(text: str, stream: TextIO) -> str:
