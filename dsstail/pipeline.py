@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dsstail import dialing, filters
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
+from dsstail.errors import ConfigurationError
 from dsstail.escaping import visible
 from dsstail.flow import Flow, MalformedFile, Observer, Supply, View
 from dsstail.handover import Handover
@@ -65,6 +66,7 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     names = tuple(key.name for key in keys)
     until = time.monotonic() + settings.stopping.time
     recorder = Recorder(recording, names, reporter.warn, until=until)
+    _check_is_only_recording(recorder, settings, tee=tee)
     selection = filters.build(**asdict(settings.filtering))
     streams = [_resuming(settings.connecting, key, handover, recorder, selection) for key in keys]
     printer = Printer(settings.showing, names, reporter.warn, until=until) if tee else None
@@ -76,6 +78,17 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
         ending = f", ends with {end}" if end else ""
         reporter.line(INFO, visible(f"{name}: {spoken_size(size)}{ending}"))
     return code
+
+
+def _check_is_only_recording(recorder: Recorder, settings: TailSettings, *, tee: bool) -> None:
+    """Raises ConfigurationError where something else would go into the same file."""
+    kept = settings.connecting.save_malformed
+    if tee and recorder.records_to(1):
+        raise ConfigurationError(
+            "stdout goes into the recording, which --tee would give each event twice."
+        )
+    if kept is not None and recorder.records_to(kept):
+        raise ConfigurationError(f"{kept} is the recording: --save-malformed needs another file.")
 
 
 def _resuming(

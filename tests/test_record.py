@@ -299,6 +299,36 @@ def test_what_cannot_be_shown_ends_it_with_6(dsstail: Starter, serve: Serve) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ["--tee"],
+            "error: stdout goes into the recording, which --tee would give each event twice.",
+        ),
+        (
+            ["--save-malformed", "link.jsonl"],
+            "error: link.jsonl is the recording: --save-malformed needs another file.",
+        ),
+    ],
+)
+def test_nothing_else_goes_into_the_recording(
+    options: list[str], told: str, dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "link.jsonl").symlink_to("out.jsonl")
+    with (tmp_path / "out.jsonl").open("ab") as out:
+        done = record(dsstail, serve(honest), *options, "-c", "6", stdout=out).finish()
+    assert (done.code, done.lines) == (2, [told])
+    assert read(tmp_path / "out.jsonl") == b""
+
+
+def test_what_keeps_nothing_can_take_all(dsstail: Starter, serve: Serve) -> None:
+    url = serve(honest).url()
+    with open(os.devnull, "wb") as null:
+        command = dsstail("record", os.devnull, "--url", url, "--tee", "-c", "6", stdout=null)
+    assert command.finish().code == 0
+
+
 def record_into(fd: int, dsstail: Starter, server: Server, *arguments: str) -> Command:
     try:
         return dsstail("record", "out.jsonl", "--url", server.url(), *arguments, stdout=fd)
