@@ -17,7 +17,7 @@ from itertools import count
 from dsstail.errors import ConfigurationError
 
 LARGEST_FILE = 1 << 20
-"""Bytes; more is no file of keys."""
+"""Bytes; more is no file of keys, and no configuration file."""
 
 ONLY = "stream"
 """What a stream without a name of the user's is called, if it is the only one."""
@@ -95,15 +95,21 @@ def from_command(place: str, words: Sequence[str]) -> list[Source]:
 
     stderr = None if sys.stderr.isatty() else subprocess.DEVNULL
     try:
-        finished = subprocess.run(words, stdout=subprocess.PIPE, stderr=stderr, check=False)
-        text = finished.stdout.decode("utf-8-sig")
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=stderr) as running:
+            assert running.stdout is not None
+            printed = running.stdout.read(LARGEST_FILE + 1)
+            if len(printed) > LARGEST_FILE:
+                running.kill()
+        text = printed.decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"{place}: cannot run it: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{place}: what it prints is not text.") from None
-    if finished.returncode:
-        end = "exit code" if finished.returncode > 0 else "signal"
-        raise ConfigurationError(f"{place}: it failed with {end} {abs(finished.returncode)}.")
+    if len(printed) > LARGEST_FILE:
+        raise ConfigurationError(f"{place}: it prints too much for keys.")
+    if running.returncode:
+        end = "exit code" if running.returncode > 0 else "signal"
+        raise ConfigurationError(f"{place}: it failed with {end} {abs(running.returncode)}.")
     found = _lines(place, text)
     if not found:
         raise ConfigurationError(f"{place}: it prints no key.")
