@@ -426,6 +426,34 @@ def test_it_goes_on_when_its_terminal_is_gone(
     assert command.stop().code == 0
 
 
+def test_no_recording_waits_for_a_terminal_that_was_halted(
+    tmp_path: Path, dsstail: Starter, serve: Serve
+) -> None:
+    """As by Ctrl-S. It shows what it missed once it goes on."""
+    halted = threading.Event()
+    first = opened(tell(0), lambda visit: wait_until(halted.is_set), Visit.end)
+    server = serve(first, opened(tell(1), Visit.stay))
+    terminal = Terminal()
+    command = dsstail(
+        *("record", "out.jsonl", "--url", server.url()),
+        stderr=terminal.theirs,
+        environment={"TERM": "xterm"},
+    )
+    theirs = os.dup(terminal.theirs)
+    terminal.attach()
+    wait_until(lambda: b"seq 0, connected" in terminal.seen)
+    termios.tcflow(theirs, termios.TCOOFF)
+    halted.set()
+    wait_until(lambda: read(tmp_path / "out.jsonl") == lines([0, 1]))
+    assert b"retry 1" not in terminal.seen
+    termios.tcflow(theirs, termios.TCOON)
+    wait_until(lambda: b"retry 1" in terminal.seen and b"seq 1, connected" in terminal.seen)
+    termios.tcflow(theirs, termios.TCOOFF)
+    assert command.end_soon(signal.SIGTERM).code == 0
+    os.close(theirs)
+    terminal.text()
+
+
 def test_elsewhere_it_is_silent_for_a_minute(dsstail: Starter, serve: Serve) -> None:
     server = serve(honest)
     done = record(dsstail, server, "--duration", "1200ms").finish()
