@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import stat
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from io import FileIO
 from itertools import count
 
 from dsstail.errors import ConfigurationError
@@ -68,9 +70,9 @@ def from_file(option: str, path: str, warn: Callable[[str], None]) -> list[Sourc
     """
     where = "stdin" if path == "-" else path
     try:
-        with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
+        with FileIO(0 if path == "-" else path, closefd=path != "-") as file:
             mode = os.fstat(file.fileno()).st_mode
-            text = file.read(LARGEST_FILE + 1).decode("utf-8-sig")
+            text = _content(file).decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"{option}: cannot read {where}: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -209,6 +211,20 @@ def _is_credential(path: str) -> bool:
     """Whether systemd hands it over, by an access list that looks like rights of a group."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return folder is not None and os.path.dirname(path) == folder
+
+
+def _content(file: FileIO) -> bytes:
+    """All that is in a file, unless it is too large: then a little more than may be."""
+    content = b""
+    while len(content) <= LARGEST_FILE:
+        piece = file.read(LARGEST_FILE)
+        if piece is None:  # non-blocking, which was not our choice
+            select.select([file], [], [])
+        elif piece:
+            content += piece
+        else:
+            break
+    return content
 
 
 def _lines(where: str, text: str) -> list[Source]:

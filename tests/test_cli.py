@@ -305,6 +305,26 @@ def test_keys_come_from_stdin() -> None:
     assert error(finished) == "error: stdin line 2: a key has no blanks or control characters."
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process does")
+def test_keys_are_waited_for_where_stdin_does_not_block() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    running = subprocess.Popen(
+        [DSSTAIL, "config", "show", "--key-file", "-", "-o", "json"],
+        stdin=reading,
+        stdout=subprocess.PIPE,
+        env=environment(),
+    )
+    for part in (f"in={KEY[:20]}", f"{KEY[20:]}\n"):
+        os.write(writing, part.encode())
+        wait_until(lambda: held_by(reading) == 0)
+    wait_until(lambda: state_of(running.pid) in ("S", "Z"), "a wait, or an end")
+    os.close(writing)
+    out, _ = running.communicate(timeout=PATIENCE)
+    os.close(reading)
+    assert json.loads(out)["keys"]["value"] == ["in=0123…cdef"]
+
+
 def test_a_bug_is_one_line_without_keys_and_exits_1(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text(f"raise RuntimeError('odd \\x1b[2J key {KEY}')\n")
     broken = {"PYTHONPATH": str(tmp_path)}
