@@ -29,6 +29,7 @@ from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery, Filled, Gap, Holes, Reset
 from dsstail.wording import counted, sentence, seqs, spoken
+from dsstail.writing import write_text
 
 ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
 
@@ -52,12 +53,8 @@ SAMPLE = 512
 
 def write_to_stderr(text: str) -> None:
     """Write whole lines in one go; a closed stderr is nobody's problem."""
-    try:
-        sys.stderr.flush()
-        told = spelled(text, sys.stderr).encode(errors="backslashreplace")
-        os.write(sys.stderr.fileno(), told)
-    except (OSError, ValueError):
-        pass
+    with contextlib.suppress(OSError, ValueError):
+        write_text(spelled(text, sys.stderr), sys.stderr)
 
 
 def columns_of(terminal: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -374,6 +375,24 @@ def test_an_answer_waits_for_room_where_stdout_does_not_block(unbuffered: str) -
     with open(reading, encoding="utf-8") as pipe:
         assert pipe.read() == dsstail("--help").stdout
     assert (running.wait(PATIENCE), running.communicate()[1]) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process does")
+@pytest.mark.parametrize(
+    ("file", "told"), [("missing", b"error: cannot read"), (__file__, b" damaged places skipped")]
+)
+def test_what_is_told_waits_for_room_where_stderr_does_not_block(file: str, told: bytes) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, bytes(4096)):
+            pass
+    running = subprocess.Popen([DSSTAIL, "show", file], stderr=writing)
+    os.close(writing)
+    wait_until(lambda: state_of(running.pid) in ("S", "Z"), "a wait, or an end")
+    with open(reading, "rb") as pipe:
+        assert pipe.read().lstrip(b"\0").count(told) == 1
+    running.wait(PATIENCE)
 
 
 def held_by(pipe: int) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import sys
 from typing import Any, TextIO
 
 from dsstail.errors import OutputClosed, OutputError
+from dsstail.writing import write_text
 
 WIDEST = 80
 NARROWEST = 40
@@ -16,16 +16,8 @@ NARROWEST = 40
 
 def say(text: str) -> None:
     """Print on stdout. Raises OutputError where that fails, OutputClosed where nobody reads."""
-    # Beneath Python's buffer, which loses what a stdout that does not block has no room for.
-    raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
-    rest = memoryview(f"{_spelled(text, sys.stdout)}\n".encode(sys.stdout.encoding))
     try:
-        while rest:
-            written = raw.write(rest)
-            if written is None:
-                select.select([], [raw], [])
-            else:
-                rest = rest[written:]
+        _write(text, sys.stdout)
     except (BrokenPipeError, ConnectionResetError):
         raise OutputClosed from None
     except OSError as error:
@@ -94,21 +86,13 @@ def _safe(text: str) -> str:
 
 
 def _print(line: str) -> None:
-    try:
-        print(_spelled(line, sys.stderr), file=sys.stderr, flush=True)
-    except OSError:
-        _abandon_stderr()
+    with contextlib.suppress(OSError):
+        _write(line, sys.stderr)
 
 
-def _abandon_stderr() -> None:
-    """Let what could not be written go nowhere, or Python would try again at its exit."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+def _write(text: str, stream: TextIO) -> None:
+    if not text.isascii():
+        from dsstail.escaping import spelled
 
-
-def _spelled(text: str, stream: TextIO) -> str:
-    if text.isascii():
-        return text
-    from dsstail.escaping import spelled
-
-    return spelled(text, stream).encode(stream.encoding, "backslashreplace").decode(stream.encoding)
+        text = spelled(text, stream)
+    write_text(f"{text}\n", stream)
