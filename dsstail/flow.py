@@ -389,4 +389,8 @@ class MalformedFile:
             raise OutputError(f"cannot write {path}: {error.strerror}") from None
 
     def write(self, raw: bytes) -> None:
-        write_all(self._fd, raw + b"\n", str(self._path))
+        """Keep it. Raises OutputError, also where it goes into a pipe that nobody reads."""
+        try:
+            write_all(self._fd, raw + b"\n", str(self._path))
+        except OutputClosed:
+            raise OutputError(f"cannot write {self._path}: nobody reads it any more.") from None

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import stat
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from io import FileIO
 from itertools import count
 
 from dsstail.errors import ConfigurationError
 
 LARGEST_FILE = 1 << 20
-"""Bytes; more is no file of keys."""
+"""Bytes; more is no file of keys, and no configuration file."""
 
 ONLY = "stream"
 """What a stream without a name of the user's is called, if it is the only one."""
@@ -68,9 +70,9 @@ def from_file(option: str, path: str, warn: Callable[[str], None]) -> list[Sourc
     """
     where = "stdin" if path == "-" else path
     try:
-        with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
+        with FileIO(0 if path == "-" else path, closefd=path != "-") as file:
             mode = os.fstat(file.fileno()).st_mode
-            text = file.read(LARGEST_FILE + 1).decode("utf-8-sig")
+            text = _content(file).decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"{option}: cannot read {where}: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -95,15 +97,21 @@ def from_command(place: str, words: Sequence[str]) -> list[Source]:
 
     stderr = None if sys.stderr.isatty() else subprocess.DEVNULL
     try:
-        finished = subprocess.run(words, stdout=subprocess.PIPE, stderr=stderr, check=False)
-        text = finished.stdout.decode("utf-8-sig")
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=stderr) as running:
+            assert running.stdout is not None
+            printed = running.stdout.read(LARGEST_FILE + 1)
+            if len(printed) > LARGEST_FILE:
+                running.kill()
+        text = printed.decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"{place}: cannot run it: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{place}: what it prints is not text.") from None
-    if finished.returncode:
-        end = "exit code" if finished.returncode > 0 else "signal"
-        raise ConfigurationError(f"{place}: it failed with {end} {abs(finished.returncode)}.")
+    if len(printed) > LARGEST_FILE:
+        raise ConfigurationError(f"{place}: it prints too much for keys.")
+    if running.returncode:
+        end = "exit code" if running.returncode > 0 else "signal"
+        raise ConfigurationError(f"{place}: it failed with {end} {abs(running.returncode)}.")
     found = _lines(place, text)
     if not found:
         raise ConfigurationError(f"{place}: it prints no key.")
@@ -203,6 +211,20 @@ def _is_credential(path: str) -> bool:
     """Whether systemd hands it over, by an access list that looks like rights of a group."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return folder is not None and os.path.dirname(path) == folder
+
+
+def _content(file: FileIO) -> bytes:
+    """All that is in a file, unless it is too large: then a little more than may be."""
+    content = b""
+    while len(content) <= LARGEST_FILE:
+        piece = file.read(LARGEST_FILE)
+        if piece is None:  # non-blocking, which was not our choice
+            select.select([file], [], [])
+        elif piece:
+            content += piece
+        else:
+            break
+    return content
 
 
 def _lines(where: str, text: str) -> list[Source]:

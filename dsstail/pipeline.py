@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from dsstail import dialing, filters
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
+from dsstail.errors import ConfigurationError
 from dsstail.escaping import visible
 from dsstail.flow import Flow, MalformedFile, Observer, Supply, View
 from dsstail.handover import Handover
 from dsstail.printing import Printer, RecordingPrinter, Tee, Writer, style_for
-from dsstail.report import BURST, INFO, Reporter, Totals, write_to_stderr
+from dsstail.report import BURST, INFO, Reporter, Totals
 from dsstail.stream import Stream, StreamSettings
 from dsstail.wording import counted, spoken_size
 
@@ -53,16 +55,24 @@ def tail(settings: TailSettings) -> int:
 def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -> int:
     """Append the events of every stream to a recording, from where that ends; the exit code.
 
-    With `tee` they are shown, too. Raises DsstailError: what makes going on impossible.
+    With `tee` they are shown, too. What is told keeps nothing waiting. Raises DsstailError: what
+    makes going on impossible.
     """
+    with closing(_reporter(settings, aside=True)) as reporter:
+        return _record(settings, recording, reporter, tee=tee)
+
+
+def _record(
+    settings: TailSettings, recording: RecordingSettings, reporter: Reporter, *, tee: bool
+) -> int:
     from dsstail.progress import Progress
     from dsstail.recording.recorder import Recorder
 
     handover = Handover()
-    reporter = _reporter(settings)
     keys = settings.connecting.keys
     names = tuple(key.name for key in keys)
     recorder = Recorder(recording, names, reporter.warn, patience=settings.stopping.time)
+    _check_is_only_recording(recorder, settings, tee=tee)
     selection = filters.build(**asdict(settings.filtering))
     streams = [_resuming(settings.connecting, key, handover, recorder, selection) for key in keys]
     printer = Printer(settings.showing, names, reporter.warn) if tee else None
@@ -74,6 +84,17 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
         ending = f", ends with {end}" if end else ""
         reporter.line(INFO, visible(f"{name}: {spoken_size(size)}{ending}"))
     return code
+
+
+def _check_is_only_recording(recorder: Recorder, settings: TailSettings, *, tee: bool) -> None:
+    """Raises ConfigurationError where something else would go into the same file."""
+    kept = settings.connecting.save_malformed
+    if tee and recorder.records_to(1):
+        raise ConfigurationError(
+            "stdout goes into the recording, which --tee would give each event twice."
+        )
+    if kept is not None and recorder.records_to(kept):
+        raise ConfigurationError(f"{kept} is the recording: --save-malformed needs another file.")
 
 
 def _resuming(
@@ -205,7 +226,9 @@ def _skipped(totals: Totals, seconds: float) -> str:
     return f"{told}; dsstail verify lists them" if totals.malformed > DAMAGE_TOLD else told
 
 
-def _reporter(settings: TailSettings, write: Callable[[str], None] = write_to_stderr) -> Reporter:
+def _reporter(
+    settings: TailSettings, write: Callable[[str], None] | None = None, *, aside: bool = False
+) -> Reporter:
     streams = len(settings.connecting.keys)
     return Reporter(
         quiet=settings.showing.quiet,
@@ -214,6 +237,7 @@ def _reporter(settings: TailSettings, write: Callable[[str], None] = write_to_st
         burst=max(BURST, streams),  # so that what happens to all is told of each
         color=settings.showing.color_told,
         write=write,
+        aside=aside,
     )
 
 

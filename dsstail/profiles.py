@@ -107,7 +107,10 @@ def _load(path: Path) -> tuple[dict[str, Any], int]:
     try:
         with open(path, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            text = file.read().decode("utf-8-sig")
+            content = file.read(keys.LARGEST_FILE + 1)
+        if len(content) > keys.LARGEST_FILE:
+            raise ConfigurationError(f"{path} is too large for a configuration file.")
+        text = content.decode("utf-8-sig")
         return tomllib.loads(text), mode
     except OSError as error:
         reason = f"cannot read {path}: {error.strerror}."

@@ -22,14 +22,14 @@ def replace(path: Path, content: bytes) -> None:
     """Write the file, through links and onto devices, too. Raises OutputError."""
     target = _target(path)
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
-            target.write_bytes(content)
+        if os.path.exists(path) and not os.path.isfile(path):
+            path.write_bytes(content)  # a link to a pipe, `>(…)`, leads to no name
             return
         beside = target.with_name(f".dsstail-{os.getpid()}.tmp")
         try:
             beside.write_bytes(content)
             os.replace(beside, target)
-        except OSError:
+        except BaseException:
             with suppress(OSError):
                 beside.unlink()
             raise

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +29,7 @@ from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery, Filled, Gap, Holes, Reset
 from dsstail.wording import counted, sentence, seqs, spoken
+from dsstail.writing import write_text
 
 ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
 
@@ -38,18 +41,20 @@ BURST_SECONDS = 10.0
 NARROWEST = 40
 """Columns in which lines are laid out at least."""
 
+MOST_UNTOLD = 1000
+"""Lines that wait for a stderr that takes none."""
+
+SLOW = 0.5
+"""Seconds that the last of them wait for it."""
+
 SAMPLE = 512
 """Bytes of a malformed message that are looked at for its report."""
 
 
 def write_to_stderr(text: str) -> None:
     """Write whole lines in one go; a closed stderr is nobody's problem."""
-    try:
-        sys.stderr.flush()
-        told = spelled(text, sys.stderr).encode(errors="backslashreplace")
-        os.write(sys.stderr.fileno(), told)
-    except (OSError, ValueError):
-        pass
+    with contextlib.suppress(OSError, ValueError):
+        write_text(spelled(text, sys.stderr), sys.stderr)
 
 
 def columns_of(terminal: int) -> int:
@@ -60,7 +65,39 @@ def columns_of(terminal: int) -> int:
         return 80
 
 
-def clear_interrupt() -> None:
+class Aside:
+    """Writes to stderr in a thread of its own, so that nobody who tells something waits for it.
+
+    A terminal that was halted, or a pipe that was not read, gets later what it missed, as far as
+    that is not too much.
+    """
+
+    def __init__(self) -> None:
+        self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="report", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits to be written."""
+        return not self._texts.empty()
+
+    def write(self, text: str) -> None:
+        """Have whole lines written."""
+        if self._texts.qsize() < MOST_UNTOLD:
+            self._texts.put(text)
+
+    def close(self) -> None:
+        """Wait until all is written, unless that takes too long."""
+        self._texts.put(None)
+        self._thread.join(SLOW)
+
+    def _run(self) -> None:
+        while (text := self._texts.get()) is not None:
+            write_to_stderr(text)
+
+
+def clear_interrupt(write: Callable[[str], None] = write_to_stderr) -> None:
     """Take off the terminal what it shows of a Ctrl-C, at the beginning of the next line.
 
     In the background it shows none: there may be somebody's prompt.
@@ -69,7 +106,7 @@ def clear_interrupt() -> None:
         return
     with contextlib.suppress(OSError, ValueError):
         if os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp():
-            write_to_stderr("\r\x1b[K")
+            write("\r\x1b[K")
 
 
 def laid_out(kind: str, text: str, columns: int, *, color: bool) -> str:
@@ -130,18 +167,21 @@ class Reporter:
         name_streams: bool = False,
         burst: int = BURST,
         color: bool = False,
-        write: Callable[[str], None] = write_to_stderr,
+        write: Callable[[str], None] | None = None,
+        aside: bool = False,
     ) -> None:
         """`write` takes what is told, a whole line at a time, which is laid out for no terminal.
 
+        Without it that goes to stderr, and `aside` is not to wait for it: then `close` is due.
         Of one kind, `burst` lines are told within BURST_SECONDS; the others are counted.
         """
-        self._write = write
+        self._aside = Aside() if aside else None
+        self._write = write or (self._aside.write if self._aside else write_to_stderr)
         self._level = ERROR if quiet else INFO + min(verbosity, 2)
         self._name_streams = name_streams
         self._burst = burst
         self._color = color
-        at_terminal = write is write_to_stderr and sys.stderr.isatty()
+        at_terminal = write is None and sys.stderr.isatty()
         self._terminal = sys.stderr.fileno() if at_terminal else None
         self.shows_status = self._terminal is not None and os.environ.get("TERM") != "dumb"
         """Whether there is a terminal on which a line can take the place of another."""
@@ -186,13 +226,20 @@ class Reporter:
     def interrupted(self) -> None:
         """A signal came; nobody is told."""
         if self._terminal is not None:
-            clear_interrupt()
+            clear_interrupt(self._write)
 
     def status(self, text: str) -> None:
         """Show a line whose place the next status or line takes, if it can; none if empty."""
+        if text and self._aside is not None and self._aside.is_behind:
+            return  # it would be old when it is seen
         if self.shows_status and self._level >= INFO and (text or self._erase):
             self._write(f"\r{text}\x1b[K")
             self._erase = "\r\x1b[K" if text else ""
+
+    def close(self) -> None:
+        """Nothing more is told."""
+        if self._aside is not None:
+            self._aside.close()
 
     def _allows(self, kind: str) -> bool:
         now = time.monotonic()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
+from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -306,6 +310,26 @@ def test_keys_come_from_stdin() -> None:
     assert error(finished) == "error: stdin line 2: a key has no blanks or control characters."
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process does")
+def test_keys_are_waited_for_where_stdin_does_not_block() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    running = subprocess.Popen(
+        [DSSTAIL, "config", "show", "--key-file", "-", "-o", "json"],
+        stdin=reading,
+        stdout=subprocess.PIPE,
+        env=environment(),
+    )
+    for part in (f"in={KEY[:20]}", f"{KEY[20:]}\n"):
+        os.write(writing, part.encode())
+        wait_until(lambda: held_by(reading) == 0)
+    wait_until(lambda: state_of(running.pid) in ("S", "Z"), "a wait, or an end")
+    os.close(writing)
+    out, _ = running.communicate(timeout=PATIENCE)
+    os.close(reading)
+    assert json.loads(out)["keys"]["value"] == ["in=0123…cdef"]
+
+
 def test_a_bug_is_one_line_without_keys_and_exits_1(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text(f"raise RuntimeError('odd \\x1b[2J key {KEY}')\n")
     broken = {"PYTHONPATH": str(tmp_path)}
@@ -335,6 +359,56 @@ def test_nobody_reading_is_no_error() -> None:
         )
         assert (finished.returncode, finished.stderr) == (0, b"")
     os.close(writing)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes pipes of any size")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_waits_for_room_where_stdout_does_not_block(unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writing, False)
+    running = subprocess.Popen(
+        [DSSTAIL, "--help"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=environment(PYTHONUNBUFFERED=unbuffered),
+    )
+    os.close(writing)
+    wait_until(lambda: held_by(reading) == 4096)
+    wait_until(lambda: state_of(running.pid) in ("S", "Z"), "a wait, or an end")
+    with open(reading, encoding="utf-8") as pipe:
+        assert pipe.read() == dsstail("--help").stdout
+    assert (running.wait(PATIENCE), running.communicate()[1]) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process does")
+@pytest.mark.parametrize(
+    ("file", "told"), [("missing", b"error: cannot read"), (__file__, b" damaged places skipped")]
+)
+def test_what_is_told_waits_for_room_where_stderr_does_not_block(file: str, told: bytes) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, bytes(4096)):
+            pass
+    running = subprocess.Popen([DSSTAIL, "show", file], stderr=writing)
+    os.close(writing)
+    wait_until(lambda: state_of(running.pid) in ("S", "Z"), "a wait, or an end")
+    with open(reading, "rb") as pipe:
+        assert pipe.read().lstrip(b"\0").count(told) == 1
+    running.wait(PATIENCE)
+
+
+def held_by(pipe: int) -> int:
+    """How many bytes a pipe holds."""
+    held = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, held)
+    return held[0]
+
+
+def state_of(pid: int) -> str:
+    """What a process does: `S` is to wait for something, `Z` to have ended."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")

@@ -87,7 +87,7 @@ def test_the_version_needs_nothing(option: str, imported: Callable[..., set[str]
     modules = imported(option)
     assert heavy(modules) == set()
     assert not modules & {"inspect", "dataclasses"}
-    assert rooms(modules) <= {"cli", "cli.run", "cli.console", "errors"}
+    assert rooms(modules) <= {"cli", "cli.run", "cli.console", "errors", "writing"}
 
 
 @pytest.mark.parametrize("line", ["dsstail ", "dsstail --re", "dsstail record --event-type conn"])

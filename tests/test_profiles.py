@@ -389,6 +389,7 @@ def test_keys_that_are_given_replace_those_of_the_profile(home: Home) -> None:
         (f"'{KEY}'", "cannot run it: No such file or directory."),
         ("'true'", "it prints no key."),
         (r"['printf', '\377']", "what it prints is not text."),
+        (f"['yes', '{KEY}']", "it prints too much for keys."),
     ],
 )
 def test_a_key_command_that_fails_shows_no_secret(home: Home, command: str, reason: str) -> None:
@@ -545,6 +546,13 @@ def test_a_file_that_cannot_work(home: Home, text: str | bytes, reason: str) -> 
 def test_a_file_that_cannot_be_read(home: Home) -> None:
     home.file.mkdir(parents=True)
     assert home.error() == "cannot read FILE: Is a directory."
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="this system has no /dev/zero")
+def test_a_file_without_an_end(home: Home) -> None:
+    home.file.parent.mkdir(parents=True)
+    home.file.symlink_to("/dev/zero")
+    assert home.error() == "FILE is too large for a configuration file."
 
 
 def test_values_are_read_like_those_of_options(home: Home) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from itertools import pairwise
@@ -25,6 +26,7 @@ from dsstail.errors import ConfigurationError
 from dsstail.messages import Event
 from dsstail.recording import scanning
 from dsstail.recording.following import Follower
+from dsstail.recording.locking import lock
 from dsstail.recording.reading import read, read_recording
 from dsstail.recording.recorder import Recorder, RecordingSettings
 from dsstail.recording.splitting import Damage, Found, Lines, Splitter
@@ -454,6 +456,42 @@ def test_a_long_line_is_not_looked_through_backwards(tmp_path: Path) -> None:
     path.write_bytes(b"".join(event(seq) for seq in range(20_000)))
     with FileIO(path) as file:
         assert list(backwards.stretches(file)) == []
+
+
+# While it is written
+
+
+def forwards(path: Path) -> list[bytes]:
+    """All events, where there is no damage."""
+    events, damage = sorted_out(read(path))
+    assert damage == []
+    return [text for _, text in events]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who locks a file")
+@pytest.mark.parametrize("reading", [forwards, last_texts])
+def test_a_line_that_is_just_being_written_is_read_whole(
+    reading: Callable[[Path], list[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing behind it, or there would be no end while a recorder is as fast as its reader."""
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(lines(range(2)) + event(2)[:100])
+    with path.open("ab", 0) as recording:
+        assert lock(recording.fileno())
+        parts = iter((event(2)[100:200], event(2)[200:] + b"\n" + event(3)[:50]))
+        monkeypatch.setattr(time, "sleep", lambda _: recording.write(next(parts)))
+        assert reading(path) == [event(seq) for seq in range(3)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who locks a file")
+def test_what_a_recorder_does_not_finish_is_torn(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(lines(range(2)) + event(2)[:100])
+    with path.open("ab") as recording:
+        assert lock(recording.fileno())
+        events, (torn,) = sorted_out(read(path))
+    assert events == [(1, event(0)), (2, event(1))]
+    assert torn.torn
 
 
 # Followed

@@ -301,6 +301,36 @@ def test_what_cannot_be_shown_ends_it_with_6(dsstail: Starter, serve: Serve) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ["--tee"],
+            "error: stdout goes into the recording, which --tee would give each event twice.",
+        ),
+        (
+            ["--save-malformed", "link.jsonl"],
+            "error: link.jsonl is the recording: --save-malformed needs another file.",
+        ),
+    ],
+)
+def test_nothing_else_goes_into_the_recording(
+    options: list[str], told: str, dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "link.jsonl").symlink_to("out.jsonl")
+    with (tmp_path / "out.jsonl").open("ab") as out:
+        done = record(dsstail, serve(honest), *options, "-c", "6", stdout=out).finish()
+    assert (done.code, done.lines) == (2, [told])
+    assert read(tmp_path / "out.jsonl") == b""
+
+
+def test_what_keeps_nothing_can_take_all(dsstail: Starter, serve: Serve) -> None:
+    url = serve(honest).url()
+    with open(os.devnull, "wb") as null:
+        command = dsstail("record", os.devnull, "--url", url, "--tee", "-c", "6", stdout=null)
+    assert command.finish().code == 0
+
+
 def record_into(fd: int, dsstail: Starter, server: Server, *arguments: str) -> Command:
     try:
         return dsstail("record", "out.jsonl", "--url", server.url(), *arguments, stdout=fd)
@@ -396,6 +426,34 @@ def test_it_goes_on_when_its_terminal_is_gone(
     gone.set()
     wait_until(lambda: (tmp_path / "out.jsonl").read_bytes().count(b"\n") == 2)
     assert command.stop().code == 0
+
+
+def test_no_recording_waits_for_a_terminal_that_was_halted(
+    tmp_path: Path, dsstail: Starter, serve: Serve
+) -> None:
+    """As by Ctrl-S. It shows what it missed once it goes on."""
+    halted = threading.Event()
+    first = opened(tell(0), lambda visit: wait_until(halted.is_set), Visit.end)
+    server = serve(first, opened(tell(1), Visit.stay))
+    terminal = Terminal()
+    command = dsstail(
+        *("record", "out.jsonl", "--url", server.url()),
+        stderr=terminal.theirs,
+        environment={"TERM": "xterm"},
+    )
+    theirs = os.dup(terminal.theirs)
+    terminal.attach()
+    wait_until(lambda: b"seq 0, connected" in terminal.seen)
+    termios.tcflow(theirs, termios.TCOOFF)
+    halted.set()
+    wait_until(lambda: read(tmp_path / "out.jsonl") == lines([0, 1]))
+    assert b"retry 1" not in terminal.seen
+    termios.tcflow(theirs, termios.TCOON)
+    wait_until(lambda: b"retry 1" in terminal.seen and b"seq 1, connected" in terminal.seen)
+    termios.tcflow(theirs, termios.TCOOFF)
+    assert command.end_soon(signal.SIGTERM).code == 0
+    os.close(theirs)
+    terminal.text()
 
 
 def test_elsewhere_it_is_silent_for_a_minute(dsstail: Starter, serve: Serve) -> None:

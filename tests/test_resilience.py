@@ -211,6 +211,22 @@ def test_a_message_that_is_not_utf8_is_kept(
     assert kept.read_bytes() == message + b"\n"
 
 
+def test_what_is_malformed_needs_somebody_who_takes_it(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    """That nobody reads this pipe is no reason to end silently, unlike with stdout."""
+    gone = threading.Event()
+    server = serve(opened(tell(0), lambda visit: wait_until(gone.is_set), say(b"9|{"), Visit.stay))
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    command = dsstail("--url", server.url(), "--save-malformed", "fifo")
+    command.wait_for_events(1)
+    os.close(reader)
+    gone.set()
+    done = command.finish()
+    assert (done.code, done.lines[-1]) == (6, "error: cannot write fifo: nobody reads it any more.")
+
+
 UNASKED = ("close at once", "RST at once", "TLS where there is none")
 """What does not wait for the request, nor for the key in it."""
 

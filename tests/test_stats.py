@@ -9,6 +9,7 @@ import re
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -457,6 +458,29 @@ def test_the_picture_goes_through_a_pipe(tmp_path: Path, dsstail: Starter) -> No
     assert (tmp_path / "fifo").read_text().endswith("</svg>\n")
     assert running.finish().code == 0
     assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+
+
+def test_the_picture_goes_through_a_pipe_without_a_name(tmp_path: Path, stats: Stats) -> None:
+    """As `--svg >(…)` is."""
+    record(tmp_path, documented())
+    finished = stats("out.jsonl", "--svg", "/dev/fd/2")
+    assert finished.code == 0
+    assert texts_of(ElementTree.fromstring(finished.err))
+
+
+def test_a_signal_leaves_no_half_of_a_picture(tmp_path: Path) -> None:
+    old = record(tmp_path, b"<svg/>", "a.svg")
+    record(tmp_path, documented())
+    signalled = (
+        "import os, signal, sys; from dsstail.__main__ import main; "
+        "os.replace = lambda *_: signal.raise_signal(signal.SIGTERM); "
+        "sys.exit(main())"
+    )
+    command = [sys.executable, "-c", signalled, "stats", "out.jsonl", "--svg", "a.svg"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert old.read_bytes() == b"<svg/>"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "out.jsonl"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import typer
 
 from dsstail import config, keys
 from dsstail.cli.commands import command
-from dsstail.cli.console import abandon_stdout, warn
+from dsstail.cli.console import warn
 from dsstail.cli.options import Access, Color, TextOrJson, Utc
 from dsstail.config import Connecting
 from dsstail.given import Given, text_or_json
@@ -74,13 +74,9 @@ def check(access: Access, checking: Checking) -> int:
     listener = Listener(checklist.tell, checklist.wait)
     checked = Check(connecting, timeout, Clock(utc=showing.utc), listener)
     with interruptible(_interrupt, partial(os._exit, 130)):
-        try:
-            checklist.begin()
-            checked.run()
-            checklist.end(checked.exit_code, interrupted=checked.interrupted)
-        except KeyboardInterrupt:
-            abandon_stdout()
-            raise
+        checklist.begin()
+        checked.run()
+        checklist.end(checked.exit_code, interrupted=checked.interrupted)
     return checked.exit_code
 
 

@@ -8,6 +8,7 @@ import sys
 from typing import Any, TextIO
 
 from dsstail.errors import OutputClosed, OutputError
+from dsstail.writing import write_text
 
 WIDEST = 80
 NARROWEST = 40
@@ -16,7 +17,7 @@ NARROWEST = 40
 def say(text: str) -> None:
     """Print on stdout. Raises OutputError where that fails, OutputClosed where nobody reads."""
     try:
-        print(_spelled(text, sys.stdout), flush=True)
+        _write(text, sys.stdout)
     except (BrokenPipeError, ConnectionResetError):
         raise OutputClosed from None
     except OSError as error:
@@ -77,16 +78,6 @@ def columns(stream: TextIO, widest: int = WIDEST) -> int:
     return max(NARROWEST, min(widest, columns_of(stream.fileno())))
 
 
-def abandon_stdout() -> None:
-    """Let what could not be written go nowhere, or Python would try again at its exit."""
-    _abandon(sys.stdout)
-
-
-def _abandon(stream: TextIO) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def _safe(text: str) -> str:
     from dsstail.escaping import visible
     from dsstail.keys import concealed
@@ -95,15 +86,13 @@ def _safe(text: str) -> str:
 
 
 def _print(line: str) -> None:
-    try:
-        print(_spelled(line, sys.stderr), file=sys.stderr, flush=True)
-    except OSError:
-        _abandon(sys.stderr)
+    with contextlib.suppress(OSError):
+        _write(line, sys.stderr)
 
 
-def _spelled(text: str, stream: TextIO) -> str:
-    if text.isascii():
-        return text
-    from dsstail.escaping import spelled
+def _write(text: str, stream: TextIO) -> None:
+    if not text.isascii():
+        from dsstail.escaping import spelled
 
-    return spelled(text, stream).encode(stream.encoding, "backslashreplace").decode(stream.encoding)
+        text = spelled(text, stream)
+    write_text(f"{text}\n", stream)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from dsstail.cli.console import abandon_stdout, complain, say, tell
-from dsstail.errors import DsstailError, OutputClosed, OutputError
+from dsstail.cli.console import complain, say, tell
+from dsstail.errors import DsstailError, OutputClosed
 
 ANSWERS = {"check", "completion", "config", "domains", "stats", "verify"}
 """Commands that end well only with an answer; the others do whenever a signal ends them.
@@ -23,11 +23,8 @@ def run(words: Sequence[str]) -> int:
         from dsstail.wording import sentence
 
         complain("error", sentence(str(error)))
-        if isinstance(error, OutputError):
-            abandon_stdout()
         return error.exit_code
     except OutputClosed:
-        abandon_stdout()
         return 0
     except Exception as error:
         return _bug(error)

@@ -82,6 +82,7 @@ def stats(
     from dsstail import replacing
     from dsstail.charts.view import View
     from dsstail.filters import build
+    from dsstail.interruption import raising
     from dsstail.json_text import count_no_lines
     from dsstail.replay import Window
     from dsstail.report import Reporter
@@ -101,7 +102,9 @@ def stats(
     if report.svg is not None:
         from dsstail.charts.drawing import drawing
 
-        replacing.replace(report.svg, drawing(View(statistics, utc=utc, top=top or TOP)).encode())
+        picture = drawing(View(statistics, utc=utc, top=top or TOP)).encode()
+        with raising():  # or half of it would stay beside its place
+            replacing.replace(report.svg, picture)
     view = View(statistics, utc=utc, top=top)
     if form == "json":
         from dsstail.charts.document import document

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from io import FileIO
 from itertools import islice
 
+from dsstail.recording.reading import rest_of_line
 from dsstail.recording.scanning import is_object
 from dsstail.recording.splitting import Damage, Found, Splitter
 
@@ -39,6 +40,7 @@ def stretches(file: FileIO) -> Iterator[Stretch]:
     recording. They end early where there is no such line: the recording is of another form.
     """
     end = os.fstat(file.fileno()).st_size
+    end += len(rest_of_line(file, end))
     last = True
     size = _SMALLEST
     while end or last:

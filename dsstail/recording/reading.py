@@ -8,14 +8,22 @@ from __future__ import annotations
 import os
 import select
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 
 from dsstail.errors import ConfigurationError
 from dsstail.messages import Event
+from dsstail.recording.locking import holder
 from dsstail.recording.splitting import Damage, Found, Lines, Splitter
 from dsstail.recording.unpacking import MAGIC, PIECE, Spoiled, is_bare, unpacked
+
+LONGEST_WRITE = 0.2
+"""Seconds after which what a recorder has begun to write is on its way no longer."""
+
+WRITE_POLL = 0.001
+"""Seconds between two looks at it."""
 
 
 def read(path: str | Path) -> Iterator[Found]:
@@ -100,6 +108,24 @@ def read_on(file: FileIO, name: str) -> bytes:
         raise unreadable(name, error) from None
 
 
+def rest_of_line(file: FileIO, end: int) -> bytes:
+    """The rest of the line that a recorder is just writing, and of which a file has a part so far.
+
+    It writes lines as a whole, but who reads up to the `end` meanwhile can see half of one.
+    """
+    file.seek(max(end - 1, 0))
+    if file.read(1) in (b"", b"\n") or holder(file.fileno()) is None:
+        return b""
+    rest = b""
+    deadline = time.monotonic() + LONGEST_WRITE
+    while b"\n" not in rest and time.monotonic() < deadline:
+        if piece := read_on(file, str(file.name)):
+            rest += piece
+        else:
+            time.sleep(WRITE_POLL)
+    return rest[: rest.find(b"\n") + 1]
+
+
 def is_plain(file: FileIO) -> bool:
     """Whether it is a file on a disk that holds lines as they are, to be read from anywhere."""
     if not is_regular(file):
@@ -135,4 +161,6 @@ def _pieces(file: FileIO, name: str, patient: bool) -> Iterator[bytes | None]:
         elif piece := read_on(file, name):
             yield piece
         else:
-            return
+            break
+    if is_regular(file) and (rest := rest_of_line(file, file.tell())):
+        yield rest

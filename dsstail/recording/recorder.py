@@ -128,6 +128,13 @@ class Recorder:
         """The names of the live files, their sizes, and what each ends with, such as `seq 431`."""
         return [(str(track.name), track.size, track.end) for track in self._distinct]
 
+    def records_to(self, file: int | Path) -> bool:
+        """Whether a live file is this one, by its name or a descriptor; no device is."""
+        names = [track.name for track in self._distinct if isinstance(track, Track)]
+        with suppress(OSError):
+            return any(os.path.samefile(file, name) for name in names)
+        return False
+
     def begin(self, until: float) -> None:
         """Events come from now on; later than `until`, by the monotonic clock, nothing waits."""
         self._patience.until = until
