@@ -175,8 +175,8 @@ def filtering(
     return Filtering(
         dsns=each(given.list("dsn")),  # the service joins serial numbers so, too
         event_types=_event_types(given, warn),
-        properties=given.list("property"),
-        oem_models=given.list("oem_model"),
+        properties=each(given.list("property")),
+        oem_models=each(given.list("oem_model")),
     )
 
 
@@ -259,8 +259,7 @@ def effective(
         "allow_plaintext": given.switch("allow_plaintext", default=False),
     }
     others = {
-        **{name: unvaried.list(name) for name in _FILTERS},
-        **{name: each(unvaried.list(name)) for name in ("dsn", "event_type")},
+        **{name: each(unvaried.list(name)) for name in _FILTERS},
         "output": shown.output,
         "format": unvaried.value("format", str, None),
         "highlight": unvaried.value("highlight", str, None),

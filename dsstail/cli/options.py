@@ -25,7 +25,7 @@ PANELS = {
     "Service": "",
     "Faults": "",
     "Connection": "Each has its variable: DSSTAIL_REGION is --region, and so on.",
-    "Filters": "Globs; a leading ! excludes. A repeated one widens, others narrow.",
+    "Filters": "Globs; a leading ! excludes. Several of one (a,b) widen, others narrow.",
     "Output": "",
     "Stop": "",
     "Help": "",
@@ -206,12 +206,7 @@ class Filters:
 
     dsn: Annotated[
         list[str] | None,
-        _filter(
-            "--dsn",
-            "-d",
-            metavar="GLOB",
-            help="device serial number (DSN); several with commas",
-        ),
+        _filter("--dsn", "-d", metavar="GLOB", help="device serial number (DSN)"),
     ] = None
     event_type: Annotated[
         list[str] | None,
