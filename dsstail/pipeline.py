@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dsstail import dialing, filters
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
+from dsstail.errors import ExpectationTimeout
 from dsstail.escaping import visible
 from dsstail.flow import Flow, MalformedFile, Observer, Supply, View
 from dsstail.handover import Handover
@@ -71,11 +72,19 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     writer = Tee(recorder, printer, until=until) if printer else recorder
     events_on_terminal = tee and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
-    code = _flow(settings, streams, handover, writer, reporter, progress).run()
+    try:
+        code = _flow(settings, streams, handover, writer, reporter, progress).run()
+    except ExpectationTimeout:
+        _tell_places(recorder, reporter)
+        raise
+    _tell_places(recorder, reporter)
+    return code
+
+
+def _tell_places(recorder: Recorder, reporter: Reporter) -> None:
     for name, size, end in recorder.places:
         ending = f", ends with {end}" if end else ""
         reporter.line(INFO, visible(f"{name}: {spoken_size(size)}{ending}"))
-    return code
 
 
 def _resuming(
