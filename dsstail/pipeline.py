@@ -47,7 +47,12 @@ def tail(settings: TailSettings) -> int:
     names = tuple(key.name for key in keys)
     until = time.monotonic() + settings.stopping.time
     printer = Printer(settings.showing, names, reporter.warn, until=until)
-    flow = _flow(settings, streams, handover, printer, reporter)
+    progress = None
+    if sys.stdout.isatty() and not selection.everything:
+        from dsstail.progress import Waiting
+
+        progress = Waiting(reporter, streams)
+    flow = _flow(settings, streams, handover, printer, reporter, progress)
     handover.at_once = partial(flow.write_at_once, printer.write_at_once)
     return flow.run()
 

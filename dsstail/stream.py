@@ -146,11 +146,13 @@ class Stream:
         settings = replace(settings, known=())  # which may be large, and the session knows it now
         self.connections = 0
         self.heartbeats = 0
+        self.left_out = 0
+        """Events so far that the selection leaves out."""
         self._dialer = Dialer(url, key, settings)
         self._settings = settings
         self._handover = handover
         self._selection = selection
-        self._left_out = 0
+        self._left_out_told = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {key.name}", daemon=True)
         self._inbox = Inbox()
@@ -490,12 +492,12 @@ class Stream:
     def _put(self, content: Delivery | Status) -> None:
         if isinstance(content, list):
             wanted = self._selection.select(content)
-            self._left_out += len(content) - len(wanted)
+            self.left_out += len(content) - len(wanted)
             content = wanted
             if not content:
                 return
-        self._handover.put(Batch(self.name, time.time(), content, self._left_out))
-        self._left_out = 0
+        untold, self._left_out_told = self.left_out - self._left_out_told, self.left_out
+        self._handover.put(Batch(self.name, time.time(), content, untold))
 
 
 REPLACED = "the live connection ended when a second one was opened"
