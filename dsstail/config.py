@@ -141,8 +141,9 @@ def connecting(
     given = Given(options, environment, profile)
     client_type = _client_type(given)
     from_seq, to_seq = _window(given)
+    url = _url(given)
     settings = Connecting(
-        url=_url(given),
+        url=url,
         client_type=client_type,
         ca_file=given.value("ca_file", Path, None),
         from_seq=from_seq,
@@ -155,7 +156,7 @@ def connecting(
         strict=given.switch("strict", default=False),
         save_malformed=given.value("save_malformed", Path, None),
         # The keys come last: nobody should type one only to learn of a mistyped option.
-        keys=_keys(given, warn, ask=ask),
+        keys=_keys(given, warn, url if ask else None),
     )
     if from_seq is not None and len(settings.keys) > 1:
         raise ConfigurationError("--from-seq replays one stream: give it one key.")
@@ -431,8 +432,8 @@ def _window(given: Given) -> tuple[int | None, int | None]:
     return first, last
 
 
-def _keys(given: Given, warn: Callable[[str], None], *, ask: bool) -> tuple[StreamKey, ...]:
-    """The keys of the command line, the environment or the profile, else typed at a prompt."""
+def _keys(given: Given, warn: Callable[[str], None], url: str | None) -> tuple[StreamKey, ...]:
+    """The keys of the command line, the environment or the profile, else typed for `url`."""
     sources = [keys.Source("--key", text) for text in given.option("key") or ()]
     if (path := given.option("key_file")) is not None:
         sources += keys.from_file("--key-file", str(path), warn)
@@ -441,9 +442,10 @@ def _keys(given: Given, warn: Callable[[str], None], *, ask: bool) -> tuple[Stre
     if not sources and (path := given.variable("key_file")):
         sources = keys.from_file("DSSTAIL_KEY_FILE", path, warn)
     sources = sources or _keys_of(given.profile, warn)
-    if not ask and not sources:
-        return ()
-    sources = sources or keys.from_terminal()
+    if not sources:
+        if url is None:
+            return ()
+        sources = keys.from_terminal(url)
     if not sources:
         raise ConfigurationError(
             "no stream key. Set DSSTAIL_KEY, use --key-file PATH, or run in a terminal to be asked."

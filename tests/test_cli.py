@@ -364,7 +364,7 @@ def on_terminal(tmp_path: Path) -> Callable[..., Terminal]:
 
 def test_the_key_is_asked_for_and_hidden(on_terminal: Callable[..., Terminal]) -> None:
     terminal = on_terminal("--url", NOWHERE, "--no-reconnect")
-    terminal.read_until("Stream key: ")
+    terminal.read_until("Stream key for 127.0.0.1:1: ")
     terminal.type(f"{KEY}\n")
     code, printed = terminal.finish()
     assert code == 3
@@ -377,7 +377,7 @@ def test_no_key_at_the_prompt_is_an_error_on_a_line_of_its_own(
     on_terminal: Callable[..., Terminal], typed: str
 ) -> None:
     terminal = on_terminal()
-    terminal.read_until("Stream key: ")
+    terminal.read_until("Stream key for stream.aylanetworks.com: ")
     terminal.type(typed)
     code, printed = terminal.finish()
     assert code == 2
@@ -386,7 +386,7 @@ def test_no_key_at_the_prompt_is_an_error_on_a_line_of_its_own(
 
 def test_ctrl_c_at_the_prompt_says_nothing(on_terminal: Callable[..., Terminal]) -> None:
     terminal = on_terminal()
-    terminal.read_until("Stream key: ")
+    terminal.read_until("Stream key for stream.aylanetworks.com: ")
     terminal.type("\x03")
     code, printed = terminal.finish()
     assert code == 130
@@ -397,7 +397,7 @@ def test_sigterm_at_the_prompt_leaves_the_terminal_as_it_was(
     on_terminal: Callable[..., Terminal],
 ) -> None:
     terminal = on_terminal()
-    terminal.read_until("Stream key: ")
+    terminal.read_until("Stream key for stream.aylanetworks.com: ")
     assert not terminal.echoes
     terminal.signal(signal.SIGTERM)
     wait_until(lambda: terminal.echoes)
