@@ -140,7 +140,7 @@ class Connection(Access):
         str | None, _connection("--from-seq", metavar="N", help="replay from seq N on")
     ] = None
     to_seq: Annotated[
-        str | None, _connection("--to-seq", metavar="M", help="and end once seq M has come")
+        str | None, _connection("--to-seq", metavar="M", help="end once seq M has come")
     ] = None
     reconnect: Annotated[
         bool | None,
@@ -326,7 +326,7 @@ class Stop:
     ] = None
     timeout: Annotated[
         str | None,
-        _stop("--timeout", metavar="TIME", help="if none does in so long (exit 124)"),
+        _stop("--timeout", metavar="TIME", help="how long --expect may take (else exit 124)"),
     ] = None
 
 
