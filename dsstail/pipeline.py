@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dsstail import dialing, filters
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
-from dsstail.errors import ExpectationTimeout
+from dsstail.errors import DsstailError, OutputError
 from dsstail.escaping import visible
 from dsstail.flow import Flow, MalformedFile, Observer, Supply, View
 from dsstail.handover import Handover
@@ -79,14 +79,18 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
     try:
         code = _flow(settings, streams, handover, writer, reporter, progress).run()
-    except ExpectationTimeout:
-        _tell_places(recorder, reporter)
+    except OutputError:  # it tells that itself
+        raise
+    except DsstailError:
+        if any(stream.connections for stream in streams):
+            _tell_places(recorder, reporter)
         raise
     _tell_places(recorder, reporter)
     return code
 
 
 def _tell_places(recorder: Recorder, reporter: Reporter) -> None:
+    """Where the recording ends, a line a file."""
     for name, size, end in recorder.places:
         ending = f", ends with {end}" if end else ""
         reporter.line(INFO, visible(f"{name}: {spoken_size(size)}{ending}"))

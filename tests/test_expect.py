@@ -65,14 +65,6 @@ def test_without_a_connection_it_says_so_also_when_quiet(dsstail: Starter) -> No
     assert done.err == f"error: nothing came within 0.3 s that meets value=on; {why}.\n"
 
 
-def test_a_recording_tells_where_it_ends_all_the_same(dsstail: Starter, serve: Serve) -> None:
-    words = ["record", "out.jsonl", "--expect", "value=x", "--count", "2"]
-    done = dsstail("--url", serve(honest).url(), *words).finish()
-    assert done.code == 124
-    assert done.lines[-2].endswith(", ends with seq 1")
-    assert done.lines[-1] == "error: nothing came before the end that meets value=x."
-
-
 def test_a_lost_connection_says_why(dsstail: Starter) -> None:
     words = ["--expect", "value=on", "--timeout", "10m", "--no-reconnect"]
     done = dsstail("--url", "ws://127.0.0.1:1/stream", *words).finish()

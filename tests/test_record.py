@@ -290,6 +290,19 @@ def test_no_slow_disk_is_left_alone_when_time_is_over(serve: Serve, tmp_path: Pa
     assert read(out) == lines(range(3))
 
 
+@pytest.mark.parametrize(
+    ("code", "options"),
+    [(3, ["--no-reconnect"]), (124, ["--expect", "value=x", "--count", "3"])],
+)
+def test_a_failure_is_told_behind_where_the_recording_ends(
+    code: int, options: list[str], dsstail: Starter, serve: Serve
+) -> None:
+    done = record(dsstail, serve(opened(tell(0, 1, 2), Visit.reset)), *options).finish()
+    assert done.code == code
+    assert done.lines[-2].endswith(", ends with seq 2")
+    assert done.lines[-1].startswith("error: ")
+
+
 def test_what_cannot_be_shown_ends_it_with_6(dsstail: Starter, serve: Serve) -> None:
     with open("/dev/full", "wb") as full:
         done = record(dsstail, serve(honest), "--tee", stdout=full).finish()
