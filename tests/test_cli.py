@@ -227,7 +227,8 @@ def test_options_work_before_and_after_the_command(words: list[str]) -> None:
         ),
         ([KEY], 'error: no command "0123…cdef". See dsstail --help.'),
         (["--regoin", "eu"], 'error: no option "--regoin". Did you mean "--region"?'),
-        (["--key"], "error: option '--key' requires an argument. See dsstail --help."),
+        (["--key"], 'error: option "--key" requires an argument. See dsstail --help.'),
+        (["show"], 'error: missing argument "FILE...". See dsstail show --help.'),
         (
             ["tail", "a\x1bb"],
             r'error: tail takes no argument, and got "a\x1bb". See dsstail tail --help.',
