@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import struct
@@ -25,6 +26,7 @@ import pytest
 from command import KEY, PATIENCE, Command, installed, read_slowly, wait_until
 from conftest import Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, tell, unit
+from terminal import Terminal as OnTerminal
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
 from torture.full import fill_again_and_again
@@ -385,6 +387,16 @@ def test_a_terminal_shows_how_it_stands(dsstail: Starter, serve: Serve) -> None:
         r"out\.jsonl: 2\.8 kB, ends with seq 5\r\n",
         last,
     ), text
+
+
+def test_in_the_background_it_shows_no_status(tmp_path: Path, serve: Serve) -> None:
+    words = ["record", "out.jsonl", "--url", serve(honest).url(), "--duration", "1200ms"]
+    job = shlex.join([installed(), *words, "--key", f"main={KEY}"])
+    shell = ["sh", "-c", f"set -m; {job} & wait"]
+    code, printed = OnTerminal(shell, {**os.environ, "TERM": "xterm"}, tmp_path).finish()
+    assert code == 0
+    assert "6 events, 0 reconnects" in printed
+    assert "/s, " not in printed
 
 
 @pytest.mark.parametrize("tee", [False, True])
