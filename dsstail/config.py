@@ -141,8 +141,9 @@ def connecting(
     given = Given(options, environment, profile)
     client_type = _client_type(given)
     from_seq, to_seq = _window(given)
+    url = _url(given)
     settings = Connecting(
-        url=_url(given),
+        url=url,
         client_type=client_type,
         ca_file=given.value("ca_file", Path, None),
         from_seq=from_seq,
@@ -155,7 +156,7 @@ def connecting(
         strict=given.switch("strict", default=False),
         save_malformed=given.value("save_malformed", Path, None),
         # The keys come last: nobody should type one only to learn of a mistyped option.
-        keys=_keys(given, warn, ask=ask),
+        keys=_keys(given, warn, url if ask else None),
     )
     if from_seq is not None and len(settings.keys) > 1:
         raise ConfigurationError("--from-seq replays one stream: give it one key.")
@@ -175,8 +176,8 @@ def filtering(
     return Filtering(
         dsns=each(given.list("dsn")),  # the service joins serial numbers so, too
         event_types=_event_types(given, warn),
-        properties=given.list("property"),
-        oem_models=given.list("oem_model"),
+        properties=each(given.list("property")),
+        oem_models=each(given.list("oem_model")),
     )
 
 
@@ -259,8 +260,7 @@ def effective(
         "allow_plaintext": given.switch("allow_plaintext", default=False),
     }
     others = {
-        **{name: unvaried.list(name) for name in _FILTERS},
-        **{name: each(unvaried.list(name)) for name in ("dsn", "event_type")},
+        **{name: each(unvaried.list(name)) for name in _FILTERS},
         "output": shown.output,
         "format": unvaried.value("format", str, None),
         "highlight": unvaried.value("highlight", str, None),
@@ -432,8 +432,8 @@ def _window(given: Given) -> tuple[int | None, int | None]:
     return first, last
 
 
-def _keys(given: Given, warn: Callable[[str], None], *, ask: bool) -> tuple[StreamKey, ...]:
-    """The keys of the command line, the environment or the profile, else typed at a prompt."""
+def _keys(given: Given, warn: Callable[[str], None], url: str | None) -> tuple[StreamKey, ...]:
+    """The keys of the command line, the environment or the profile, else typed for `url`."""
     sources = [keys.Source("--key", text) for text in given.option("key") or ()]
     if (path := given.option("key_file")) is not None:
         sources += keys.from_file("--key-file", str(path), warn)
@@ -442,9 +442,10 @@ def _keys(given: Given, warn: Callable[[str], None], *, ask: bool) -> tuple[Stre
     if not sources and (path := given.variable("key_file")):
         sources = keys.from_file("DSSTAIL_KEY_FILE", path, warn)
     sources = sources or _keys_of(given.profile, warn)
-    if not ask and not sources:
-        return ()
-    sources = sources or keys.from_terminal()
+    if not sources:
+        if url is None:
+            return ()
+        sources = keys.from_terminal(url)
     if not sources:
         raise ConfigurationError(
             "no stream key. Set DSSTAIL_KEY, use --key-file PATH, or run in a terminal to be asked."

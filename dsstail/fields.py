@@ -238,15 +238,23 @@ def conditions(text: str) -> tuple[Condition, ...]:
         raise ValueError(f"a quote is not closed in {text}") from None
     if not words:
         raise ValueError("it needs a condition, such as value=1")
+    if _COMMA.search(text):
+        raise ValueError("between two conditions is a blank, and no comma")
     return tuple(map(_condition, words))
+
+
+_COMMA = re.compile(rf", *(?:{'|'.join(FIELDS)})=")
+"""What a list of conditions would look like; in a value, `?` stands for the comma."""
 
 
 def _condition(word: str) -> Condition:
     name, equals, glob = word.partition("=")
     unwanted = glob.startswith("!")
     glob = glob.removeprefix("!")
+    if name.endswith("!") and equals:
+        raise ValueError(f'"{word}" is no condition: anything but is {name[:-1]}=!{glob or 1}')
     if not equals or not glob:
-        raise ValueError(f'"{word}" is no condition such as value=1')
+        raise ValueError(f"\"{word}\" is no condition such as value=1 or value='two words'")
     _check_known(name)
     return Condition(name, glob, re.compile(fnmatch.translate(glob)), unwanted)
 

@@ -25,7 +25,8 @@ from dsstail.errors import (
     OutputError,
     StrictViolation,
 )
-from dsstail.handover import Batch, Ended, Violated
+from dsstail.escaping import visible
+from dsstail.handover import Batch, Connected, Disconnected, Ended, Violated
 from dsstail.interruption import STOP_LIMIT, allow_breaks, break_off, interruptible
 from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
@@ -140,6 +141,7 @@ class Flow:
         self._shown = 0
         self._received = 0
         self._failure: BaseException | None = None  # the first
+        self._lost: dict[str, str] = {}  # streams without a connection, and why
         self._told = False  # whether that was told already
 
     def run(self) -> int:
@@ -184,7 +186,8 @@ class Flow:
         when, patience = "before the end", self._stopping.timeout
         if patience is not None and time.monotonic() - self._started >= patience:
             when = f"within {spoken(patience)}"
-        return ExpectationTimeout(f"nothing came {when} that meets {self._expectation}.")
+        why = "".join(f"; {reason}" for reason in list(self._lost.values())[:1])
+        return ExpectationTimeout(f"nothing came {when} that meets {self._expectation}{why}.")
 
     @property
     def totals(self) -> Totals:
@@ -302,6 +305,10 @@ class Flow:
         content = batch.content
         self._received += batch.left_out
         self._writer.idle()
+        if isinstance(content, Connected):
+            self._lost.pop(batch.stream, None)
+        if isinstance(content, Disconnected):
+            self._lost[batch.stream] = content.reason
         if isinstance(content, Ended):
             self._running -= 1
             if content.error is None:
@@ -364,7 +371,7 @@ class Flow:
         told = self._summed_up("the output was stuck") + "\n"
         failure = None if self._signalled else self._unmet()
         if failure is not None:
-            told += f"error: {failure}\n"
+            told += f"error: {visible(str(failure))}\n"
         with contextlib.suppress(OSError, ValueError):
             if select.select([], [2], [], 0)[1]:
                 write_to_stderr(told)

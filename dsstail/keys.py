@@ -124,20 +124,23 @@ def warn_of_readers(where: str, mode: int, warn: Callable[[str], None]) -> None:
         warn(f"others can read the keys in {where}. To keep them out: chmod 600 {where}")
 
 
-def from_terminal(*, optional: bool = False) -> list[Source]:
+def from_terminal(url: str, *, optional: bool = False) -> list[Source]:
     """What the user types at a hidden prompt; nothing where there is no terminal to ask on.
 
-    Raises ConfigurationError where nothing is typed, unless the key is `optional`.
+    It names the host of `url`, since a key works in one place only. Raises ConfigurationError
+    where nothing is typed, unless the key is `optional`.
     """
     if not sys.stdin.isatty():
         return []
     from getpass import getpass
+    from urllib.parse import urlsplit
 
     from dsstail.interruption import raising
 
+    prompt = f"Stream key for {urlsplit(url).netloc}{' (Enter for none)' if optional else ''}: "
     try:
         with raising():  # or the terminal would show no more what is typed
-            typed = getpass(f"Stream key{' (Enter for none)' if optional else ''}: ").strip()
+            typed = getpass(prompt).strip()
     except EOFError:
         typed = ""
         print(file=sys.stderr)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dsstail import dialing, filters
 from dsstail.config import Connecting, Filtering, Showing, Stopping, TailSettings
-from dsstail.errors import ConfigurationError
+from dsstail.errors import ConfigurationError, DsstailError, OutputError
 from dsstail.escaping import visible
 from dsstail.flow import Flow, MalformedFile, Observer, Supply, View
 from dsstail.handover import Handover
@@ -47,7 +47,12 @@ def tail(settings: TailSettings) -> int:
     reporter = _reporter(settings)
     names = tuple(key.name for key in keys)
     printer = Printer(settings.showing, names, reporter.warn)
-    flow = _flow(settings, streams, handover, printer, reporter)
+    progress = None
+    if sys.stdout.isatty() and not selection.everything:
+        from dsstail.progress import Waiting
+
+        progress = Waiting(reporter, streams)
+    flow = _flow(settings, streams, handover, printer, reporter, progress)
     handover.at_once = partial(flow.write_at_once, printer.write_at_once)
     return flow.run()
 
@@ -79,11 +84,23 @@ def _record(
     writer = Tee(recorder, printer) if printer else recorder
     events_on_terminal = tee and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
-    code = _flow(settings, streams, handover, writer, reporter, progress).run()
+    try:
+        code = _flow(settings, streams, handover, writer, reporter, progress).run()
+    except OutputError:  # it tells that itself
+        raise
+    except DsstailError:
+        if any(stream.connections for stream in streams):
+            _tell_places(recorder, reporter)
+        raise
+    _tell_places(recorder, reporter)
+    return code
+
+
+def _tell_places(recorder: Recorder, reporter: Reporter) -> None:
+    """Where the recording ends, a line a file."""
     for name, size, end in recorder.places:
         ending = f", ends with {end}" if end else ""
         reporter.line(INFO, visible(f"{name}: {spoken_size(size)}{ending}"))
-    return code
 
 
 def _check_is_only_recording(recorder: Recorder, settings: TailSettings, *, tee: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a long recording tells of itself while it runs: a status line, or a line now and then."""
+"""What is told while it runs: how a long recording stands, or that nothing passes the filters."""
 
 from __future__ import annotations
 
@@ -85,3 +85,30 @@ class Progress:
         if connected == total:
             return "connected"
         return f"{connected} of {total} connected" if connected else "not connected"
+
+
+class Waiting:
+    """How many events the filters have left out, in a line on stderr until one passes."""
+
+    def __init__(self, reporter: Reporter, streams: Sequence[Stream]) -> None:
+        self._reporter = reporter
+        self._streams = streams
+        self._due = time.monotonic() + STATUS_EVERY
+
+    def note(self, batch: Batch) -> None:
+        """Give way to the first events, which are written next."""
+        if isinstance(batch.content, list):
+            self.close()
+            self._due = float("inf")
+
+    def tick(self, events: int) -> None:
+        """Tell how many there are, if that is due."""
+        now = time.monotonic()
+        left_out = sum(stream.left_out for stream in self._streams)
+        if now >= self._due and left_out:
+            self._due = now + STATUS_EVERY
+            self._reporter.status(f"0 of {counted(left_out, 'event')} pass the filters")
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._reporter.status("")

@@ -97,15 +97,20 @@ class Aside:
             write_to_stderr(text)
 
 
-def clear_interrupt(write: Callable[[str], None] = write_to_stderr) -> None:
-    """Take off the terminal what it shows of a Ctrl-C, at the beginning of the next line.
+def in_background() -> bool:
+    """Whether stderr is a terminal that another job has now, which may be somebody's prompt."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError, ValueError):
+            return os.tcgetpgrp(sys.stderr.fileno()) != os.getpgrp()
+    return False
 
-    In the background it shows none: there may be somebody's prompt.
-    """
+
+def clear_interrupt(write: Callable[[str], None] = write_to_stderr) -> None:
+    """Take off the terminal what it shows of a Ctrl-C, at the beginning of the next line."""
     if sys.platform == "win32" or os.environ.get("TERM") == "dumb":
         return
-    with contextlib.suppress(OSError, ValueError):
-        if os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp():
+    with contextlib.suppress(ValueError):
+        if sys.stderr.isatty() and not in_background():
             write("\r\x1b[K")
 
 
@@ -232,7 +237,9 @@ class Reporter:
         """Show a line whose place the next status or line takes, if it can; none if empty."""
         if text and self._aside is not None and self._aside.is_behind:
             return  # it would be old when it is seen
-        if self.shows_status and self._level >= INFO and (text or self._erase):
+        if self.shows_status and in_background():
+            self._erase = ""
+        elif self.shows_status and self._level >= INFO and (text or self._erase):
             self._write(f"\r{text}\x1b[K")
             self._erase = "\r\x1b[K" if text else ""
 

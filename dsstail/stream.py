@@ -132,6 +132,11 @@ class Stream:
         """What happened so far."""
         return self.session.counts
 
+    @property
+    def left_out(self) -> int:
+        """Events so far that the selection leaves out."""
+        return self._outlet.left_out
+
     def start(self) -> None:
         self._thread.start()
 
@@ -380,7 +385,9 @@ class _Outlet:
         self._stream = stream
         self._handover = handover
         self._selection = selection
-        self._left_out = 0  # since something was handed over
+        self.left_out = 0
+        """Events so far that the selection leaves out."""
+        self._left_out_told = 0
 
     def put_all(self, contents: Iterable[Delivery | Status]) -> None:
         for content in contents:
@@ -389,12 +396,12 @@ class _Outlet:
     def put(self, content: Delivery | Status) -> None:
         if isinstance(content, list):
             wanted = self._selection.select(content)
-            self._left_out += len(content) - len(wanted)
+            self.left_out += len(content) - len(wanted)
             content = wanted
             if not content:
                 return
-        self._handover.put(Batch(self._stream, time.time(), content, self._left_out))
-        self._left_out = 0
+        untold, self._left_out_told = self.left_out - self._left_out_told, self.left_out
+        self._handover.put(Batch(self._stream, time.time(), content, untold))
 
 
 class _Window:

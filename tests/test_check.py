@@ -900,11 +900,11 @@ def test_a_terminal_is_asked_for_a_key_and_may_have_none(
 ) -> None:
     server = serve(honest)
     terminal = on_terminal("--url", server.url())
-    terminal.read_until("Stream key (Enter for none): ")
+    terminal.read_until("(Enter for none): ")
     terminal.type("\n")
     assert terminal.finish()[0] == 2
     terminal = on_terminal("--url", server.url())
-    terminal.read_until("Stream key (Enter for none): ")
+    terminal.read_until("(Enter for none): ")
     terminal.type(f"stream={KEY}\n")
     code, printed = terminal.finish()
     assert code == 0

@@ -234,7 +234,8 @@ def test_options_work_before_and_after_the_command(words: list[str]) -> None:
         ),
         ([KEY], 'error: no command "0123…cdef". See dsstail --help.'),
         (["--regoin", "eu"], 'error: no option "--regoin". Did you mean "--region"?'),
-        (["--key"], "error: option '--key' requires an argument. See dsstail --help."),
+        (["--key"], 'error: option "--key" requires an argument. See dsstail --help.'),
+        (["show"], 'error: missing argument "FILE...". See dsstail show --help.'),
         (
             ["tail", "a\x1bb"],
             r'error: tail takes no argument, and got "a\x1bb". See dsstail tail --help.',
@@ -442,7 +443,7 @@ def on_terminal(tmp_path: Path) -> Callable[..., Terminal]:
 
 def test_the_key_is_asked_for_and_hidden(on_terminal: Callable[..., Terminal]) -> None:
     terminal = on_terminal("--url", NOWHERE, "--no-reconnect")
-    terminal.read_until("Stream key: ")
+    terminal.read_until("Stream key for 127.0.0.1:1: ")
     terminal.type(f"{KEY}\n")
     code, printed = terminal.finish()
     assert code == 3
@@ -455,7 +456,7 @@ def test_no_key_at_the_prompt_is_an_error_on_a_line_of_its_own(
     on_terminal: Callable[..., Terminal], typed: str
 ) -> None:
     terminal = on_terminal()
-    terminal.read_until("Stream key: ")
+    terminal.read_until("Stream key for stream.aylanetworks.com: ")
     terminal.type(typed)
     code, printed = terminal.finish()
     assert code == 2
@@ -464,7 +465,7 @@ def test_no_key_at_the_prompt_is_an_error_on_a_line_of_its_own(
 
 def test_ctrl_c_at_the_prompt_says_nothing(on_terminal: Callable[..., Terminal]) -> None:
     terminal = on_terminal()
-    terminal.read_until("Stream key: ")
+    terminal.read_until("Stream key for stream.aylanetworks.com: ")
     terminal.type("\x03")
     code, printed = terminal.finish()
     assert code == 130
@@ -475,7 +476,7 @@ def test_sigterm_at_the_prompt_leaves_the_terminal_as_it_was(
     on_terminal: Callable[..., Terminal],
 ) -> None:
     terminal = on_terminal()
-    terminal.read_until("Stream key: ")
+    terminal.read_until("Stream key for stream.aylanetworks.com: ")
     assert not terminal.echoes
     terminal.signal(signal.SIGTERM)
     wait_until(lambda: terminal.echoes)

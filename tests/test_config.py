@@ -602,16 +602,18 @@ def test_filters_are_passed_on() -> None:
     assert config.filtering(options) == Filtering(dsns=("AC*", "!ACx"), oem_models=("m",))
 
 
-def test_types_and_serial_numbers_can_have_commas_between_them() -> None:
+def test_a_filter_can_have_commas_between_its_values() -> None:
     options = {
         "event_type": ["datapoint, location", "!registration"],
         "dsn": ["AC1,AC2", "!AC3, AC4,!AC5", "AC*,!AC6"],
         "property": ["a,b"],
+        "oem_model": ["!m, n"],
     }
     assert config.filtering(options, warn=unwarned) == Filtering(
         dsns=("AC1", "AC2", "!AC3", "!AC4", "!AC5", "AC*", "!AC6"),
         event_types=("datapoint", "location", "!registration"),
-        properties=("a,b",),
+        properties=("a", "b"),
+        oem_models=("!m", "!n"),
     )
 
 

@@ -56,6 +56,14 @@ def test_what_is_filtered_out_meets_nothing(dsstail: Starter, serve: Serve) -> N
     assert (done.code, done.out) == (124, b"")
 
 
+def test_without_a_connection_it_says_so_also_when_quiet(dsstail: Starter) -> None:
+    words = ["--expect", "value=on", "--timeout", "300ms", "-q"]
+    done = dsstail("--url", "ws://127.0.0.1:1/stream", *words).finish()
+    why = "cannot connect to 127.0.0.1:1: Connection refused"
+    assert done.code == 124
+    assert done.err == f"error: nothing came within 0.3 s that meets value=on; {why}.\n"
+
+
 def test_a_lost_connection_says_why(dsstail: Starter) -> None:
     words = ["--expect", "value=on", "--timeout", "10m", "--no-reconnect"]
     done = dsstail("--url", "ws://127.0.0.1:1/stream", *words).finish()

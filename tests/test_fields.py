@@ -216,13 +216,20 @@ def test_the_first_event_is_found() -> None:
     assert str(Expectation(conditions("value='a b' dsn=!AC*"), utc=True)) == "value=a b dsn=!AC*"
 
 
+NO_CONDITION = "is no condition such as value=1 or value='two words'"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("", "it needs a condition, such as value=1"),
-        ("value", '"value" is no condition such as value=1'),
-        ("value=", '"value=" is no condition such as value=1'),
-        ("value=!", '"value=!" is no condition such as value=1'),
+        ("value", f'"value" {NO_CONDITION}'),
+        ("value=", f'"value=" {NO_CONDITION}'),
+        ("value=!", f'"value=!" {NO_CONDITION}'),
+        ("value=two words", f'"words" {NO_CONDITION}'),
+        ("value!=1", '"value!=1" is no condition: anything but is value=!1'),
+        ("dsn=AC*, value=1", "between two conditions is a blank, and no comma"),
+        ("dsn=AC*,value=1", "between two conditions is a blank, and no comma"),
         ("valu=1", 'there is no field "valu" (did you mean "value"?)'),
         ("value='1", "a quote is not closed in value='1"),
     ],

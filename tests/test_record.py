@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import struct
@@ -25,6 +26,7 @@ import pytest
 from command import KEY, PATIENCE, Command, installed, read_slowly, wait_until
 from conftest import Here, Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, tell, unit
+from terminal import Terminal as OnTerminal
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
 from torture.full import fill_again_and_again
@@ -292,6 +294,19 @@ def test_no_slow_disk_is_left_alone_when_time_is_over(serve: Serve, tmp_path: Pa
     assert read(out) == lines(range(3))
 
 
+@pytest.mark.parametrize(
+    ("code", "options"),
+    [(3, ["--no-reconnect"]), (124, ["--expect", "value=x", "--count", "3"])],
+)
+def test_a_failure_is_told_behind_where_the_recording_ends(
+    code: int, options: list[str], dsstail: Starter, serve: Serve
+) -> None:
+    done = record(dsstail, serve(opened(tell(0, 1, 2), Visit.reset)), *options).finish()
+    assert done.code == code
+    assert done.lines[-2].endswith(", ends with seq 2")
+    assert done.lines[-1].startswith("error: ")
+
+
 def test_what_cannot_be_shown_ends_it_with_6(dsstail: Starter, serve: Serve) -> None:
     with open("/dev/full", "wb") as full:
         done = record(dsstail, serve(honest), "--tee", stdout=full).finish()
@@ -404,6 +419,16 @@ def test_a_terminal_shows_how_it_stands(dsstail: Starter, serve: Serve) -> None:
         r"out\.jsonl: 2\.8 kB, ends with seq 5\r\n",
         last,
     ), text
+
+
+def test_in_the_background_it_shows_no_status(tmp_path: Path, serve: Serve) -> None:
+    words = ["record", "out.jsonl", "--url", serve(honest).url(), "--duration", "1200ms"]
+    job = shlex.join([installed(), *words, "--key", f"main={KEY}"])
+    shell = ["sh", "-c", f"set -m; {job} & wait"]
+    code, printed = OnTerminal(shell, {**os.environ, "TERM": "xterm"}, tmp_path).finish()
+    assert code == 0
+    assert "6 events, 0 reconnects" in printed
+    assert "/s, " not in printed
 
 
 @pytest.mark.parametrize("tee", [False, True])

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from command import KEY, PATIENCE, installed, wait_until
 from conftest import Serve, Starter
-from scenarios import Visit, opened, say, tell
+from scenarios import Visit, event, opened, say, tell, unit
 from screen import Screen
 
 
@@ -53,6 +53,25 @@ def test_what_a_terminal_shows_of_ctrl_c_is_in_nobody_s_way(
     (summary,) = [line for line in screen.lines if "0 reconnects" in line]
     assert summary.startswith("1 event, ")
     assert "^C" not in "".join(screen.lines)
+
+
+def test_it_tells_that_nothing_passes_the_filters_until_something_does(
+    on_screen: Callable[..., Screen], serve: Serve
+) -> None:
+    other = threading.Event()
+    server = serve(
+        opened(
+            tell(0, 1),
+            lambda visit: other.wait(PATIENCE),
+            say(unit(event(2).replace(b"INLET_FLOW_RATE", b"OUTLET"))),
+            Visit.stay,
+        )
+    )
+    screen = on_screen("--url", server.url(), "-P", "OUTLET")
+    screen.wait_for("0 of 2 events pass the filters")
+    other.set()
+    lines = screen.wait_for("#2")
+    assert "filters" not in "".join(lines)
 
 
 def test_a_warning_is_yellow_and_ends_its_lines_between_words(

@@ -86,7 +86,7 @@ def _with_a_key(connecting: Connecting) -> Connecting:
     from dsstail.dialing import Endpoint
 
     if not connecting.keys:
-        typed = keys.stream_keys(keys.from_terminal(optional=True))
+        typed = keys.stream_keys(keys.from_terminal(connecting.url, optional=True))
         connecting = replace(connecting, keys=typed)
     route = Route(Endpoint.of(connecting.url), connecting.client_type)
     if connecting.keys and route.mobile and not _may_use_up():

@@ -53,6 +53,7 @@ def _reason(error: typer.TyperException, command: TyperCommand, name: str) -> st
         return f'{command.name} takes no argument, and got "{surplus[1]}". See {name} --help.'
     if surplus:
         return f'too many arguments for {command.name}: "{surplus[1]}". See {name} --help.'
+    message = re.sub("'([^']*)'", r'"\1"', message)  # as all other messages quote
     return f"{message[:1].lower()}{message[1:]}. See {name} --help."
 
 

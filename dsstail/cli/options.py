@@ -25,7 +25,7 @@ PANELS = {
     "Service": "",
     "Faults": "",
     "Connection": "Each has its variable: DSSTAIL_REGION is --region, and so on.",
-    "Filters": "Globs; a leading ! excludes. A repeated one widens, others narrow.",
+    "Filters": "Globs; a leading ! excludes. Several of one (a,b) widen, others narrow.",
     "Output": "",
     "Stop": "",
     "Help": "",
@@ -140,7 +140,7 @@ class Connection(Access):
         str | None, _connection("--from-seq", metavar="N", help="replay from seq N on")
     ] = None
     to_seq: Annotated[
-        str | None, _connection("--to-seq", metavar="M", help="and end once seq M has come")
+        str | None, _connection("--to-seq", metavar="M", help="end once seq M has come")
     ] = None
     reconnect: Annotated[
         bool | None,
@@ -206,12 +206,7 @@ class Filters:
 
     dsn: Annotated[
         list[str] | None,
-        _filter(
-            "--dsn",
-            "-d",
-            metavar="GLOB",
-            help="device serial number (DSN); several with commas",
-        ),
+        _filter("--dsn", "-d", metavar="GLOB", help="device serial number (DSN)"),
     ] = None
     event_type: Annotated[
         list[str] | None,
@@ -331,7 +326,7 @@ class Stop:
     ] = None
     timeout: Annotated[
         str | None,
-        _stop("--timeout", metavar="TIME", help="if none does in so long (exit 124)"),
+        _stop("--timeout", metavar="TIME", help="how long --expect may take (else exit 124)"),
     ] = None
 
 

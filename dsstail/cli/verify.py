@@ -30,8 +30,9 @@ def verify(
     output: TextOrJson = None,
 ) -> int:
     """
-    Tells what is damaged, missing or there twice, and where. The exit code is 0
-    for a complete recording, 5 for any other.
+    Tells what is damaged, missing or there twice, and where; what filters kept
+    out of it is missing, too. The exit code is 0 for a complete recording, 5 for
+    any other.
 
     Examples:
       dsstail verify events.jsonl

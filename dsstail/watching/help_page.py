@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dsstail.watching.browsing import View
 from dsstail.watching.brush import Brush
+from dsstail.watching.cells import paragraph
+
+_MEANING = 20
+"""The column in which it is told what a key does."""
 
 _EVENT_KEYS = {
     "↑ ↓  j k": "choose an event",
@@ -66,11 +70,14 @@ class HelpPage:
         for told in filter(None, (KEYS[view], EVERYWHERE, LEGENDS.get(view))):
             lines += [""] if lines else []
             for name, meaning in told.items():
-                row = self._brush.row(columns)
-                row.space(2)
-                row.add(self.named(name), 18)
-                row.add(self.named(meaning))
-                lines.append(str(row))
+                left = self.named(name)
+                for part in paragraph(self.named(meaning), max(columns - _MEANING, _MEANING)):
+                    row = self._brush.row(columns)
+                    row.space(2)
+                    row.add(left, _MEANING - 2)
+                    row.add(part)
+                    lines.append(str(row))
+                    left = ""
         return lines
 
     def named(self, text: str) -> str:

@@ -148,11 +148,17 @@ class Painter:
         return str(row)
 
     def _hints(self, columns: int, browser: Browser) -> str:
-        hint = f"? help   q quit   {_HINTS[browser.view]}"
+        """What keys do here, as many of them as there is room for."""
+        hints = f"? help   q quit   {_HINTS[browser.view]}"
         if browser.typing:
-            hint = "Enter keep   Esc all again"
+            hints = "Enter keep   Esc all again"
         row = self._brush.row(columns)
-        row.add(f" {self._help_page.named(hint)}", ink=self._ink.faint)
+        before = " "
+        for hint in self._help_page.named(hints).split("   "):
+            if row.left < width(before + hint):
+                break
+            row.add(before + hint, ink=self._ink.faint)
+            before = "   "
         return str(row)
 
     # What is only read
