@@ -35,12 +35,12 @@ def end_at_once(code: int) -> None:
 
 
 @contextlib.contextmanager
-def raising() -> Iterator[None]:
-    """Within the block, signals raise KeyboardInterrupt; but not SIGHUP: the terminal is gone.
+def raising(*, hangup: bool = False) -> Iterator[None]:
+    """Within the block, signals raise KeyboardInterrupt; SIGHUP only if `hangup` is to.
 
-    It ends the process, and from there on nothing changes how.
+    Else that ends the process, as the terminal is gone. From there on nothing changes how it ends.
     """
-    before = {number: handler for number, handler in _handled().items() if number != _HANGUP}
+    before = {number: old for number, old in _handled().items() if hangup or number != _HANGUP}
     for number in before:
         signal.signal(number, signal.default_int_handler)
     try:

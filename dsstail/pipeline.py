@@ -70,6 +70,7 @@ def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -
 def _record(
     settings: TailSettings, recording: RecordingSettings, reporter: Reporter, *, tee: bool
 ) -> int:
+    """`record`, with all that is told going to this reporter."""
     from dsstail.progress import Progress
     from dsstail.recording.recorder import Recorder
 

@@ -468,12 +468,13 @@ def test_the_picture_goes_through_a_pipe_without_a_name(tmp_path: Path, stats: S
     assert texts_of(ElementTree.fromstring(finished.err))
 
 
-def test_a_signal_leaves_no_half_of_a_picture(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_no_half_of_a_picture(name: str, tmp_path: Path) -> None:
     old = record(tmp_path, b"<svg/>", "a.svg")
     record(tmp_path, documented())
     signalled = (
         "import os, signal, sys; from dsstail.__main__ import main; "
-        "os.replace = lambda *_: signal.raise_signal(signal.SIGTERM); "
+        f"os.replace = lambda *_: signal.raise_signal(signal.{name}); "
         "sys.exit(main())"
     )
     command = [sys.executable, "-c", signalled, "stats", "out.jsonl", "--svg", "a.svg"]

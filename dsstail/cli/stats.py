@@ -103,7 +103,7 @@ def stats(
         from dsstail.charts.drawing import drawing
 
         picture = drawing(View(statistics, utc=utc, top=top or TOP)).encode()
-        with raising():  # or half of it would stay beside its place
+        with raising(hangup=True):  # or half of it would stay beside its place
             replacing.replace(report.svg, picture)
     view = View(statistics, utc=utc, top=top)
     if form == "json":
