@@ -433,8 +433,10 @@ class Session:
             self._settle_older(now, is_replay=False)
 
     def _shows_older(self, seq: int, text: bytes) -> bool:
-        """Whether an event shows what the older ones are that were kept."""
-        return seq >= self._start or self._older.get(seq, text) != text
+        """Whether an event shows what the older ones are that were kept; a live one may not."""
+        assert self._last is not None
+        is_known_number = self._start <= seq <= self._last + 1
+        return is_known_number or self._older.get(seq, text) != text
 
     def _settle_older(self, now: float, *, is_replay: bool) -> None:
         """Deliver the older events as what they are."""

@@ -944,6 +944,41 @@ def test_an_honest_service_loses_nothing_through_any_number_of_connections(
 
 @settings(max_examples=200)
 @given(
+    st.integers(0, 20),
+    st.integers(1, 20),
+    st.integers(0, 20),
+    st.lists(st.booleans(), max_size=40),
+    st.booleans(),
+)
+def test_a_replay_and_live_events_mix_in_any_way(
+    first: int, count: int, too_early: int, overtakes: list[bool], fill_gaps: bool
+) -> None:
+    """It begins at, or before, what it was asked for; nothing of it is a gap or a reset."""
+    last = first + count - 1
+    session = live(*range(first, last + 1), fill_gaps=fill_gaps)
+    session.disconnected(0.0)
+    session.connected(asked=True, now=0.0)
+    replay_from = max(0, last + 1 - too_early)
+    live_from = last + 21
+    replay, following = iter(range(replay_from, live_from)), iter(range(live_from, live_from + 40))
+    out: list[Delivery] = []
+    for overtaking in [*overtakes, *[False] * (live_from - replay_from), True]:
+        seq = next(following if overtaking else replay, None)
+        if seq is not None:
+            out += session.take(texts(seq), 0.0)
+    came = session.last
+    assert came is not None
+    before = range(replay_from, first)
+    assert sorted(map(seq_in, events_in(out))) == [*before, *range(last + 1, came + 1)]
+    assert [seq for seq in map(seq_in, events_in(out)) if seq > last] == [
+        *range(last + 1, came + 1)
+    ]
+    assert (session.counts.gaps, session.counts.resets) == (0, 0)
+    assert not any(isinstance(delivery, Gap | Reset) for delivery in out)
+
+
+@settings(max_examples=200)
+@given(
     st.lists(
         st.lists(
             st.one_of(
