@@ -352,6 +352,8 @@ class Session:
                 self._deliver([event.text])
                 continue
             is_awaited = bool(self._early) and seq <= self._missing().last
+            if is_awaited and now >= self._replay_until and self._missing().count > DISORDER:
+                self._release()  # a live one is too far back to have lost its place
             self._place(seq, event.text, now)
             self._answers_request = False
             self._note_replay(now)

@@ -78,6 +78,14 @@ def live(*seqs: int, fill_gaps: bool = True) -> Session:
     return session
 
 
+def resumed(*seqs: int) -> Session:
+    """A session that had these events, and has asked its second connection for what follows."""
+    session = live(*seqs)
+    session.disconnected(0.0)
+    session.connected(asked=True, now=0.0)
+    return session
+
+
 def ask(session: Session, now: float) -> Gap | None:
     """Have a second connection ask for what is wanted, as the stream does."""
     for later in (0.0, 1.0):
@@ -307,6 +315,12 @@ def test_a_replay_that_ends_behind_live_events_is_lost_without_filling() -> None
 def test_no_event_waits_for_ever() -> None:
     """However many come before it: its number may be odd."""
     session = live(0)
+    assert merged(session.take(texts(10**9, 1, 2), 0.0)) == [
+        Gap(1, 10**9 - 1),
+        texts(10**9, 1, 2),
+        Filled(1, 2, late=True),
+    ]
+    session = resumed(0)
     session.take(texts(10**9), 0.0)
     seq, now, given = 0, 0.0, list[Delivery]()
     while now < LONGEST_HOLD:
@@ -527,14 +541,6 @@ def test_an_earlier_run_tells_a_reset() -> None:
     session.connected(asked=True, now=0.0)
     assert session.take([text(1, 9)], 0.0) == []
     assert session.tick(REPLAY_GRACE) == [Reset(7, 1), [text(1, 9)]]
-
-
-def resumed(*seqs: int) -> Session:
-    """A session that had these events, and has asked its second connection for what follows."""
-    session = live(*seqs)
-    session.disconnected(0.0)
-    session.connected(asked=True, now=0.0)
-    return session
 
 
 @pytest.mark.parametrize("following", [range(20, 24), range(23, 24)], ids=["known", "next"])
