@@ -355,6 +355,8 @@ class Session:
                 self._deliver([event.text])
                 continue
             is_awaited = bool(self._early) and seq <= self._missing().last
+            if is_awaited and now >= self._replay_until and self._missing().count > DISORDER:
+                self._release()  # a live one is too far back to have lost its place
             self._place(seq, event.text, now)
             self._answers_request = False
             self._note_replay(now)
@@ -436,8 +438,10 @@ class Session:
             self._settle_older(now, is_replay=False)
 
     def _shows_older(self, seq: int, text: bytes) -> bool:
-        """Whether an event shows what the older ones are that were kept."""
-        return seq >= self._start or self._older.get(seq, text) != text
+        """Whether an event shows what the older ones are that were kept; a live one may not."""
+        assert self._last is not None
+        is_known_number = self._start <= seq <= self._last + 1
+        return is_known_number or self._older.get(seq, text) != text
 
     def _settle_older(self, now: float, *, is_replay: bool) -> None:
         """Deliver the older events as what they are."""

@@ -78,6 +78,14 @@ def live(*seqs: int, fill_gaps: bool = True) -> Session:
     return session
 
 
+def resumed(*seqs: int) -> Session:
+    """A session that had these events, and has asked its second connection for what follows."""
+    session = live(*seqs)
+    session.disconnected(0.0)
+    session.connected(asked=True, now=0.0)
+    return session
+
+
 def ask(session: Session, now: float) -> Gap | None:
     """Have a second connection ask for what is wanted, as the stream does."""
     for later in (0.0, 1.0):
@@ -307,6 +315,12 @@ def test_a_replay_that_ends_behind_live_events_is_lost_without_filling() -> None
 def test_no_event_waits_for_ever() -> None:
     """However many come before it: its number may be odd."""
     session = live(0)
+    assert merged(session.take(texts(10**9, 1, 2), 0.0)) == [
+        Gap(1, 10**9 - 1),
+        texts(10**9, 1, 2),
+        Filled(1, 2, late=True),
+    ]
+    session = resumed(0)
     session.take(texts(10**9), 0.0)
     seq, now, given = 0, 0.0, list[Delivery]()
     while now < LONGEST_HOLD:
@@ -527,14 +541,6 @@ def test_an_earlier_run_tells_a_reset() -> None:
     session.connected(asked=True, now=0.0)
     assert session.take([text(1, 9)], 0.0) == []
     assert session.tick(REPLAY_GRACE) == [Reset(7, 1), [text(1, 9)]]
-
-
-def resumed(*seqs: int) -> Session:
-    """A session that had these events, and has asked its second connection for what follows."""
-    session = live(*seqs)
-    session.disconnected(0.0)
-    session.connected(asked=True, now=0.0)
-    return session
 
 
 @pytest.mark.parametrize("following", [range(20, 24), range(23, 24)], ids=["known", "next"])
@@ -940,6 +946,41 @@ def test_an_honest_service_loses_nothing_through_any_number_of_connections(
         out += session.take(texts(*range(session.resume_from or 0, total)), now)
     assert merged(out + session.flush()) == [texts(*range(total))]
     assert session.counts.gaps == session.counts.resets == 0
+
+
+@settings(max_examples=200)
+@given(
+    st.integers(0, 20),
+    st.integers(1, 20),
+    st.integers(0, 20),
+    st.lists(st.booleans(), max_size=40),
+    st.booleans(),
+)
+def test_a_replay_and_live_events_mix_in_any_way(
+    first: int, count: int, too_early: int, overtakes: list[bool], fill_gaps: bool
+) -> None:
+    """It begins at, or before, what it was asked for; nothing of it is a gap or a reset."""
+    last = first + count - 1
+    session = live(*range(first, last + 1), fill_gaps=fill_gaps)
+    session.disconnected(0.0)
+    session.connected(asked=True, now=0.0)
+    replay_from = max(0, last + 1 - too_early)
+    live_from = last + 21
+    replay, following = iter(range(replay_from, live_from)), iter(range(live_from, live_from + 40))
+    out: list[Delivery] = []
+    for overtaking in [*overtakes, *[False] * (live_from - replay_from), True]:
+        seq = next(following if overtaking else replay, None)
+        if seq is not None:
+            out += session.take(texts(seq), 0.0)
+    came = session.last
+    assert came is not None
+    before = range(replay_from, first)
+    assert sorted(map(seq_in, events_in(out))) == [*before, *range(last + 1, came + 1)]
+    assert [seq for seq in map(seq_in, events_in(out)) if seq > last] == [
+        *range(last + 1, came + 1)
+    ]
+    assert (session.counts.gaps, session.counts.resets) == (0, 0)
+    assert not any(isinstance(delivery, Gap | Reset) for delivery in out)
 
 
 @settings(max_examples=200)
