@@ -104,6 +104,11 @@ class Answered:
     status: int | None
     date: str = ""
 
+    @property
+    def opens_tunnel(self) -> bool:
+        """Whether the proxy connects from now on (RFC 9110, 9.3.6)."""
+        return self.status is not None and 200 <= self.status < 300
+
 
 @dataclass(frozen=True, slots=True)
 class Secured:
@@ -382,8 +387,9 @@ def open_tunnel(
     status = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2) if whole else []
     is_http = len(status) >= 2 and status[0].startswith("HTTP/")
     code = int(status[1]) if is_http and re.fullmatch("[0-9]{3}", status[1]) else None
-    observe(Answered(code))
-    if code != 200:
+    answered = Answered(code)
+    observe(answered)
+    if not answered.opens_tunnel:
         answer = " ".join(status[1:]) or "nothing"
         raise ConnectionFailed(f"proxy {proxy.endpoint} answered {answer!r} to CONNECT {endpoint}")
 

@@ -364,9 +364,12 @@ def test_what_is_trusted_is_verified(ca_file: str) -> None:
 # Tunnels, through a proxy that misbehaves.
 
 
-def test_a_tunnel_is_asked_for_with_credentials(serve: Serve) -> None:
+@pytest.mark.parametrize("answer", ["200 Connection established", "204 No Content"])
+def test_a_tunnel_is_asked_for_with_credentials(answer: str, serve: Serve) -> None:
+    """Any answer of the 200s opens it (RFC 9110, 9.3.6)."""
+
     def proxy(visit: Visit) -> None:
-        visit.answer("200 Connection established", "X: y")
+        visit.answer(answer, "X: y")
         visit.send_raw(b"the tunnel")
 
     server = serve(proxy)

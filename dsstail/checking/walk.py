@@ -91,7 +91,7 @@ class Walk:
                     self._done(findings.of_attempts(self._route, self._tried))
             case Answered(status):
                 self._answer, self._answered_at = milestone, time.time()
-                if self._ahead[0] == PROXY and status == 200:
+                if self._ahead[0] == PROXY and milestone.opens_tunnel:
                     self._done(findings.of_tunnel(self._route, status))
             case Secured(tls):
                 self._done(findings.of_security(tls, self._clock))
