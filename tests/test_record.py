@@ -843,6 +843,30 @@ def test_when_it_syncs(fsync: str, serve: Serve, tmp_path: Path) -> None:
         assert names.count("fdatasync") < 6
 
 
+@needs_strace
+def test_a_segment_is_not_there_in_two_forms_while_these_are_compared(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """Who reads all files meanwhile would find its events twice."""
+    log = tmp_path / "log"
+    strace = ["strace", "-f", "--seccomp-bpf", "-o", str(log), "-e", "trace=read,rename,unlink"]
+    arguments = ("--rotate-size", "5kB", "--compress", "gz", "-c", "50")
+    url = serve(honest, newest=50).url()
+    subprocess.run(
+        [*strace, installed(), "record", "out.jsonl", "--url", url, *arguments],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "DSSTAIL_KEY": f"stream={KEY}"},
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    *_, tidier = re.findall(r"(?m)^(\d+) +unlink", log.read_text())
+    calls = re.findall(rf'(?m)^{tidier} +(\w+)\((?:.*"[^"]+\.(\w+)"\))?', log.read_text())
+    compressed = [at for at, call in enumerate(calls) if call == ("rename", "gz")]
+    assert compressed
+    assert {calls[at + 1][0] for at in compressed} == {"unlink"}
+
+
 def _calls(log: Path) -> list[tuple[float, str]]:
     found = re.findall(r"(?m)^\d+ +(\d+\.\d+) (\w+)\(", log.read_text())
     return [(float(moment), name) for moment, name in found]

@@ -106,12 +106,12 @@ class Tidier:
             # The same date came twice, by a clock that was put back: these are two segments.
             plain = plain.rename(naming.new_segment(live, plain.stat().st_mtime))
             packed = []
-        if not packed and not self._reads_the_same(self._compressed(plain), plain):
-            raise OSError(errno.EIO, "what was compressed does not read the same")
+        if not packed:
+            self._compress_beside(plain)
         plain.unlink()
 
-    def _compressed(self, plain: Path) -> Path:
-        """Compress a file; what has the name that is returned is whole."""
+    def _compress_beside(self, plain: Path) -> None:
+        """Compress a file. What has the compressed one's name reads the same, at any instant."""
         assert self._compress is not None
         whole = Path(f"{plain}.{self._compress}")
         part = Path(f"{whole}{PART}")
@@ -126,12 +126,13 @@ class Tidier:
             original = plain.stat()
             os.chmod(part, stat.S_IMODE(original.st_mode))
             os.utime(part, ns=(original.st_atime_ns, original.st_mtime_ns))
+            if not self._reads_the_same(part, plain):
+                raise OSError(errno.EIO, "what was compressed does not read the same")
             part.rename(whole)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         sync_directory(whole.parent)
-        return whole
 
     def _reads_the_same(self, packed: Path, plain: Path) -> bool:
         sums = []
