@@ -113,7 +113,9 @@ def rest_of_line(file: FileIO, end: int) -> bytes:
 
     It writes lines as a whole, but who reads up to the `end` meanwhile can see half of one.
     """
-    file.seek(max(end - 1, 0))
+    if end == 0:
+        return b""
+    file.seek(end - 1)
     if file.read(1) in (b"", b"\n") or holder(file.fileno()) is None:
         return b""
     rest = b""
