@@ -308,7 +308,7 @@ class Flow:
         if isinstance(content, Connected):
             self._lost.pop(batch.stream, None)
         if isinstance(content, Disconnected):
-            self._lost[batch.stream] = content.reason
+            self._lost[batch.stream] = self._reporter.named(batch.stream, content.reason)
         if isinstance(content, Ended):
             self._running -= 1
             if content.error is None:
