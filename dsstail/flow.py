@@ -31,7 +31,7 @@ from dsstail.interruption import STOP_LIMIT, allow_breaks, break_off, interrupti
 from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
 from dsstail.printing import Writer, write_all
-from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
+from dsstail.report import INFO, Reporter, Totals, clear_line, describe, write_to_stderr
 from dsstail.session import Counts, Gap, Reset
 from dsstail.wording import spoken
 
@@ -374,6 +374,7 @@ class Flow:
             told += f"error: {visible(str(failure))}\n"
         with contextlib.suppress(OSError, ValueError):
             if select.select([], [2], [], 0)[1]:
+                clear_line()
                 write_to_stderr(told)
         os._exit(0 if failure is None else failure.exit_code)
 

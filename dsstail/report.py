@@ -105,8 +105,8 @@ def in_background() -> bool:
     return False
 
 
-def clear_interrupt(write: Callable[[str], None] = write_to_stderr) -> None:
-    """Take off the terminal what it shows of a Ctrl-C, at the beginning of the next line."""
+def clear_line(write: Callable[[str], None] = write_to_stderr) -> None:
+    """Take off the terminal what it shows of a Ctrl-C, or how it stood, on the line it is at."""
     if sys.platform == "win32" or os.environ.get("TERM") == "dumb":
         return
     with contextlib.suppress(ValueError):
@@ -231,7 +231,7 @@ class Reporter:
     def interrupted(self) -> None:
         """A signal came; nobody is told."""
         if self._terminal is not None:
-            clear_interrupt(self._write)
+            clear_line(self._write)
 
     def status(self, text: str) -> None:
         """Show a line whose place the next status or line takes, if it can; none if empty."""

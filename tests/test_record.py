@@ -421,6 +421,30 @@ def test_a_terminal_shows_how_it_stands(dsstail: Starter, serve: Serve) -> None:
     ), text
 
 
+def test_nothing_of_it_stays_where_the_output_is_stuck_at_the_end(
+    tmp_path: Path, dsstail: Starter, serve: Serve
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    fifo = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)  # and nobody reads on
+    flooding = threading.Event()
+    flood = tell(*range(1, 1000))
+    server = serve(opened(tell(0), lambda _: wait_until(flooding.is_set), flood, Visit.stay))
+    terminal = Terminal()
+    command = dsstail(
+        *("record", "fifo", "--url", server.url()),
+        stderr=terminal.theirs,
+        environment={"TERM": "xterm"},
+    )
+    terminal.attach()
+    wait_until(lambda: b", connected" in terminal.seen)
+    flooding.set()
+    wait_until(lambda: "pipe" in Path(f"/proc/{command.pid}/wchan").read_text())
+    assert command.end_soon(signal.SIGTERM).code == 0
+    os.close(fifo)
+    last = terminal.text().rpartition("\r\x1b[K")[2]
+    assert re.fullmatch(r"\d+ events?, [^\r]+; the output was stuck\r\n", last), last
+
+
 def test_in_the_background_it_shows_no_status(tmp_path: Path, serve: Serve) -> None:
     words = ["record", "out.jsonl", "--url", serve(honest).url(), "--duration", "1200ms"]
     job = shlex.join([installed(), *words, "--key", f"main={KEY}"])
