@@ -368,7 +368,7 @@ class Flow:
     def _leave(self) -> None:
         """End the process from another thread, because the main one is stuck in a write."""
         self._abandon()
-        told = self._summed_up("the output was stuck") + "\n"
+        told = "" if self._reporter.is_quiet else self._summed_up("the output was stuck") + "\n"
         failure = None if self._signalled else self._unmet()
         if failure is not None:
             told += f"error: {visible(str(failure))}\n"

@@ -182,6 +182,7 @@ class Reporter:
         """
         self._aside = Aside() if aside else None
         self._write = write or (self._aside.write if self._aside else write_to_stderr)
+        self.is_quiet = quiet
         self._level = ERROR if quiet else INFO + min(verbosity, 2)
         self._name_streams = name_streams
         self._burst = burst
