@@ -116,15 +116,18 @@ def rest_of_line(file: FileIO, end: int) -> bytes:
     if end == 0:
         return b""
     file.seek(end - 1)
-    if file.read(1) in (b"", b"\n") or holder(file.fileno()) is None:
+    if file.read(1) in (b"", b"\n"):
         return b""
     rest = b""
     deadline = time.monotonic() + LONGEST_WRITE
     while b"\n" not in rest and time.monotonic() < deadline:
+        held = holder(file.fileno()) is not None
         if piece := read_on(file, str(file.name)):
             rest += piece
-        else:
+        elif held:
             time.sleep(WRITE_POLL)
+        else:
+            break
     return rest[: rest.find(b"\n") + 1]
 
 
