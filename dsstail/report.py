@@ -87,10 +87,10 @@ class Aside:
         if self._texts.qsize() < MOST_UNTOLD:
             self._texts.put(text)
 
-    def close(self) -> None:
-        """Wait until all is written, unless that takes too long."""
+    def close(self, *, patient: bool) -> None:
+        """Wait until all is written; unless `patient`, not if that takes too long."""
         self._texts.put(None)
-        self._thread.join(SLOW)
+        self._thread.join(None if patient else SLOW)
 
     def _run(self) -> None:
         while (text := self._texts.get()) is not None:
@@ -244,10 +244,10 @@ class Reporter:
             self._write(f"\r{text}\x1b[K")
             self._erase = "\r\x1b[K" if text else ""
 
-    def close(self) -> None:
-        """Nothing more is told."""
+    def close(self, *, patient: bool = False) -> None:
+        """Nothing more is told; `patient`, if it is not to be lost however long it waits."""
         if self._aside is not None:
-            self._aside.close()
+            self._aside.close(patient=patient)
 
     def _allows(self, kind: str) -> bool:
         now = time.monotonic()

@@ -33,6 +33,8 @@ from torture.full import fill_again_and_again
 from torture.kills import SHARED, kill_again_and_again
 from torture.power import cut_power_again_and_again
 
+from dsstail import report
+
 
 def record(dsstail: Starter, server: Server, *arguments: str, **options: Any) -> Command:
     return dsstail("record", "out.jsonl", "--url", server.url(), *arguments, **options)
@@ -505,6 +507,21 @@ def test_no_recording_waits_for_a_terminal_that_was_halted(
     assert command.end_soon(signal.SIGTERM).code == 0
     os.close(theirs)
     terminal.text()
+
+
+def test_the_error_comes_behind_all_that_was_told(
+    here: Here, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that waits for a terminal that was halted."""
+    monkeypatch.setattr(report, "SLOW", 0.0)
+    server = serve(opened(tell(0), Visit.end))
+    words = ("record", "out.jsonl", "--url", server.url(), "--no-reconnect")
+    done = here(*words, variables={"DSSTAIL_KEY": f"stream={KEY}"})
+    assert done.code == 3
+    assert done.lines[-2:] == [
+        "out.jsonl: 471 B, ends with seq 0",
+        "error: connection lost (closed without a word).",
+    ]
 
 
 def test_elsewhere_it_is_silent_for_a_minute(dsstail: Starter, serve: Serve) -> None:
