@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import os
 import queue
 import re
@@ -401,7 +402,11 @@ def secure(
     try:
         # CPython holds the whole TLS handshake to this timeout, not each read of it.
         sock.settimeout(max(0.001, deadline - time.monotonic()))
-        return context.wrap_socket(sock, server_hostname=endpoint.host)
+        tls = context.wrap_socket(sock, server_hostname=endpoint.host)
+        if tls.version() is None:  # Python leaves TLS out where the connection is over already
+            tls.close()
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        return tls
     except ssl.SSLCertVerificationError as error:
         raise ConnectionFailed(
             f"the certificate of {endpoint.host} is not trusted: {error.verify_message}"

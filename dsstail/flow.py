@@ -31,7 +31,7 @@ from dsstail.interruption import STOP_LIMIT, allow_breaks, break_off, interrupti
 from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
 from dsstail.printing import Writer, write_all
-from dsstail.report import INFO, Reporter, Totals, describe, write_to_stderr
+from dsstail.report import INFO, Reporter, Totals, clear_line, describe, write_to_stderr
 from dsstail.session import Counts, Gap, Reset
 from dsstail.wording import spoken
 
@@ -308,7 +308,7 @@ class Flow:
         if isinstance(content, Connected):
             self._lost.pop(batch.stream, None)
         if isinstance(content, Disconnected):
-            self._lost[batch.stream] = content.reason
+            self._lost[batch.stream] = self._reporter.named(batch.stream, content.reason)
         if isinstance(content, Ended):
             self._running -= 1
             if content.error is None:
@@ -368,12 +368,13 @@ class Flow:
     def _leave(self) -> None:
         """End the process from another thread, because the main one is stuck in a write."""
         self._abandon()
-        told = self._summed_up("the output was stuck") + "\n"
+        told = "" if self._reporter.is_quiet else self._summed_up("the output was stuck") + "\n"
         failure = None if self._signalled else self._unmet()
         if failure is not None:
             told += f"error: {visible(str(failure))}\n"
         with contextlib.suppress(OSError, ValueError):
             if select.select([], [2], [], 0)[1]:
+                clear_line()
                 write_to_stderr(told)
         os._exit(0 if failure is None else failure.exit_code)
 

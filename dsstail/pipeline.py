@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -60,11 +59,16 @@ def tail(settings: TailSettings) -> int:
 def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -> int:
     """Append the events of every stream to a recording, from where that ends; the exit code.
 
-    With `tee` they are shown, too. What is told keeps nothing waiting. Raises DsstailError: what
-    makes going on impossible.
+    With `tee` they are shown, too. What is told keeps nothing waiting but the end of one that
+    fails. Raises DsstailError: what makes going on impossible.
     """
-    with closing(_reporter(settings, aside=True)) as reporter:
-        return _record(settings, recording, reporter, tee=tee)
+    reporter = _reporter(settings, aside=True)
+    code = None
+    try:
+        code = _record(settings, recording, reporter, tee=tee)
+    finally:
+        reporter.close(patient=code != 0)  # the error comes behind it
+    return code
 
 
 def _record(

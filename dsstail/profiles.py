@@ -190,7 +190,7 @@ def _path(said: Any, folder: Path) -> str:
 
 def _globs(said: Any, folder: Path) -> tuple[str, ...]:
     globs = _texts(said, folder)
-    if any(glob in ("", "!") for glob in globs):
+    if any(part.strip() in ("", "!") for glob in globs for part in glob.split(",")):
         raise ValueError("it needs a pattern, and got an empty one")
     return globs
 

@@ -87,10 +87,10 @@ class Aside:
         if self._texts.qsize() < MOST_UNTOLD:
             self._texts.put(text)
 
-    def close(self) -> None:
-        """Wait until all is written, unless that takes too long."""
+    def close(self, *, patient: bool) -> None:
+        """Wait until all is written; unless `patient`, not if that takes too long."""
         self._texts.put(None)
-        self._thread.join(SLOW)
+        self._thread.join(None if patient else SLOW)
 
     def _run(self) -> None:
         while (text := self._texts.get()) is not None:
@@ -105,8 +105,8 @@ def in_background() -> bool:
     return False
 
 
-def clear_interrupt(write: Callable[[str], None] = write_to_stderr) -> None:
-    """Take off the terminal what it shows of a Ctrl-C, at the beginning of the next line."""
+def clear_line(write: Callable[[str], None] = write_to_stderr) -> None:
+    """Take off the terminal what it shows of a Ctrl-C, or how it stood, on the line it is at."""
     if sys.platform == "win32" or os.environ.get("TERM") == "dumb":
         return
     with contextlib.suppress(ValueError):
@@ -182,6 +182,7 @@ class Reporter:
         """
         self._aside = Aside() if aside else None
         self._write = write or (self._aside.write if self._aside else write_to_stderr)
+        self.is_quiet = quiet
         self._level = ERROR if quiet else INFO + min(verbosity, 2)
         self._name_streams = name_streams
         self._burst = burst
@@ -231,7 +232,7 @@ class Reporter:
     def interrupted(self) -> None:
         """A signal came; nobody is told."""
         if self._terminal is not None:
-            clear_interrupt(self._write)
+            clear_line(self._write)
 
     def status(self, text: str) -> None:
         """Show a line whose place the next status or line takes, if it can; none if empty."""
@@ -243,10 +244,10 @@ class Reporter:
             self._write(f"\r{text}\x1b[K")
             self._erase = "\r\x1b[K" if text else ""
 
-    def close(self) -> None:
-        """Nothing more is told."""
+    def close(self, *, patient: bool = False) -> None:
+        """Nothing more is told; `patient`, if it is not to be lost however long it waits."""
         if self._aside is not None:
-            self._aside.close()
+            self._aside.close(patient=patient)
 
     def _allows(self, kind: str) -> bool:
         now = time.monotonic()

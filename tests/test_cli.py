@@ -517,6 +517,18 @@ def test_pages_fit_a_narrow_terminal(tmp_path: Path, words: list[str], columns: 
     assert "\n" in printed
 
 
+def test_a_paragraph_of_help_is_wrapped_as_a_whole(tmp_path: Path) -> None:
+    script = f"stty cols 60; {DSSTAIL} verify --help"
+    _, printed = Terminal(
+        ["sh", "-c", script], environment(TERM="xterm", NO_COLOR="1"), tmp_path
+    ).finish()
+    assert printed.replace("\r", "").split("\n\n")[2].splitlines() == [
+        "Tells what is damaged, missing or there twice, and where;",
+        "what filters kept out of it is missing, too. The exit code",
+        "is 0 for a complete recording, 5 for any other.",
+    ]
+
+
 def test_help_is_also_a_word() -> None:
     assert dsstail("help").stdout == dsstail("--help").stdout
     assert dsstail("help", "domains").stdout == dsstail("domains", "--help").stdout

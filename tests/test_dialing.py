@@ -354,6 +354,37 @@ def test_an_expired_certificate_is_not_trusted(serve: Serve, authority: trustme.
         secured(server.port, "localhost", authority)
 
 
+def test_a_connection_that_ended_before_its_tls_is_none(
+    serve: Serve, authority: trustme.CA
+) -> None:
+    """Python makes a TLS socket without TLS of it."""
+    connected = threading.Event()
+
+    def end(visit: Visit) -> None:
+        assert connected.wait(PATIENCE)
+        visit.sock.shutdown(socket.SHUT_WR)
+        visit.reset()
+
+    server = serve(end)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    endpoint = Endpoint("localhost", server.port, secure=True)
+    with dialing.connect(at(server.port), endpoint, time.monotonic() + PATIENCE) as sock:
+        connected.set()
+        wait_until(lambda: is_over(sock))
+        with pytest.raises(ConnectionFailed, match=r"^TLS with localhost:\d+ failed: "):
+            dialing.secure(sock, context, endpoint, soon())
+
+
+def is_over(sock: socket.socket) -> bool:
+    """Whether it was ended by both sides, or reset."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return True
+    return False
+
+
 def test_what_is_trusted_is_verified(ca_file: str) -> None:
     for context in (dialing.trust(), dialing.trust(Path(ca_file))):
         assert context.verify_mode == ssl.CERT_REQUIRED

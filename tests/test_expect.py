@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
-from command import PATIENCE, installed
+from command import KEY, PATIENCE, installed
 from conftest import Here, Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, say, unit
 
@@ -62,6 +63,12 @@ def test_without_a_connection_it_says_so_also_when_quiet(dsstail: Starter) -> No
     why = "cannot connect to 127.0.0.1:1: Connection refused"
     assert done.code == 124
     assert done.err == f"error: nothing came within 0.3 s that meets value=on; {why}.\n"
+
+
+def test_of_several_streams_it_says_which_has_no_connection(dsstail: Starter) -> None:
+    words = ["-k", f"in={KEY}", "-k", f"out={KEY[::-1]}", "--expect", "value=on", "--timeout", "1s"]
+    done = dsstail("--url", "ws://127.0.0.1:1/stream", *words, key=None).finish()
+    assert re.search(r"; (in|out): cannot connect to 127\.0\.0\.1:1: ", done.err)
 
 
 def test_a_lost_connection_says_why(dsstail: Starter) -> None:

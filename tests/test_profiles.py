@@ -520,6 +520,10 @@ def test_a_profile_that_does_not_exist(home: Home) -> None:
             "FILE [profiles.a] dsn: it needs a pattern, and got an empty one.",
         ),
         (
+            "[profiles.a]\nproperty = 'temp*, ,hum*'",
+            "FILE [profiles.a] property: it needs a pattern, and got an empty one.",
+        ),
+        (
             f"[profiles.a]\n\nkeys = {KEY}",
             "FILE line 3: expected newline or end of document after a statement.",
         ),

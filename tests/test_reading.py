@@ -24,10 +24,10 @@ import dsstail.recording.backwards as backwards
 from dsstail import json_text
 from dsstail.errors import ConfigurationError
 from dsstail.messages import Event
-from dsstail.recording import scanning
+from dsstail.recording import reading, scanning
 from dsstail.recording.following import Follower
 from dsstail.recording.locking import lock
-from dsstail.recording.reading import read, read_recording
+from dsstail.recording.reading import read, read_recording, rest_of_line
 from dsstail.recording.recorder import Recorder, RecordingSettings
 from dsstail.recording.splitting import Damage, Found, Lines, Splitter
 
@@ -481,6 +481,29 @@ def test_a_line_that_is_just_being_written_is_read_whole(
         parts = iter((event(2)[100:200], event(2)[200:] + b"\n" + event(3)[:50]))
         monkeypatch.setattr(time, "sleep", lambda _: recording.write(next(parts)))
         assert reading(path) == [event(seq) for seq in range(3)]
+
+
+def test_the_last_line_of_a_recorder_that_ends_meanwhile_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(lines(range(2)) + event(2)[:100])
+
+    def end(_: int) -> None:
+        path.write_bytes(lines(range(3)))
+
+    monkeypatch.setattr(reading, "holder", end)
+    assert forwards(path) == [event(seq) for seq in range(3)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who locks a file")
+def test_of_a_recording_that_was_empty_no_line_is_read_from_its_middle(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with path.open("ab", 0) as recording, FileIO(path) as file:
+        assert lock(recording.fileno())
+        end = len(file.read())
+        recording.write(lines(range(2)))
+        assert rest_of_line(file, end) == b""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who locks a file")

@@ -33,6 +33,8 @@ from torture.full import fill_again_and_again
 from torture.kills import SHARED, kill_again_and_again
 from torture.power import cut_power_again_and_again
 
+from dsstail import report
+
 
 def record(dsstail: Starter, server: Server, *arguments: str, **options: Any) -> Command:
     return dsstail("record", "out.jsonl", "--url", server.url(), *arguments, **options)
@@ -421,6 +423,30 @@ def test_a_terminal_shows_how_it_stands(dsstail: Starter, serve: Serve) -> None:
     ), text
 
 
+def test_nothing_of_it_stays_where_the_output_is_stuck_at_the_end(
+    tmp_path: Path, dsstail: Starter, serve: Serve
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    fifo = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)  # and nobody reads on
+    flooding = threading.Event()
+    flood = tell(*range(1, 1000))
+    server = serve(opened(tell(0), lambda _: wait_until(flooding.is_set), flood, Visit.stay))
+    terminal = Terminal()
+    command = dsstail(
+        *("record", "fifo", "--url", server.url()),
+        stderr=terminal.theirs,
+        environment={"TERM": "xterm"},
+    )
+    terminal.attach()
+    wait_until(lambda: b", connected" in terminal.seen)
+    flooding.set()
+    wait_until(lambda: "pipe" in Path(f"/proc/{command.pid}/wchan").read_text())
+    assert command.end_soon(signal.SIGTERM).code == 0
+    os.close(fifo)
+    last = terminal.text().rpartition("\r\x1b[K")[2]
+    assert re.fullmatch(r"\d+ events?, [^\r]+; the output was stuck\r\n", last), last
+
+
 def test_in_the_background_it_shows_no_status(tmp_path: Path, serve: Serve) -> None:
     words = ["record", "out.jsonl", "--url", serve(honest).url(), "--duration", "1200ms"]
     job = shlex.join([installed(), *words, "--key", f"main={KEY}"])
@@ -481,6 +507,21 @@ def test_no_recording_waits_for_a_terminal_that_was_halted(
     assert command.end_soon(signal.SIGTERM).code == 0
     os.close(theirs)
     terminal.text()
+
+
+def test_the_error_comes_behind_all_that_was_told(
+    here: Here, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that waits for a terminal that was halted."""
+    monkeypatch.setattr(report, "SLOW", 0.0)
+    server = serve(opened(tell(0), Visit.end))
+    words = ("record", "out.jsonl", "--url", server.url(), "--no-reconnect")
+    done = here(*words, variables={"DSSTAIL_KEY": f"stream={KEY}"})
+    assert done.code == 3
+    assert done.lines[-2:] == [
+        "out.jsonl: 471 B, ends with seq 0",
+        "error: connection lost (closed without a word).",
+    ]
 
 
 def test_elsewhere_it_is_silent_for_a_minute(dsstail: Starter, serve: Serve) -> None:

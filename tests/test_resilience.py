@@ -1686,6 +1686,12 @@ def test_a_signal_ends_it_while_nobody_reads_stdout(
     assert "0 malformed in " in said
 
 
+def test_when_quiet_it_says_nothing_about_that(dsstail: Starter, serve: Serve) -> None:
+    command, reading = unread(dsstail, serve, "-q")
+    assert assert_it_stops(command) == ""
+    os.close(reading)
+
+
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [

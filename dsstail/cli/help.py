@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from itertools import groupby
 from textwrap import wrap
 from typing import Any
 
@@ -92,24 +93,35 @@ def fields(params: list[Any]) -> str:
 
 
 def _reflowed(text: str, width: int) -> str:
-    """The lines that are too long, wrapped; what explains an example moves below it."""
-    lines = []
-    for line in text.splitlines():
-        example = re.fullmatch(r"(  \S.*?) {2,}(\S.*)", line)
-        if len(line) <= width:
-            lines.append(line)
-        elif example:
-            lines += wrap(example[1], width, subsequent_indent=" " * 4, break_on_hyphens=False)
-            lines += _wrapped(example[2], width, " " * 8)
+    """What is too wide, wrapped: a paragraph as a whole, all else line by line."""
+    lines: list[str] = []
+    for is_prose, group in groupby(text.splitlines(), lambda line: line[:1] not in ("", " ")):
+        block = list(group)
+        if max(map(len, block)) <= width:
+            lines += block
+        elif is_prose:
+            hanging = " " * 4 if block[0].startswith("Usage") else ""
+            lines += _wrapped(" ".join(block), width, hanging=hanging)
         else:
-            hanging = " " * 4 if line.startswith((" ", "Usage")) else ""
-            lines += wrap(line, width, subsequent_indent=hanging, break_on_hyphens=False)
+            for line in block:
+                lines += [line] if len(line) <= width else _example(line, width)
     return "\n".join(lines)
 
 
-def _wrapped(text: str, width: int, indent: str) -> list[str]:
+def _example(line: str, width: int) -> list[str]:
+    """An example that is too wide: what explains it moves below it."""
+    parts = re.fullmatch(r"(  \S.*?) {2,}(\S.*)", line)
+    example, meaning = parts.groups() if parts else (line, "")
+    return [*_wrapped(example, width, hanging=" " * 4), *_wrapped(meaning, width, " " * 8)]
+
+
+def _wrapped(text: str, width: int, indent: str = "", *, hanging: str = "") -> list[str]:
     return wrap(
-        text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + hanging,
+        break_on_hyphens=False,
     )
 
 

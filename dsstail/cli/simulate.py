@@ -96,7 +96,7 @@ def simulate(service: Service, devices: Devices) -> int:
       dsstail simulate events.jsonl --drop-every 10s
     """
     from dsstail.interruption import raising
-    from dsstail.report import clear_interrupt
+    from dsstail.report import clear_line
     from dsstail.simulator import Simulator
 
     settings = simulator_settings(vars(service) | vars(devices))
@@ -110,7 +110,7 @@ def simulate(service: Service, devices: Devices) -> int:
             while True:
                 time.sleep(3600)
     except KeyboardInterrupt:
-        clear_interrupt()
+        clear_line()
         return 0
 
 

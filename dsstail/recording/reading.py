@@ -113,16 +113,21 @@ def rest_of_line(file: FileIO, end: int) -> bytes:
 
     It writes lines as a whole, but who reads up to the `end` meanwhile can see half of one.
     """
-    file.seek(max(end - 1, 0))
-    if file.read(1) in (b"", b"\n") or holder(file.fileno()) is None:
+    if end == 0:
+        return b""
+    file.seek(end - 1)
+    if file.read(1) in (b"", b"\n"):
         return b""
     rest = b""
     deadline = time.monotonic() + LONGEST_WRITE
     while b"\n" not in rest and time.monotonic() < deadline:
+        held = holder(file.fileno()) is not None
         if piece := read_on(file, str(file.name)):
             rest += piece
-        else:
+        elif held:
             time.sleep(WRITE_POLL)
+        else:
+            break
     return rest[: rest.find(b"\n") + 1]
 
 
