@@ -138,6 +138,7 @@ class Session:
         self._older: dict[int, bytes] = {}  # from before the first: of a replay, or a new numbering
         self._older_bytes = 0
         self._older_until = 0.0  # until when that may show
+        self._goes_on = False  # this connection gave such ones, and then some behind the last
         self._deadline: float | None = None  # until when early ones wait
         self._latest = 0.0  # and at most
         self._outage_until: float | None = None  # and while there is no connection, since a break
@@ -196,6 +197,7 @@ class Session:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
         self._cut = False
         self._answers_request = asked
+        self._goes_on = False
         self._replay_until = inf if asked else 0.0
         if self._last is not None:
             recent = {seq for seq in self._breaks if seq >= self._last}
@@ -211,7 +213,7 @@ class Session:
 
     def disconnected(self, now: float) -> list[Delivery]:
         """The connection ended, or failed; what is missing will be asked for by the next one."""
-        self._settle_older(now, is_replay=False)
+        self._settle_older(now, is_replay=self._goes_on)
         if not self._cut:
             unanswered, self._unanswered = self._unanswered, None
             if unanswered is not None and unanswered != self._asked_in_vain:
@@ -299,7 +301,7 @@ class Session:
             self._replay_until = 0.0
             self._release()
         if self._older and now >= self._older_until:
-            self._settle_older(now, is_replay=False)
+            self._settle_older(now, is_replay=self._goes_on)
         return self._delivered()
 
     def step_over(self, now: float) -> list[Delivery]:
@@ -314,7 +316,7 @@ class Session:
 
     def flush(self, *, to: int | None = None) -> list[Delivery]:
         """Deliver everything that waits: the stream ends. Numbers up to `to` were to come."""
-        self._settle_older(0.0, is_replay=False)
+        self._settle_older(0.0, is_replay=self._goes_on)
         self._release()
         if to is not None and self._last is not None and self._last < to:
             self._lose(Gap(self._last + 1, to))
@@ -377,6 +379,8 @@ class Session:
         if self._older and self._shows_older(seq, text):
             is_next = seq == self._last + 1
             self._settle_older(now, is_replay=is_next or self._is_known(seq, text))
+        elif self._older and seq > self._last:
+            self._goes_on = True
         seen = self._fingerprint(seq)
         if self._is_known(seq, text):
             self.counts.duplicates += 1
@@ -394,7 +398,7 @@ class Session:
             else:
                 self._wait(seq, text, now)
             return
-        elif not seen and max(self._start, self._seen.forgotten_to) <= seq <= self._last:
+        elif self._is_late(seq):
             self._take_late(seq, text)
         elif self._is_neighbour(seq) and not seen and not self._older:
             self._seen.add(seq, [text])
@@ -421,6 +425,13 @@ class Session:
         seen = self._fingerprint(seq)
         return seen != 0 and seen in (hash(text), hash(_recorded(text)))
 
+    def _is_late(self, seq: int) -> bool:
+        """Whether this number is missing in this numbering."""
+        assert self._last is not None
+        if self._fingerprint(seq) or not self._start <= seq <= self._last:
+            return False
+        return seq >= self._seen.forgotten_to or self._lost_after(seq - 1) == seq
+
     def _is_neighbour(self, seq: int) -> bool:
         """Whether the numbering is likely to have begun with this one, and not with the first."""
         return max(2, self._start - DISORDER) <= seq < self._start
@@ -435,12 +446,15 @@ class Session:
         self._older[seq] = text
         self._older_bytes += len(text)
         if self._older_bytes > HOLD_BYTES:
-            self._settle_older(now, is_replay=False)
+            self._settle_older(now, is_replay=self._goes_on)
 
     def _shows_older(self, seq: int, text: bytes) -> bool:
-        """Whether an event shows what the older ones are that were kept; a live one may not."""
+        """Whether an event shows what the older ones are that were kept.
+
+        A live one may not, nor one that is late.
+        """
         assert self._last is not None
-        is_known_number = self._start <= seq <= self._last + 1
+        is_known_number = self._start <= seq <= self._last + 1 and not self._is_late(seq)
         return is_known_number or self._older.get(seq, text) != text
 
     def _settle_older(self, now: float, *, is_replay: bool) -> None:
@@ -558,7 +572,7 @@ class Session:
         self._asked_to = -1
         self._unasked = self._unanswered = self._asked_in_vain = None
         self._breaks = set()
-        self._answers_request = self._spared = False
+        self._answers_request = self._spared = self._goes_on = False
         self._replay_until = 0.0
         self._lost = []
         self._seen.forgotten_to = 0

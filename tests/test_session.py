@@ -594,6 +594,36 @@ def test_what_comes_before_the_first_event_is_a_reset_where_it_leads_to_nothing(
     assert merged(session.take(large, 1.0)) == [Reset(9, 1), large]
 
 
+def test_what_comes_before_the_first_event_is_a_replay_where_live_ones_go_on_meanwhile() -> None:
+    session = resumed(20, 21, 22)
+    given = session.take(texts(1, 2, 3, 26, 4), 1.0)
+    given += session.take(texts(5, 6, 7), REPLAY_GRACE)
+    assert given == []
+    given += session.tick(1.0 + REPLAY_GRACE)
+    assert merged(given) == [texts(*range(1, 8))]
+    given += session.take(texts(*range(8, 26), 27), 1.0 + REPLAY_GRACE)
+    assert events_in(given) == texts(*range(1, 20), *range(23, 28))
+    assert (session.counts.resets, session.counts.gaps, session.resume_from) == (0, 0, 28)
+
+
+def test_what_is_late_shows_nothing_of_what_comes_before_the_first_event() -> None:
+    session = live(7, 8, 11, 12, fill_gaps=False)
+    session.disconnected(0.0)
+    session.connected(asked=True, now=0.0)
+    given = session.take(texts(1, 2, 9, 10), 1.0)
+    assert merged(given) == [texts(9, 10), Filled(9, 10, late=True)]
+    assert merged(session.take(texts(11, 12, 13), 1.0)) == [texts(1, 2, 13)]
+    assert (session.counts.resets, session.counts.missing) == (0, 0)
+
+
+def test_a_missing_event_is_late_however_many_came_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dsstail.session.SEEN_BLOCK", 8)
+    monkeypatch.setattr("dsstail.session.SEEN_BLOCKS", 2)
+    session = live(1, *range(4, 100), fill_gaps=False)
+    assert merged(session.take(texts(3), 0.0)) == [texts(3), Filled(3, 3, late=True)]
+    assert (session.counts.resets, session.counts.missing) == (0, 1)
+
+
 def test_what_was_asked_for_and_does_not_exist_is_no_numbering_before() -> None:
     session = Session(resume_after=999)
     session.connected(asked=True, now=0.0)
