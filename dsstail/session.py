@@ -138,7 +138,7 @@ class Session:
         self._older: dict[int, bytes] = {}  # from before the first: of a replay, or a new numbering
         self._older_bytes = 0
         self._older_until = 0.0  # until when that may show
-        self._goes_on = False  # this connection gave such ones, and then some behind the last
+        self._goes_on = False  # this connection gave such ones, and then some of this numbering
         self._deadline: float | None = None  # until when early ones wait
         self._latest = 0.0  # and at most
         self._outage_until: float | None = None  # and while there is no connection, since a break
@@ -459,9 +459,12 @@ class Session:
 
     def _settle_older(self, now: float, *, is_replay: bool) -> None:
         """Deliver the older events as what they are."""
+        if not self._older:
+            return
         older, self._older = self._older, {}
         self._older_bytes = 0
-        if older and not is_replay:
+        self._goes_on = is_replay
+        if not is_replay:
             self._replay_until = 0.0
         for seq, text in older.items():
             if is_replay:

@@ -604,6 +604,9 @@ def test_what_comes_before_the_first_event_is_a_replay_where_live_ones_go_on_mea
     given += session.take(texts(*range(8, 26), 27), 1.0 + REPLAY_GRACE)
     assert events_in(given) == texts(*range(1, 20), *range(23, 28))
     assert (session.counts.resets, session.counts.gaps, session.resume_from) == (0, 0, 28)
+    session = resumed(20, 21, 22)
+    assert merged(session.take(texts(1, 2, 23, 3), 1.0)) == [texts(1, 2, 23)]
+    assert merged(session.tick(1.0 + REPLAY_GRACE)) == [texts(3)]
 
 
 def test_what_is_late_shows_nothing_of_what_comes_before_the_first_event() -> None:
