@@ -595,12 +595,12 @@ class Session:
             self._release()
 
     def _wait_on(self, now: float) -> None:
-        """One of the missing came, live or of a replay: the others may follow."""
+        """One of the missing came, live or of a replay that leads to them: others may follow."""
         missing = self._missing()
         if self._deadline is not None:
             patience = REPLAY_GRACE if missing.last <= self._asked_to else HOLD_LIMIT
             self._deadline = min(max(self._deadline, now + patience), self._latest)
-        if self._wanted is not None and self._wanted != missing:
+        if self._wanted is not None:
             self._wanted = missing
             self._ask_at = now + ASK_AFTER
 

@@ -609,6 +609,15 @@ def test_what_comes_before_the_first_event_is_a_replay_where_live_ones_go_on_mea
     assert merged(session.tick(1.0 + REPLAY_GRACE)) == [texts(3)]
 
 
+def test_missing_events_are_asked_for_where_no_replay_leads_to_them() -> None:
+    session = resumed(20, 21, 22)
+    session.take(texts(2, 26), 1.0)
+    for now, seq in [(1.2, 3), (1.4, 21), (1.6, 22)]:
+        session.take(texts(seq), now)
+        assert session.wanted(now + 0.2) is None
+    assert session.wanted(1.6 + ASK_AFTER) == Gap(23, 25)
+
+
 def test_what_is_late_shows_nothing_of_what_comes_before_the_first_event() -> None:
     session = live(7, 8, 11, 12, fill_gaps=False)
     session.disconnected(0.0)
