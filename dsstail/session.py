@@ -135,6 +135,8 @@ class Session:
         self._early: dict[int, bytes] = {}  # events that wait for missing ones before them
         self._early_order: list[int] = []  # their numbers, as a heap
         self._early_bytes = 0
+        self._highest_early = -1  # while there are any
+        self._overtaken_at = -inf  # when one came that has a lower number than that
         self._older: dict[int, bytes] = {}  # from before the first: of a replay, or a new numbering
         self._older_bytes = 0
         self._older_until = 0.0  # until when that may show
@@ -298,8 +300,7 @@ class Session:
     def tick(self, now: float) -> list[Delivery]:
         """Give up waiting for missing events where it has been long enough."""
         if self._early and self._deadline is not None and now >= self._deadline:
-            self._replay_until = 0.0
-            self._release()
+            self._give_up(now)
         if self._older and now >= self._older_until:
             self._settle_older(now, is_replay=self._goes_on)
         return self._delivered()
@@ -362,6 +363,8 @@ class Session:
             self._place(seq, event.text, now)
             self._answers_request = False
             self._note_replay(now)
+            if self._early and seq < self._highest_early:
+                self._overtaken_at = now
             if is_awaited and self._early:
                 self._wait_on(now)
             if self._unanswered is not None and seq >= self._unanswered:
@@ -587,6 +590,8 @@ class Session:
             self._deadline = now + REPLAY_GRACE
         if not self._early:
             self._latest = now + LONGEST_HOLD
+            self._highest_early = seq
+        self._highest_early = max(self._highest_early, seq)
         self._early[seq] = text
         heapq.heappush(self._early_order, seq)
         self._early_bytes += len(text)
@@ -612,6 +617,18 @@ class Session:
                 return
             self._deliver_first_early(missing)
         self._deadline = self._wanted = None
+
+    def _give_up(self, now: float) -> None:
+        """Wait no longer for the first missing ones, nor for others unless a replay leads there."""
+        until = min(self._overtaken_at + REPLAY_GRACE, self._latest)
+        if now < until:
+            self._wanted = None
+            self._deliver_first_early(self._missing())
+            self._deadline = until
+            self._advance(now)
+        else:
+            self._replay_until = 0.0
+            self._release()
 
     def _release(self) -> None:
         """Deliver every early event, whatever is missing before it."""

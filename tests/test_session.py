@@ -618,6 +618,16 @@ def test_missing_events_are_asked_for_where_no_replay_leads_to_them() -> None:
     assert session.wanted(1.6 + ASK_AFTER) == Gap(23, 25)
 
 
+def test_a_hole_in_a_replay_that_goes_on_is_given_up_alone() -> None:
+    session = resumed(1)
+    session.take(texts(9, 2), 1.0)
+    session.take(texts(4, 5), 1.0)
+    session.take(texts(6, 7), 2.5)
+    assert merged(session.tick(1.0 + REPLAY_GRACE)) == [Gap(3, 3), texts(4, 5, 6, 7)]
+    assert merged(session.take(texts(8), 3.0)) == [texts(8), Filled(8, 8), texts(9)]
+    assert session.counts.missing == 1
+
+
 def test_what_is_late_shows_nothing_of_what_comes_before_the_first_event() -> None:
     session = live(7, 8, 11, 12, fill_gaps=False)
     session.disconnected(0.0)
