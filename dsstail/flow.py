@@ -167,10 +167,12 @@ class Flow:
             finally:
                 self._stop_streams()
                 if self._progress is not None:
-                    self._progress.close()
+                    with self._taking():
+                        self._progress.close()
             connected = any(stream.connections for stream in self._streams)
             if not closed and (self._failure is None or connected):
-                self._summarize("not all was read in time" if behind else "")
+                with self._taking():
+                    self._summarize("not all was read in time" if behind else "")
         reached = closed or self._reached or self._enough
         failure = self._unmet() if reached else self._failure or self._unmet()
         if failure is None or self._signalled:
@@ -215,7 +217,8 @@ class Flow:
             elif now >= self._end_at:
                 return
             if self._progress is not None:
-                self._progress.tick(self._shown)
+                with self._taking():
+                    self._progress.tick(self._shown)
             batch = self._handover.take(min(max(self._end_at - now, 0.0), self._tick))
             self._heed_signal()
             with self._turn:

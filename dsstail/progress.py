@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from dsstail.escaping import cut, shows_unicode
 from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended
-from dsstail.report import INFO, Reporter, columns_of
+from dsstail.report import INFO, Reporter
 from dsstail.stream import Stream
 from dsstail.wording import counted, rate, spoken_size
 
@@ -60,8 +58,7 @@ class Progress:
         self._counts.append((now, events))
         if self._terminal:
             self._due = now + STATUS_EVERY
-            columns = columns_of(sys.stderr.fileno())
-            self._reporter.status(cut(line, columns - 1, unicode=shows_unicode(sys.stderr)))
+            self._reporter.status(line)
         else:
             self._due = now + LINE_EVERY
             if events > self._told:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
 
-from dsstail.escaping import shortened, spelled, visible
+from dsstail.escaping import cut, shortened, shows_unicode, spelled, visible
 from dsstail.handover import (
     Backlogged,
     Batch,
@@ -235,13 +235,20 @@ class Reporter:
             clear_line(self._write)
 
     def status(self, text: str) -> None:
-        """Show a line whose place the next status or line takes, if it can; none if empty."""
+        """Show a line whose place the next status or line takes, if it can; none if empty.
+
+        It is cut to one row.
+        """
         if text and self._aside is not None and self._aside.is_behind:
             return  # it would be old when it is seen
-        if self.shows_status and in_background():
+        if self._terminal is None or not self.shows_status:
+            return
+        if in_background():
             self._erase = ""
-        elif self.shows_status and self._level >= INFO and (text or self._erase):
-            self._write(f"\r{text}\x1b[K")
+        elif self._level >= INFO and (text or self._erase):
+            columns = columns_of(self._terminal)
+            row = cut(text, columns - 1, unicode=shows_unicode(sys.stderr))
+            self._write(f"\r{row}\x1b[K")
             self._erase = "\r\x1b[K" if text else ""
 
     def close(self, *, patient: bool = False) -> None:

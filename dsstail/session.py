@@ -135,9 +135,12 @@ class Session:
         self._early: dict[int, bytes] = {}  # events that wait for missing ones before them
         self._early_order: list[int] = []  # their numbers, as a heap
         self._early_bytes = 0
+        self._highest_early = -1  # while there are any
+        self._overtaken_at = -inf  # when one came that has a lower number than that
         self._older: dict[int, bytes] = {}  # from before the first: of a replay, or a new numbering
         self._older_bytes = 0
         self._older_until = 0.0  # until when that may show
+        self._goes_on = False  # this connection gave such ones, and then some of this numbering
         self._deadline: float | None = None  # until when early ones wait
         self._latest = 0.0  # and at most
         self._outage_until: float | None = None  # and while there is no connection, since a break
@@ -196,6 +199,7 @@ class Session:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
         self._cut = False
         self._answers_request = asked
+        self._goes_on = False
         self._replay_until = inf if asked else 0.0
         if self._last is not None:
             recent = {seq for seq in self._breaks if seq >= self._last}
@@ -211,7 +215,7 @@ class Session:
 
     def disconnected(self, now: float) -> list[Delivery]:
         """The connection ended, or failed; what is missing will be asked for by the next one."""
-        self._settle_older(now, is_replay=False)
+        self._settle_older(now, is_replay=self._goes_on)
         if not self._cut:
             unanswered, self._unanswered = self._unanswered, None
             if unanswered is not None and unanswered != self._asked_in_vain:
@@ -296,10 +300,9 @@ class Session:
     def tick(self, now: float) -> list[Delivery]:
         """Give up waiting for missing events where it has been long enough."""
         if self._early and self._deadline is not None and now >= self._deadline:
-            self._replay_until = 0.0
-            self._release()
+            self._give_up(now)
         if self._older and now >= self._older_until:
-            self._settle_older(now, is_replay=False)
+            self._settle_older(now, is_replay=self._goes_on)
         return self._delivered()
 
     def step_over(self, now: float) -> list[Delivery]:
@@ -314,7 +317,7 @@ class Session:
 
     def flush(self, *, to: int | None = None) -> list[Delivery]:
         """Deliver everything that waits: the stream ends. Numbers up to `to` were to come."""
-        self._settle_older(0.0, is_replay=False)
+        self._settle_older(0.0, is_replay=self._goes_on)
         self._release()
         if to is not None and self._last is not None and self._last < to:
             self._lose(Gap(self._last + 1, to))
@@ -360,6 +363,8 @@ class Session:
             self._place(seq, event.text, now)
             self._answers_request = False
             self._note_replay(now)
+            if self._early and seq < self._highest_early:
+                self._overtaken_at = now
             if is_awaited and self._early:
                 self._wait_on(now)
             if self._unanswered is not None and seq >= self._unanswered:
@@ -377,6 +382,8 @@ class Session:
         if self._older and self._shows_older(seq, text):
             is_next = seq == self._last + 1
             self._settle_older(now, is_replay=is_next or self._is_known(seq, text))
+        elif self._older and seq > self._last:
+            self._goes_on = True
         seen = self._fingerprint(seq)
         if self._is_known(seq, text):
             self.counts.duplicates += 1
@@ -394,7 +401,7 @@ class Session:
             else:
                 self._wait(seq, text, now)
             return
-        elif not seen and max(self._start, self._seen.forgotten_to) <= seq <= self._last:
+        elif self._is_late(seq):
             self._take_late(seq, text)
         elif self._is_neighbour(seq) and not seen and not self._older:
             self._seen.add(seq, [text])
@@ -421,6 +428,13 @@ class Session:
         seen = self._fingerprint(seq)
         return seen != 0 and seen in (hash(text), hash(_recorded(text)))
 
+    def _is_late(self, seq: int) -> bool:
+        """Whether this number is missing in this numbering."""
+        assert self._last is not None
+        if self._fingerprint(seq) or not self._start <= seq <= self._last:
+            return False
+        return seq >= self._seen.forgotten_to or self._lost_after(seq - 1) == seq
+
     def _is_neighbour(self, seq: int) -> bool:
         """Whether the numbering is likely to have begun with this one, and not with the first."""
         return max(2, self._start - DISORDER) <= seq < self._start
@@ -435,19 +449,25 @@ class Session:
         self._older[seq] = text
         self._older_bytes += len(text)
         if self._older_bytes > HOLD_BYTES:
-            self._settle_older(now, is_replay=False)
+            self._settle_older(now, is_replay=self._goes_on)
 
     def _shows_older(self, seq: int, text: bytes) -> bool:
-        """Whether an event shows what the older ones are that were kept; a live one may not."""
+        """Whether an event shows what the older ones are that were kept.
+
+        A live one may not, nor one that is late.
+        """
         assert self._last is not None
-        is_known_number = self._start <= seq <= self._last + 1
+        is_known_number = self._start <= seq <= self._last + 1 and not self._is_late(seq)
         return is_known_number or self._older.get(seq, text) != text
 
     def _settle_older(self, now: float, *, is_replay: bool) -> None:
         """Deliver the older events as what they are."""
+        if not self._older:
+            return
         older, self._older = self._older, {}
         self._older_bytes = 0
-        if older and not is_replay:
+        self._goes_on = is_replay
+        if not is_replay:
             self._replay_until = 0.0
         for seq, text in older.items():
             if is_replay:
@@ -558,7 +578,7 @@ class Session:
         self._asked_to = -1
         self._unasked = self._unanswered = self._asked_in_vain = None
         self._breaks = set()
-        self._answers_request = self._spared = False
+        self._answers_request = self._spared = self._goes_on = False
         self._replay_until = 0.0
         self._lost = []
         self._seen.forgotten_to = 0
@@ -570,6 +590,8 @@ class Session:
             self._deadline = now + REPLAY_GRACE
         if not self._early:
             self._latest = now + LONGEST_HOLD
+            self._highest_early = seq
+        self._highest_early = max(self._highest_early, seq)
         self._early[seq] = text
         heapq.heappush(self._early_order, seq)
         self._early_bytes += len(text)
@@ -578,12 +600,12 @@ class Session:
             self._release()
 
     def _wait_on(self, now: float) -> None:
-        """One of the missing came, live or of a replay: the others may follow."""
+        """One of the missing came, live or of a replay that leads to them: others may follow."""
         missing = self._missing()
         if self._deadline is not None:
             patience = REPLAY_GRACE if missing.last <= self._asked_to else HOLD_LIMIT
             self._deadline = min(max(self._deadline, now + patience), self._latest)
-        if self._wanted is not None and self._wanted != missing:
+        if self._wanted is not None:
             self._wanted = missing
             self._ask_at = now + ASK_AFTER
 
@@ -595,6 +617,18 @@ class Session:
                 return
             self._deliver_first_early(missing)
         self._deadline = self._wanted = None
+
+    def _give_up(self, now: float) -> None:
+        """Wait no longer for the first missing ones, nor for others unless a replay leads there."""
+        until = min(self._overtaken_at + REPLAY_GRACE, self._latest)
+        if now < until:
+            self._wanted = None
+            self._deliver_first_early(self._missing())
+            self._deadline = until
+            self._advance(now)
+        else:
+            self._replay_until = 0.0
+            self._release()
 
     def _release(self) -> None:
         """Deliver every early event, whatever is missing before it."""

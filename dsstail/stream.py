@@ -415,21 +415,25 @@ class _Window:
         self._first = first or 0
         self._until = inf  # when it is over, since this connection gave an event from behind it
         self._over = False
-        self._passed_at: int | None = None  # what a connection was asked for that gave such ones
+        self._only_behind = True  # whether it gave nothing else
+        self._passed_at: int | None = None  # where one ended that gave such ones
+        self._again = False  # whether that was where it had begun, too
 
     def connecting(self) -> None:
         """Another connection is tried, which has given nothing yet."""
         self._until = inf
+        self._only_behind = True
 
     def disconnected(self, asked_from: int | None, place: int | None) -> None:
         """A connection that was asked for events ended, and the next is asked from `place` on.
 
-        Two in a row that gave nothing but what is behind the window end it.
+        Two in a row that gave nothing but what is behind the window end it; three, where the others
+        repeated what is before that place, on their way to more.
         """
         if self._until < inf:
-            passed = place is not None and asked_from == place == self._passed_at
-            self._over = self._over or passed
-            self._passed_at = place
+            again = place is not None and asked_from == place == self._passed_at
+            self._over = self._over or (again and (self._only_behind or self._again))
+            self._passed_at, self._again = place, again
 
     def has(self, event: Event) -> bool:
         """Whether an event is not outside; one beyond the end may mean that no other will come."""
@@ -437,9 +441,11 @@ class _Window:
             return True
         if event.seq > self.last:
             self._until = min(self._until, time.monotonic() + WINDOW_GRACE)
-        elif self._until < inf:
+            return False
+        self._only_behind = False
+        if self._until < inf:
             self._until = time.monotonic() + WINDOW_GRACE
-        return self._first <= event.seq <= self.last
+        return self._first <= event.seq
 
     def look(self, now: float) -> None:
         """See whether it is over, since nothing of it came for long enough."""

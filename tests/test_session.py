@@ -594,6 +594,58 @@ def test_what_comes_before_the_first_event_is_a_reset_where_it_leads_to_nothing(
     assert merged(session.take(large, 1.0)) == [Reset(9, 1), large]
 
 
+def test_what_comes_before_the_first_event_is_a_replay_where_live_ones_go_on_meanwhile() -> None:
+    session = resumed(20, 21, 22)
+    given = session.take(texts(1, 2, 3, 26, 4), 1.0)
+    given += session.take(texts(5, 6, 7), REPLAY_GRACE)
+    assert given == []
+    given += session.tick(1.0 + REPLAY_GRACE)
+    assert merged(given) == [texts(*range(1, 8))]
+    given += session.take(texts(*range(8, 26), 27), 1.0 + REPLAY_GRACE)
+    assert events_in(given) == texts(*range(1, 20), *range(23, 28))
+    assert (session.counts.resets, session.counts.gaps, session.resume_from) == (0, 0, 28)
+    session = resumed(20, 21, 22)
+    assert merged(session.take(texts(1, 2, 23, 3), 1.0)) == [texts(1, 2, 23)]
+    assert merged(session.tick(1.0 + REPLAY_GRACE)) == [texts(3)]
+
+
+def test_missing_events_are_asked_for_where_no_replay_leads_to_them() -> None:
+    session = resumed(20, 21, 22)
+    session.take(texts(2, 26), 1.0)
+    for now, seq in [(1.2, 3), (1.4, 21), (1.6, 22)]:
+        session.take(texts(seq), now)
+        assert session.wanted(now + 0.2) is None
+    assert session.wanted(1.6 + ASK_AFTER) == Gap(23, 25)
+
+
+def test_a_hole_in_a_replay_that_goes_on_is_given_up_alone() -> None:
+    session = resumed(1)
+    session.take(texts(9, 2), 1.0)
+    session.take(texts(4, 5), 1.0)
+    session.take(texts(6, 7), 2.5)
+    assert merged(session.tick(1.0 + REPLAY_GRACE)) == [Gap(3, 3), texts(4, 5, 6, 7)]
+    assert merged(session.take(texts(8), 3.0)) == [texts(8), Filled(8, 8), texts(9)]
+    assert session.counts.missing == 1
+
+
+def test_what_is_late_shows_nothing_of_what_comes_before_the_first_event() -> None:
+    session = live(7, 8, 11, 12, fill_gaps=False)
+    session.disconnected(0.0)
+    session.connected(asked=True, now=0.0)
+    given = session.take(texts(1, 2, 9, 10), 1.0)
+    assert merged(given) == [texts(9, 10), Filled(9, 10, late=True)]
+    assert merged(session.take(texts(11, 12, 13), 1.0)) == [texts(1, 2, 13)]
+    assert (session.counts.resets, session.counts.missing) == (0, 0)
+
+
+def test_a_missing_event_is_late_however_many_came_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dsstail.session.SEEN_BLOCK", 8)
+    monkeypatch.setattr("dsstail.session.SEEN_BLOCKS", 2)
+    session = live(1, *range(4, 100), fill_gaps=False)
+    assert merged(session.take(texts(3), 0.0)) == [texts(3), Filled(3, 3, late=True)]
+    assert (session.counts.resets, session.counts.missing) == (0, 1)
+
+
 def test_what_was_asked_for_and_does_not_exist_is_no_numbering_before() -> None:
     session = Session(resume_after=999)
     session.connected(asked=True, now=0.0)

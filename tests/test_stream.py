@@ -168,6 +168,18 @@ def test_a_window_ends_where_connections_give_only_what_is_behind_it(
     assert len(server.visits) == 2
 
 
+@pytest.mark.parametrize("others", [[], [4, 5]], ids=["no more", "more"])
+def test_a_window_ends_later_where_connections_are_on_their_way(
+    others: list[int], longest_pauses: list[float], serve: Serve
+) -> None:
+    """They repeat what is before it, and may have ended before they came to the rest."""
+    first, again = opened(tell(2, 9, 3), close(1000)), opened(tell(2, 9), close(1000))
+    server = serve(first, again, opened(tell(2, 3, 9, *others), close(1000)))
+    window = StreamSettings(from_seq=2, to_seq=5)
+    assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 3, *others]
+    assert len(server.visits) == 3
+
+
 def test_a_window_goes_on_after_a_break_however_long(
     longest_pauses: list[float], serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

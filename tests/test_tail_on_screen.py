@@ -74,6 +74,28 @@ def test_it_tells_that_nothing_passes_the_filters_until_something_does(
     assert "filters" not in "".join(lines)
 
 
+def test_how_many_the_filters_leave_out_fits_into_one_row(
+    on_screen: Callable[..., Screen], serve: Serve
+) -> None:
+    server = serve(opened(tell(*range(1000)), Visit.stay))
+    screen = on_screen("--url", server.url(), "-P", "OUTLET", columns=24)
+    screen.wait_for(lambda lines: screen.written.count(b"0 of") > 2)
+    assert len([line for line in screen.lines if "0 of" in line]) == 1
+
+
+@pytest.mark.parametrize("options", [(), ("-P", "OUTLET")], ids=["all", "filtered"])
+def test_a_terminal_halted_by_ctrl_s_delays_no_end(
+    on_screen: Callable[..., Screen], serve: Serve, options: tuple[str, ...]
+) -> None:
+    server = serve(opened(tell(1), Visit.stay))
+    screen = on_screen("--url", server.url(), "--duration", "2s", *options)
+    screen.wait_for("0 of 1 event pass" if options else "#1")
+    screen.type("\x13")
+    wait_until(lambda: os.waitid(os.P_PID, screen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT))
+    screen.type("\x11")
+    assert screen.finish() == 0
+
+
 def test_a_warning_is_yellow_and_ends_its_lines_between_words(
     on_screen: Callable[..., Screen], serve: Serve
 ) -> None:
