@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,12 +40,15 @@ def tail(settings: TailSettings) -> int:
 
     Raises DsstailError: what makes going on impossible.
     """
+    return _reporting(settings, partial(_tail, settings), aside=_is_stderr_apart())
+
+
+def _tail(settings: TailSettings, reporter: Reporter) -> int:
     handover = Handover()
     keys, url = settings.connecting.keys, settings.connecting.url
     of_all = stream_settings(settings.connecting)
     selection = filters.build(**asdict(settings.filtering))
     streams = [Stream(url, key, handover, of_all, selection) for key in keys]
-    reporter = _reporter(settings)
     names = tuple(key.name for key in keys)
     printer = Printer(settings.showing, names, reporter.warn)
     progress = None
@@ -59,22 +64,14 @@ def tail(settings: TailSettings) -> int:
 def record(settings: TailSettings, recording: RecordingSettings, *, tee: bool) -> int:
     """Append the events of every stream to a recording, from where that ends; the exit code.
 
-    With `tee` they are shown, too. What is told keeps nothing waiting but the end of one that
-    fails. Raises DsstailError: what makes going on impossible.
+    With `tee` they are shown, too. Raises DsstailError: what makes going on impossible.
     """
-    reporter = _reporter(settings, aside=True)
-    code = None
-    try:
-        code = _record(settings, recording, reporter, tee=tee)
-    finally:
-        reporter.close(patient=code != 0)  # the error comes behind it
-    return code
+    return _reporting(settings, partial(_record, settings, recording, tee), aside=True)
 
 
 def _record(
-    settings: TailSettings, recording: RecordingSettings, reporter: Reporter, *, tee: bool
+    settings: TailSettings, recording: RecordingSettings, tee: bool, reporter: Reporter
 ) -> int:
-    """`record`, with all that is told going to this reporter."""
     from dsstail.progress import Progress
     from dsstail.recording.recorder import Recorder
 
@@ -99,6 +96,24 @@ def _record(
         raise
     _tell_places(recorder, reporter)
     return code
+
+
+def _reporting(settings: TailSettings, run: Callable[[Reporter], int], *, aside: bool) -> int:
+    """Run with a reporter. What is told `aside` keeps nothing waiting but the end of a failure."""
+    reporter = _reporter(settings, aside=aside)
+    code = None
+    try:
+        code = run(reporter)
+    finally:
+        reporter.close(patient=code != 0)  # the error comes behind it
+    return code
+
+
+def _is_stderr_apart() -> bool:
+    """Whether what is told goes elsewhere than events, so that its place does not matter."""
+    with suppress(OSError):
+        return not sys.stderr.isatty() and not os.path.sameopenfile(1, 2)
+    return False
 
 
 def _tell_places(recorder: Recorder, reporter: Reporter) -> None:

@@ -23,9 +23,7 @@ from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch, Ended, Handover
 from dsstail.interruption import allow_breaks, break_off
 from dsstail.keys import ONLY
-
-PIPE_BUF = getattr(select, "PIPE_BUF", 512)
-"""Bytes that a pipe takes whole or not at all (POSIX)."""
+from dsstail.writing import PIPE_BUF
 
 USUAL_PIPE, WIDE_PIPE = 1 << 16, 1 << 18
 """Bytes that a pipe on Linux holds, and that one is to hold for fewer turns of who reads it.

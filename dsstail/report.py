@@ -29,7 +29,7 @@ from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery, Filled, Gap, Holes, Reset
 from dsstail.wording import counted, sentence, seqs, spoken
-from dsstail.writing import write_text
+from dsstail.writing import LAST_WORDS, write_text
 
 ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
 
@@ -88,9 +88,10 @@ class Aside:
             self._texts.put(text)
 
     def close(self, *, patient: bool) -> None:
-        """Wait until all is written; unless `patient`, not if that takes too long."""
+        """Wait until all is written; if `patient` longer, and as long as a terminal is halted."""
         self._texts.put(None)
-        self._thread.join(None if patient else SLOW)
+        limit = LAST_WORDS if patient else SLOW
+        self._thread.join(None if patient and sys.stderr.isatty() else limit)
 
     def _run(self) -> None:
         while (text := self._texts.get()) is not None:
@@ -252,7 +253,7 @@ class Reporter:
             self._erase = "\r\x1b[K" if text else ""
 
     def close(self, *, patient: bool = False) -> None:
-        """Nothing more is told; `patient`, if it is not to be lost however long it waits."""
+        """Nothing more is told; `patient`, if an error comes behind it."""
         if self._aside is not None:
             self._aside.close(patient=patient)
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -236,3 +237,48 @@ def test_what_comes_with_the_last_event_wanted_is_counted_where_a_filter_is(
     done = dsstail("--url", server.url(), "--dsn", "VD*", "--count", "1").finish()
     assert (done.code, done.out) == (0, lines([0]))
     assert done.lines[-1].startswith("1 of 4 events, 0 reconnects")
+
+
+# Where nobody reads stderr.
+
+
+@pytest.mark.parametrize("arguments", [[], ["-o", "text"], ["record", "out.jsonl"]], ids=" ".join)
+def test_no_event_waits_for_who_does_not_read_stderr(
+    arguments: list[str], dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(opened(tell(0), Visit.end), opened(tell(1), Visit.stay))
+    with piped(SMALLEST) as (_, stderr):
+        fill(stderr)
+        command = dsstail(*arguments, "--url", server.url(), stderr=stderr)
+        out = tmp_path / "out.jsonl"
+        wait_until(lambda: (out.read_bytes() if out.exists() else command.out).count(b"\n") == 2)
+        command.interrupt()
+        assert command.finish().code == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["record", "out.jsonl"]], ids=" ".join)
+def test_a_failure_does_not_wait_for_ever_for_who_does_not_read_stderr(
+    arguments: list[str], dsstail: Starter, closed_port: int
+) -> None:
+    url = f"ws://127.0.0.1:{closed_port}/stream"
+    with piped(SMALLEST) as (_, stderr):
+        fill(stderr)
+        command = dsstail(*arguments, "--url", url, "--no-reconnect", stderr=stderr)
+        assert command.finish().code == 3
+
+
+def test_a_failure_is_told_last_to_who_reads_stderr_late(
+    dsstail: Starter, closed_port: int
+) -> None:
+    url = f"ws://127.0.0.1:{closed_port}/stream"
+    with piped(SMALLEST) as (reading, stderr):
+        filled = fill(stderr)
+        command = dsstail("--url", url, "--retry-for", "200ms", stderr=stderr)
+        stderr.close()
+        time.sleep(1.0)  # it has failed by now, and waits
+        told = read(reading, filled + 1)[filled:] + (reading.read() or b"")
+        while more := reading.read():
+            told += more
+        assert command.finish().code == 3
+    assert told.startswith(b"warning: cannot connect to ")
+    assert told.splitlines()[-1].startswith(b"error: ")

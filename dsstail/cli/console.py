@@ -8,7 +8,7 @@ import sys
 from typing import Any, TextIO
 
 from dsstail.errors import OutputClosed, OutputError
-from dsstail.writing import write_text
+from dsstail.writing import LAST_WORDS, write_text
 
 WIDEST = 80
 NARROWEST = 40
@@ -87,12 +87,12 @@ def _safe(text: str) -> str:
 
 def _print(line: str) -> None:
     with contextlib.suppress(OSError):
-        _write(line, sys.stderr)
+        _write(line, sys.stderr, patience=None if sys.stderr.isatty() else LAST_WORDS)
 
 
-def _write(text: str, stream: TextIO) -> None:
+def _write(text: str, stream: TextIO, *, patience: float | None = None) -> None:
     if not text.isascii():
         from dsstail.escaping import spelled
 
         text = spelled(text, stream)
-    write_text(f"{text}\n", stream)
+    write_text(f"{text}\n", stream, patience=patience)
