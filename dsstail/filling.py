@@ -172,7 +172,7 @@ class Filling:
 class Filler:
     """Has missing events fetched, one range after the other, until that does more harm than good.
 
-    `put` takes what comes of it.
+    `put_all` takes what comes of it.
     """
 
     def __init__(
@@ -181,13 +181,13 @@ class Filler:
         session: Session,
         handover: Handover,
         stopping: threading.Event,
-        put: Callable[[Delivery | Status], None],
+        put_all: Callable[[Iterable[Delivery | Status]], None],
     ) -> None:
         self._opener = opener
         self._session = session
         self._handover = handover
         self._stopping = stopping
-        self._put = put
+        self._put_all = put_all
         self._filling: Filling | None = None
         self._failed = 0  # in a row: second connections that could not be opened
         self._opened_at = -inf  # when the last one was
@@ -245,8 +245,4 @@ class Filler:
     def _stop(self, reason: str) -> None:
         if self._session.fill_gaps:
             self._session.fill_gaps = False
-            self._put(NotFilling(reason))
-
-    def _put_all(self, deliveries: Iterable[Delivery]) -> None:
-        for delivery in deliveries:
-            self._put(delivery)
+            self._put_all([NotFilling(reason)])

@@ -203,19 +203,19 @@ class Session:
         self._replay_until = inf if asked else 0.0
         if self._last is not None:
             recent = {seq for seq in self._breaks if seq >= self._last}
-            self._breaks = recent | {max(self._early, default=self._last)}
+            self._breaks = recent | {self._highest_early if self._early else self._last}
         if asked:
             self._unanswered, self._unasked = self._unasked, None
         if self._early:
             self._wanted = None
             self._deadline = now
         if self._early and asked:
-            self._asked_to = max(self._early)
+            self._asked_to = self._highest_early
             self._deadline = now + REPLAY_GRACE
 
     def disconnected(self, now: float) -> list[Delivery]:
         """The connection ended, or failed; what is missing will be asked for by the next one."""
-        self._settle_older(now, is_replay=self._goes_on)
+        self._settle_older(now)
         if not self._cut:
             unanswered, self._unanswered = self._unanswered, None
             if unanswered is not None and unanswered != self._asked_in_vain:
@@ -302,7 +302,7 @@ class Session:
         if self._early and self._deadline is not None and now >= self._deadline:
             self._give_up(now)
         if self._older and now >= self._older_until:
-            self._settle_older(now, is_replay=self._goes_on)
+            self._settle_older(now)
         return self._delivered()
 
     def step_over(self, now: float) -> list[Delivery]:
@@ -317,7 +317,7 @@ class Session:
 
     def flush(self, *, to: int | None = None) -> list[Delivery]:
         """Deliver everything that waits: the stream ends. Numbers up to `to` were to come."""
-        self._settle_older(0.0, is_replay=self._goes_on)
+        self._settle_older(0.0)
         self._release()
         if to is not None and self._last is not None and self._last < to:
             self._lose(Gap(self._last + 1, to))
@@ -380,11 +380,10 @@ class Session:
         if self._last is None:
             self._start, self._last = seq, seq - 1
         if self._older and self._shows_older(seq, text):
-            is_next = seq == self._last + 1
-            self._settle_older(now, is_replay=is_next or self._is_known(seq, text))
+            self._goes_on = seq == self._last + 1 or self._is_known(seq, text)
+            self._settle_older(now)
         elif self._older and seq > self._last:
             self._goes_on = True
-        seen = self._fingerprint(seq)
         if self._is_known(seq, text):
             self.counts.duplicates += 1
             if seq == self._last + 1:
@@ -403,7 +402,7 @@ class Session:
             return
         elif self._is_late(seq):
             self._take_late(seq, text)
-        elif self._is_neighbour(seq) and not seen and not self._older:
+        elif self._is_neighbour(seq) and not self._older:
             self._seen.add(seq, [text])
             self._deliver([text])
         elif seq < self._start and now < self._replay_until and self._seen.highest >= 0:
@@ -436,8 +435,8 @@ class Session:
         return seq >= self._seen.forgotten_to or self._lost_after(seq - 1) == seq
 
     def _is_neighbour(self, seq: int) -> bool:
-        """Whether the numbering is likely to have begun with this one, and not with the first."""
-        return max(2, self._start - DISORDER) <= seq < self._start
+        """Whether the numbering is likely to have begun with this new one, not with the first."""
+        return max(2, self._start - DISORDER) <= seq < self._start and not self._fingerprint(seq)
 
     def _hold_older(self, seq: int, text: bytes, now: float) -> None:
         """Keep an event that is older than the first, if it is not of a new numbering.
@@ -449,7 +448,7 @@ class Session:
         self._older[seq] = text
         self._older_bytes += len(text)
         if self._older_bytes > HOLD_BYTES:
-            self._settle_older(now, is_replay=self._goes_on)
+            self._settle_older(now)
 
     def _shows_older(self, seq: int, text: bytes) -> bool:
         """Whether an event shows what the older ones are that were kept.
@@ -460,13 +459,13 @@ class Session:
         is_known_number = self._start <= seq <= self._last + 1 and not self._is_late(seq)
         return is_known_number or self._older.get(seq, text) != text
 
-    def _settle_older(self, now: float, *, is_replay: bool) -> None:
-        """Deliver the older events as what they are."""
+    def _settle_older(self, now: float) -> None:
+        """Deliver the older events as what they are, by what is known now."""
         if not self._older:
             return
         older, self._older = self._older, {}
         self._older_bytes = 0
-        self._goes_on = is_replay
+        is_replay = self._goes_on
         if not is_replay:
             self._replay_until = 0.0
         for seq, text in older.items():

@@ -124,7 +124,7 @@ class Stream:
         self._room = Room(handover)
         self._wrong_length_told = False
         self._filler = Filler(
-            self._dialer.open, self.session, handover, self._stopping, self._outlet.put
+            self._dialer.open, self.session, handover, self._stopping, self._outlet.put_all
         )
 
     @property
