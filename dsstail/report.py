@@ -29,7 +29,7 @@ from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
 from dsstail.session import Delivery, Filled, Gap, Holes, Reset
 from dsstail.wording import counted, sentence, seqs, spoken
-from dsstail.writing import LAST_WORDS, write_text
+from dsstail.writing import last_words, write_text
 
 ERROR, WARNING, INFO, DEBUG, TRACE = range(5)
 
@@ -90,8 +90,7 @@ class Aside:
     def close(self, *, patient: bool) -> None:
         """Wait until all is written; if `patient` longer, and as long as a terminal is halted."""
         self._texts.put(None)
-        limit = LAST_WORDS if patient else SLOW
-        self._thread.join(None if patient and sys.stderr.isatty() else limit)
+        self._thread.join(last_words() if patient else SLOW)
 
     def _run(self) -> None:
         while (text := self._texts.get()) is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import select
+import sys
 from typing import Any, TextIO
 
 LAST_WORDS = 3.0
-"""Seconds that an end waits for who does not read what is told. A terminal may be halted longer."""
+"""Seconds that an end waits for who does not read what is told."""
 
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)
 """Bytes that a pipe takes whole or not at all (POSIX)."""
@@ -31,6 +32,11 @@ def write_text(text: str, stream: TextIO, *, patience: float | None = None) -> N
             select.select([], [raw], [])
         else:
             rest = rest[written:]
+
+
+def last_words() -> float | None:
+    """Seconds that an end waits for stderr; None, for ever, for a terminal: it may be halted."""
+    return None if sys.stderr.isatty() else LAST_WORDS
 
 
 def _has_room(raw: Any, patience: float) -> bool:

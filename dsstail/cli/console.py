@@ -8,7 +8,7 @@ import sys
 from typing import Any, TextIO
 
 from dsstail.errors import OutputClosed, OutputError
-from dsstail.writing import LAST_WORDS, write_text
+from dsstail.writing import last_words, write_text
 
 WIDEST = 80
 NARROWEST = 40
@@ -87,7 +87,7 @@ def _safe(text: str) -> str:
 
 def _print(line: str) -> None:
     with contextlib.suppress(OSError):
-        _write(line, sys.stderr, patience=None if sys.stderr.isatty() else LAST_WORDS)
+        _write(line, sys.stderr, patience=last_words())
 
 
 def _write(text: str, stream: TextIO, *, patience: float | None = None) -> None:
