@@ -392,9 +392,12 @@ class Terminal:
         except OSError:
             pass  # the other end was closed
 
-    def attach(self) -> None:
+    def start(self, dsstail: Starter, *arguments: str) -> Command:
+        """Run the command with its stderr here."""
+        command = dsstail(*arguments, stderr=self.theirs, environment={"TERM": "xterm"})
         os.close(self.theirs)
         self._reader.start()
+        return command
 
     def text(self) -> str:
         self._reader.join(PATIENCE)
@@ -404,12 +407,7 @@ class Terminal:
 
 def test_a_terminal_shows_how_it_stands(dsstail: Starter, serve: Serve) -> None:
     terminal = Terminal()
-    command = dsstail(
-        *("record", "out.jsonl", "--url", serve(honest).url()),
-        stderr=terminal.theirs,
-        environment={"TERM": "xterm"},
-    )
-    terminal.attach()
+    command = terminal.start(dsstail, "record", "out.jsonl", "--url", serve(honest).url())
     wait_until(lambda: b"seq 5, connected" in terminal.seen)
     command.stop()
     text = terminal.text()
@@ -432,12 +430,7 @@ def test_nothing_of_it_stays_where_the_output_is_stuck_at_the_end(
     flood = tell(*range(1, 1000))
     server = serve(opened(tell(0), lambda _: wait_until(flooding.is_set), flood, Visit.stay))
     terminal = Terminal()
-    command = dsstail(
-        *("record", "fifo", "--url", server.url()),
-        stderr=terminal.theirs,
-        environment={"TERM": "xterm"},
-    )
-    terminal.attach()
+    command = terminal.start(dsstail, "record", "fifo", "--url", server.url())
     wait_until(lambda: b", connected" in terminal.seen)
     flooding.set()
     wait_until(lambda: "pipe" in Path(f"/proc/{command.pid}/wchan").read_text())
@@ -489,13 +482,8 @@ def test_no_recording_waits_for_a_terminal_that_was_halted(
     first = opened(tell(0), lambda visit: wait_until(halted.is_set), Visit.end)
     server = serve(first, opened(tell(1), Visit.stay))
     terminal = Terminal()
-    command = dsstail(
-        *("record", "out.jsonl", "--url", server.url()),
-        stderr=terminal.theirs,
-        environment={"TERM": "xterm"},
-    )
     theirs = os.dup(terminal.theirs)
-    terminal.attach()
+    command = terminal.start(dsstail, "record", "out.jsonl", "--url", server.url())
     wait_until(lambda: b"seq 0, connected" in terminal.seen)
     termios.tcflow(theirs, termios.TCOOFF)
     halted.set()
