@@ -72,7 +72,7 @@ class Watch:
         self._ordered_at = 0.0
 
     def begin(self, until: float) -> None:
-        """Nothing here waits."""
+        """How much time is left changes nothing here."""
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Take in events that were let through."""
