@@ -68,11 +68,13 @@ class Fingerprints:
 
     def forget(self, first: int, last: int) -> None:
         """Nothing was seen under these numbers since the numbering began."""
-        for number, block in self._blocks.items():
+        if first > self.highest:
+            return
+        touched = range(first // self._numbers, last // self._numbers + 1)
+        for number in filter(touched.__contains__, self._blocks):
             low = max(first - number * self._numbers, 0)
             high = min(last - number * self._numbers + 1, self._numbers)
-            if low < high:
-                block[low:high] = array("q", bytes(8 * (high - low)))
+            self._blocks[number][low:high] = array("q", bytes(8 * (high - low)))
 
     def give_up(self, block: int) -> None:
         """Forget one for good, because there are too many."""

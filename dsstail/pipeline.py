@@ -143,8 +143,6 @@ def _resuming(
 ) -> Stream:
     """The stream of a key from where its recording ends."""
     settings = replace(stream_settings(connecting), known=recorder.known(key.name))
-    if settings.from_seq is None and (last := recorder.last(key.name)) is not None:
-        settings = replace(settings, from_seq=last + 1)
     return Stream(connecting.url, key, handover, settings, selection)
 
 

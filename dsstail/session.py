@@ -48,6 +48,9 @@ HOLES_AFTER = 3
 HOLES_UNASKED = 10
 """The same for gaps that were not asked for, which are weaker evidence."""
 
+RECALLED_AT_ONCE = 500
+"""Events of an earlier run whose numbers are likely to follow one another without a break."""
+
 SEEN_BLOCK, SEEN_BLOCKS = 4096, 128
 """Numbers, and how often so many: of the latest ones it is known which text they had."""
 
@@ -109,29 +112,26 @@ class Counts:
 class Session:
     """Puts the events of one subscription in order, through any number of connections.
 
-    `resume_after` is the last number that an earlier run has; `known` are its last events, each
-    on one line and without blanks around it, so that they are dropped if they come again. With
-    `fill_gaps`, `wanted` offers a gap inside a live stream for a replay by a second connection,
-    and later events wait for that.
+    `known` are the last events of an earlier run, each on one line and without blanks around it:
+    the session goes on after them, drops them if they come again, and `asks_again` for what they
+    lack; or else it goes on after the number `resume_after`. With `fill_gaps`, `wanted` offers a
+    gap inside a live stream for a replay by a second connection, and later events wait for that.
     """
 
     def __init__(
         self,
         *,
         resume_after: int | None = None,
-        known: Iterable[bytes] = (),
+        known: Sequence[bytes] = (),
+        asks_again: bool = False,
         fill_gaps: bool = True,
     ) -> None:
         self.counts = Counts()
-        self.fill_gaps = fill_gaps
-        self._last = resume_after
-        self._start = 0 if resume_after is None else resume_after + 1
+        self.fill_gaps = False
+        self._last: int | None = None
+        self._start = 0
+        self._uncounted_to = -1  # up to where numbers may be missing since before this run
         self._seen = Fingerprints(Bound(SEEN_BLOCK, SEEN_BLOCKS))
-        for text in known:
-            seq = Event(text).seq
-            if seq is not None:
-                self._seen.add(seq, [text])
-                self._start = min(self._start, seq)
         self._early: dict[int, bytes] = {}  # events that wait for missing ones before them
         self._early_order: list[int] = []  # their numbers, as a heap
         self._early_bytes = 0
@@ -163,6 +163,13 @@ class Session:
         self._before: _Numbering | None = None  # what the last reset put an end to
         self._holes = _HoleRule()
         self._out: list[Delivery] = []
+        self._recall(known)
+        self.fill_gaps = fill_gaps
+        if resume_after is not None:
+            first = resume_after + 1
+            self._begin(first if self._last is None else min(self._start, first), resume_after)
+        elif asks_again and fill_gaps and 0 < len(self._lost) < HOLES_UNASKED:
+            self._unasked = self._lost[0].first
 
     @property
     def last(self) -> int | None:
@@ -323,6 +330,17 @@ class Session:
             self._lose(Gap(self._last + 1, to))
         return self._delivered()
 
+    def _recall(self, known: Sequence[bytes]) -> None:
+        """Take what an earlier run has as if it came again; nothing is delivered, nor counted."""
+        self.take(known[:1], 0.0)  # the first is never taken on the quick path
+        for at in range(1, len(known), RECALLED_AT_ONCE):
+            self.take(known[at : at + RECALLED_AT_ONCE], 0.0)
+        self.flush()
+        self.counts = Counts()
+        self._holes = _HoleRule()
+        self._before = None
+        self._uncounted_to = -1 if self._last is None else self._last
+
     # Everything below appends to self._out, which `_delivered` hands out.
 
     def _delivered(self) -> list[Delivery]:
@@ -477,7 +495,8 @@ class Session:
 
     def _take_late(self, seq: int, text: bytes) -> None:
         """A number that was given up as missing comes after all."""
-        if seq > 0 or not self._spared:
+        is_counted = seq > self._uncounted_to
+        if is_counted and (seq > 0 or not self._spared):
             self.counts.missing -= 1
         self._spared = self._spared and seq > 0
         at = bisect_left(self._lost, seq, key=lambda gap: gap.last)
@@ -486,7 +505,7 @@ class Session:
             parts = [
                 part for part in (Gap(gap.first, seq - 1), Gap(seq + 1, gap.last)) if part.count
             ]
-            self.counts.gaps += len(parts) - 1
+            self.counts.gaps += len(parts) - 1 if is_counted else 0
             self._lost[at : at + 1] = parts
         self._seen.add(seq, [text])
         match self._out:
@@ -529,6 +548,7 @@ class Session:
         self._before = _Numbering(
             self._start,
             self._last,
+            self._uncounted_to,
             self._seen.forgotten_to,
             self._spared,
             self._lost,
@@ -567,6 +587,7 @@ class Session:
         assert came is not None
         self._out.append(Reset(came, before.last + 1))
         self._begin(before.start, before.last)
+        self._uncounted_to = before.uncounted_to
         self._seen.forgotten_to = before.forgotten_to
         self._spared, self._lost = before.spared, before.lost
         self._before = None
@@ -574,6 +595,7 @@ class Session:
     def _begin(self, start: int, last: int) -> None:
         """Go on after `last` in a numbering that began with `start`; nothing was asked for yet."""
         self._start, self._last = start, last
+        self._uncounted_to = last
         self._asked_to = -1
         self._unasked = self._unanswered = self._asked_in_vain = None
         self._breaks = set()
@@ -726,6 +748,7 @@ class _Numbering:
 
     start: int
     last: int
+    uncounted_to: int
     forgotten_to: int
     spared: bool
     lost: list[Gap]

@@ -74,7 +74,8 @@ class StreamSettings:
     """How to keep a stream alive. Times are seconds; `retry_for` None means for ever.
 
     `from_seq` and `to_seq` are both inclusive; with `to_seq` the stream ends after it. `known`
-    are events that an earlier run has: the stream resumes after `from_seq - 1` and drops them.
+    are the last events of an earlier run, on a line each: they are dropped if they come again, and
+    without `from_seq` the stream resumes after them.
     """
 
     from_seq: int | None = None
@@ -105,6 +106,7 @@ class Stream:
         self.session = Session(
             resume_after=None if settings.from_seq is None else settings.from_seq - 1,
             known=settings.known,
+            asks_again=selection.everything,  # otherwise they lack what was left out
             fill_gaps=settings.fill_gaps,
         )
         settings = replace(settings, known=())  # which may be large, and the session knows it now

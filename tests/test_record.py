@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 from command import KEY, PATIENCE, Command, installed, read_slowly, wait_until
 from conftest import Here, Serve, Starter
-from scenarios import Server, Visit, event, honest, lines, opened, tell, unit
+from scenarios import Server, Visit, event, honest, lines, opened, silent, tell, unit
 from terminal import Terminal as OnTerminal
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
@@ -82,6 +82,31 @@ def test_a_torn_line_is_cut_off_and_asked_for_again(
     assert done.lines[0] == "warning: out.jsonl: cut off an incomplete last line of 100 bytes."
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
     assert [visit.seq_start for visit in server.visits] == [3]
+
+
+def test_what_was_missing_at_the_end_is_asked_for_at_the_next_start(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    def lacks_two(visit: Visit) -> None:
+        visit.shake_hands()
+        visit.send_events([0, 1, 2, 5])
+        visit.stay()
+
+    server = serve(lacks_two, silent, honest)
+    command = record(dsstail, server)
+    wait_until(lambda: len(server.visits) == 2)  # the second one is asked for them
+    done = command.end_soon(signal.SIGTERM)
+    assert (done.code, done.err.count("gap: seq 3–4 (2 events)")) == (0, 1)
+    assert (tmp_path / "out.jsonl").read_bytes() == lines([0, 1, 2, 5])
+    server.newest = 6
+    done = record(dsstail, server, "-c", "3").finish()
+    assert (done.code, done.err.count("gap")) == (0, 1), "0 gaps in the summary"
+    assert done.lines[0] == f"connected to 127.0.0.1:{server.port}, asking for seq 3 and on"
+    assert (tmp_path / "out.jsonl").read_bytes() == lines([0, 1, 2, 5, 3, 4, 6])
+    server.newest = 7
+    done = record(dsstail, server, "-c", "1", "--strict").finish()
+    assert done.code == 0
+    assert done.lines[0] == f"connected to 127.0.0.1:{server.port}, asking for seq 7 and on"
 
 
 def test_a_service_that_replays_too_much_makes_no_duplicates(

@@ -32,6 +32,7 @@ from dsstail.recording.locking import lock
 from dsstail.recording.naming import Naming
 from dsstail.recording.recorder import Recorder, RecordingSettings
 from dsstail.recording.rotating import Tidier
+from dsstail.session import Session
 
 NOON = datetime(2026, 11, 23, 12, 0, 0).timestamp()
 
@@ -61,10 +62,15 @@ class Recording:
         self.recorder.idle()
 
 
+def last_of(recorder: Recorder, stream: str) -> int | None:
+    """Where a session takes up that is told of a stream's last events."""
+    return Session(known=recorder.known(stream)).last
+
+
 def resumed(file: Path | str, streams: Sequence[str] = ("stream",), **more: Any) -> dict[str, int]:
     """Where streams would take up, by a recorder that is opened and closed."""
     with Recording(file, streams, **more) as recording:
-        last = {name: recording.recorder.last(name) for name in streams}
+        last = {name: last_of(recording.recorder, name) for name in streams}
         return {name: seq for name, seq in last.items() if seq is not None}
 
 
@@ -175,7 +181,7 @@ def test_every_cut_of_a_recording_heals(annotate: bool, tmp_path: Path) -> None:
     for size in range(len(whole) + 1):
         path.write_bytes(whole[:size])
         with Recording(path, annotate=annotate) as recording:
-            last = recording.recorder.last("stream") or 0
+            last = last_of(recording.recorder, "stream") or 0
             told = recording.told
             if EVENTS[last:]:
                 recording.write(*EVENTS[last:], received_at=NOON)
@@ -215,7 +221,7 @@ def test_any_cut_of_any_recording_heals(
     path = tmp_path_factory.mktemp("any") / "cut.jsonl"
     path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
     with Recording(path) as recording:
-        last = recording.recorder.last("stream") or 0
+        last = last_of(recording.recorder, "stream") or 0
         if texts[last:]:
             recording.write(*texts[last:])
     assert path.read_bytes() == whole
@@ -281,7 +287,6 @@ def test_damage_in_the_middle_stops_nothing(tmp_path: Path) -> None:
     damaged = lines([1]) + b'{"seq":"9", torn\n\0\0\0\n\n' + lines([2]) + b"no json\n"
     path.write_bytes(damaged)
     with Recording(path) as recording:
-        assert recording.recorder.last("stream") == 2
         assert recording.recorder.known("stream") == (event(1), event(2))
         recording.write(event(3))
     assert path.read_bytes() == damaged + lines([3])
@@ -314,7 +319,6 @@ def test_the_end_is_found_without_reading_the_whole(name: str, tmp_path: Path) -
     read = read_by(lambda: resumed(path))
     assert read < resuming.WINDOW_BYTES + 3 * resuming.BLOCK
     with Recording(path) as recording:
-        assert recording.recorder.last("stream") == 29_999
         known = recording.recorder.known("stream")
     assert known == tuple(map(event, range(30_000 - len(known), 30_000)))
     assert 9_000 < len(known) <= resuming.WINDOW_LINES
@@ -407,7 +411,7 @@ def test_a_stream_that_is_not_found_far_back_is_told(
         for first in range(0, 30_000, 1000):
             recording.write(*map(event, range(first, first + 1000)), stream="busy")
     with Recording(path, ["quiet", "busy", "new"], **options) as recording:
-        assert recording.recorder.last("quiet") is None
+        assert last_of(recording.recorder, "quiet") is None
         assert recording.told == [
             f"no event of {stream} was found towards the end of {path}: "
             "it begins with what comes now."
@@ -422,7 +426,7 @@ def test_lines_without_numbers_are_not_all_looked_at(
     path = tmp_path / "out.jsonl"
     path.write_bytes(lines([1]) + b'{"without":"a number"}\n' * 200_000)
     with Recording(path) as recording:
-        assert recording.recorder.last("stream") is None
+        assert last_of(recording.recorder, "stream") is None
         assert len(recording.told) == 1
 
 
@@ -910,7 +914,7 @@ def test_what_was_half_compressed_is_done_again(form: str, tmp_path: Path) -> No
     (tmp_path / SEGMENT).write_bytes(lines([1, 2]))
     (tmp_path / f"{SEGMENT}.{form}.part").write_bytes(b"\x1f\x8b half")
     with Recording(tmp_path / "out.jsonl", rotate_size=1000, compress=form) as recording:
-        assert recording.recorder.last("stream") == 2
+        assert last_of(recording.recorder, "stream") == 2
     assert names(tmp_path) == [f"{SEGMENT}.{form}", "out.jsonl"]
     assert content(tmp_path / f"{SEGMENT}.{form}") == lines([1, 2])
 
@@ -919,7 +923,7 @@ def test_an_original_beside_its_compressed_form_is_removed(tmp_path: Path) -> No
     (tmp_path / SEGMENT).write_bytes(lines([1, 2]))
     (tmp_path / f"{SEGMENT}.gz").write_bytes(gzip.compress(lines([1, 2])))
     with Recording(tmp_path / "out.jsonl", rotate_size=1000, compress="zst") as recording:
-        assert recording.recorder.last("stream") == 2
+        assert last_of(recording.recorder, "stream") == 2
     assert names(tmp_path) == [f"{SEGMENT}.gz", "out.jsonl"]
 
 
@@ -928,7 +932,7 @@ def test_an_original_is_kept_beside_something_else(broken: bytes, tmp_path: Path
     (tmp_path / SEGMENT).write_bytes(lines([1, 2]))
     (tmp_path / f"{SEGMENT}.gz").write_bytes(broken)
     with Recording(tmp_path / "out.jsonl", rotate_size=1000, compress="gz") as recording:
-        assert recording.recorder.last("stream") == 2
+        assert last_of(recording.recorder, "stream") == 2
     assert (tmp_path / f"{SEGMENT}.gz").read_bytes() == broken
     (other,) = set(names(tmp_path)) - {f"{SEGMENT}.gz", "out.jsonl"}
     assert content(tmp_path / other) == lines([1, 2])

@@ -19,6 +19,7 @@ from dsstail.session import (
     LONGEST_HOLD,
     OUTAGE_LIMIT,
     REPLAY_GRACE,
+    Counts,
     Delivery,
     Filled,
     Gap,
@@ -534,6 +535,86 @@ def test_what_an_earlier_run_has_is_known() -> None:
     session.connected(asked=True, now=0.0)
     assert session.take(texts(6, 7, 8), 0.0) == [texts(8)]
     assert session.counts.duplicates == 2
+
+
+LATE_AT_THE_END = (*range(1, 11), *range(15, 21), *range(11, 15))
+
+
+@pytest.mark.parametrize(
+    ("known", "last"),
+    [
+        (LATE_AT_THE_END, 20),
+        (LATE_AT_THE_END[:-2], 20),
+        ((*range(20, 23), *range(1, 20), 23), 23),
+        ((7, 6, 8), 8),
+        ((), None),
+    ],
+    ids=["late", "some late", "a replay from before the first", "mixed up", "nothing"],
+)
+def test_it_goes_on_after_an_earlier_run_whatever_that_had_last(
+    known: tuple[int, ...], last: int | None
+) -> None:
+    session = Session(known=texts(*known))
+    assert session.last == last
+    assert session.counts == Counts()
+    if last is not None:
+        session.connected(asked=True, now=5.0)
+        given = session.take(texts(last + 1), 5.0) + session.tick(LONG)
+        assert given == [texts(last + 1)], "there is no gap"
+
+
+def test_it_goes_on_in_the_numbering_that_an_earlier_run_had_last() -> None:
+    anew = [text(seq, 9) for seq in range(1, 4)]
+    session = Session(known=[*texts(*range(1, 9)), *anew])
+    assert session.last == 3
+    session.connected(asked=True, now=5.0)
+    assert session.take([anew[2], text(4, 9)], 5.0) == [[text(4, 9)]]
+
+
+def test_what_an_earlier_run_lacks_is_asked_for_once() -> None:
+    session = Session(known=texts(*range(1, 6), 8, 9), asks_again=True)
+    assert (session.last, session.resume_from) == (9, 6)
+    session.connected(asked=True, now=5.0)
+    assert session.take(texts(*range(6, 11)), 5.0) == [
+        texts(6, 7), Filled(6, 7, late=True), texts(10)
+    ]  # fmt: skip
+    assert session.counts == Counts(events=3, duplicates=2), "the earlier run had counted them"
+    session.disconnected(6.0)
+    assert session.resume_from == 11
+
+    session = Session(known=texts(*range(1, 6), 8, 9), asks_again=True)
+    session.connected(asked=True, now=5.0)
+    assert session.take(texts(8, 9, 10), 5.0) == [texts(10)], "told as missing by the earlier run"
+    session.disconnected(6.0)
+    assert session.resume_from == 11
+
+
+def test_a_late_part_of_what_an_earlier_run_lacks_changes_no_count() -> None:
+    session = Session(known=texts(1, 2, 9), asks_again=True)
+    session.connected(asked=True, now=5.0)
+    session.take(texts(5, 10, 13), 5.0)
+    session.tick(LONG)
+    assert session.counts == Counts(events=3, gaps=1, missing=2)
+
+
+@pytest.mark.parametrize("fill_gaps", [False, True])
+def test_what_lacks_much_is_not_asked_for(fill_gaps: bool) -> None:
+    """As a filter leaves behind, or a service whose numbers have holes."""
+    last = 3 * HOLES_UNASKED
+    sparse = texts(*range(0, last + 1, 3))
+    session = Session(known=sparse, asks_again=True, fill_gaps=fill_gaps)
+    assert session.resume_from == last + 1
+    less = Session(known=sparse[1:], asks_again=True, fill_gaps=fill_gaps)
+    assert less.resume_from == (4 if fill_gaps else last + 1)
+    assert Session(known=sparse[1:], fill_gaps=fill_gaps).resume_from == last + 1
+
+
+def test_a_number_that_is_given_counts_more_than_an_earlier_run() -> None:
+    session = Session(resume_after=4, known=texts(*range(1, 6), 8, 9))
+    assert session.resume_from == 5
+    session.connected(asked=True, now=5.0)
+    assert session.take(texts(*range(5, 11)), 5.0) == [texts(6, 7, 10)]
+    assert session.counts == Counts(events=3, duplicates=3)
 
 
 def test_an_earlier_run_tells_a_reset() -> None:

@@ -102,10 +102,6 @@ class Recorder:
             wanted=settings.annotate or several, with_time=settings.annotate
         )
 
-    def last(self, stream: str) -> int | None:
-        """The number of the last event that there is of a stream."""
-        return self._tracks[stream].past.last.get(stream)
-
     def known(self, stream: str) -> tuple[bytes, ...]:
         """The texts of the last events that there are of a stream, the oldest first.
 
@@ -295,7 +291,7 @@ class Track:
         except BaseException:
             self._live.close()
             raise
-        nothing = not past.last and self._live.size
+        nothing = not any(past.known.values()) and self._live.size
         where = "towards the end of" if past.given_up else "in"
         for stream in sorted(self.streams if nothing else past.given_up):
             self._warn(

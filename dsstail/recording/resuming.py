@@ -34,8 +34,6 @@ BLOCK = 1 << 20
 class Past:
     """What is known of a recording's earlier runs."""
 
-    last: dict[str, int]
-    """The number of each stream's last event, where it has one."""
     known: dict[str, tuple[bytes, ...]]
     """The texts of each stream's last events, without blanks around, the oldest first."""
     annotated: bool
@@ -46,7 +44,7 @@ class Past:
     """Streams whose last event may be further back than the search went."""
 
 
-NO_PAST = Past({}, {}, annotated=False, last_line=b"")
+NO_PAST = Past({}, annotated=False, last_line=b"")
 
 
 def look_back(files: Iterable[Path], streams: Sequence[str]) -> Past:
@@ -96,7 +94,6 @@ class _Search:
     def __init__(self, streams: Sequence[str]) -> None:
         self._only = streams[0] if len(streams) == 1 else None
         self._members = {name: member(name) for name in streams}
-        self._last: dict[str, int] = {}
         self._known: dict[str, list[bytes]] = {name: [] for name in streams}
         self._annotated = False
         self._last_line = b""
@@ -111,7 +108,7 @@ class _Search:
     @property
     def missing(self) -> set[str]:
         """The streams that are still to be found."""
-        return self._known.keys() - self._last.keys()
+        return {name for name, texts in self._known.items() if not texts}
 
     def take(self, line: _Stretch) -> None:
         self._lines += 1
@@ -126,7 +123,6 @@ class _Search:
         else:
             seq = seq_of(json_text.leading_seq(text))
         if seq is not None and stream is not None:
-            self._last.setdefault(stream, seq)
             self._known[stream].append(text.strip())
             self._last_line = self._last_line or brief(line.text, 0, len(line.text))
 
@@ -154,7 +150,7 @@ class _Search:
     def past(self) -> Past:
         known = {stream: tuple(reversed(texts)) for stream, texts in self._known.items()}
         given_up = frozenset(self.missing if self._too_far else ())
-        return Past(self._last, known, self._annotated, self._last_line, given_up)
+        return Past(known, self._annotated, self._last_line, given_up)
 
     @property
     def _too_far(self) -> bool:
