@@ -34,6 +34,7 @@ def everything(
     yield throughput.into_a_file(receivers, rounds, peers=True)
     yield throughput.over_tls(receivers, rounds)
     yield throughput.into_a_pipe(receivers, rounds)
+    yield throughput.by_processes(receivers, rounds)
     yield throughput.many(receivers, 10)
     yield waiting.latency(service, 10_000, rounds)
     yield waiting.idling(service, 60.0)

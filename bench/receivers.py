@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -73,19 +74,25 @@ class Receivers:
             Program([*argv, *self._connection("blast", self.events)], file=self.file)
         )
 
+    def text_by_two(self) -> Receiver:
+        """The lines of `text`, made by a process of their own."""
+        argv = dsstail("-o", "json", "-c", str(self.events))
+        tail = shlex.join(map(str, [*argv, *self._connection("blast", self.events)]))
+        show = shlex.join(map(str, dsstail("show", "-o", "text", "-")))
+        return self._checked(Program(["sh", "-c", f"{tail} | {show}"], file=self.file))
+
     def four_streams(self) -> Receiver:
         """A quarter of the events through each of four streams."""
         quarter = self.events // len(STREAMS)
-        keys = [f"--key={name}={number}{KEY}" for number, name in enumerate(STREAMS)]
-        argv = dsstail("-o", "json", *keys, "--url", self.service.url("blast", quarter))
         member = sum(len(f',"_dsstail":{{"stream":"{name}"}}') for name in STREAMS)
-        expected = self.service.expected[quarter]
-        return Receiver(
-            Program(argv, len(STREAMS) * expected.lines + quarter * member),
-            self.events,
-            len(STREAMS),
-            len(STREAMS) * expected.heartbeats,
-        )
+        expected = len(STREAMS) * self.service.expected[quarter].lines + quarter * member
+        return self._four(Program(self._tail_of(*STREAMS), expected))
+
+    def four_processes(self) -> Receiver:
+        """The same streams, each in a process of its own, which names no stream."""
+        count = ["-c", str(self.events // len(STREAMS))]
+        each = (shlex.join(map(str, [*self._tail_of(name), *count])) for name in STREAMS)
+        return self._four(Program(["sh", "-c", f"{' & '.join(each)} & wait"]))
 
     def websocat(self, scheme: str = "ws", *, to_file: bool) -> Receiver:
         argv: Argv = [WEBSOCAT, self.service.url("blast", self.events, scheme=scheme)]
@@ -126,6 +133,15 @@ class Receivers:
     def _connection(self, what: str, *numbers: int, scheme: str = "ws") -> list[str]:
         url = self.service.url(what, *numbers, scheme=scheme)
         return ["--key", KEY, "--url", url, "--ca-file", self.service.ca_file]
+
+    def _tail_of(self, *streams: str) -> list[str | Path]:
+        url = self.service.url("blast", self.events // len(STREAMS))
+        keys = [f"--key={name}={STREAMS.index(name)}{KEY}" for name in streams]
+        return dsstail("-o", "json", *keys, "--url", url)
+
+    def _four(self, program: Program) -> Receiver:
+        heartbeats = self.service.expected[self.events // len(STREAMS)].heartbeats
+        return Receiver(program, self.events, len(STREAMS), len(STREAMS) * heartbeats)
 
     def _only(self, events: int, *filters: str) -> Receiver:
         """With filters that the last event passes, as the last of so many."""

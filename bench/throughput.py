@@ -88,6 +88,21 @@ def into_a_pipe(receivers: Receivers, rounds: int) -> Iterator[Row]:
     yield Row("peak memory at full speed", "≤ 64 MiB", mebibytes(peak), peak <= LITTLE)
 
 
+def by_processes(receivers: Receivers, rounds: int) -> Iterator[Row]:
+    """What more processes would give: one for the lines of text, and one for each stream."""
+    entrants = {
+        "text": receivers.text(),
+        "apart": receivers.text_by_two(),
+        "json": receivers.json(),
+        "each": receivers.four_processes(),
+    }
+    scores = race(receivers.service, entrants, rounds)
+    times = scores.ratio("apart", "text", by_rate)
+    yield compared("text by a process apart", times, "one process", scores.figures("apart"))
+    times = scores.ratio("each", "json", by_rate)
+    yield compared("four streams, a process each", times, "one stream", scores.figures("each"))
+
+
 def many(receivers: Receivers, times: int) -> Iterator[Row]:
     """Memory after many more events than fit into it."""
     peak = receive(receivers.service, receivers.json(times=times)).peak
