@@ -238,6 +238,11 @@ class Session:
                 self._asked_to = min(self._asked_to, self._last)
         return self._delivered()
 
+    def ask_for_less(self) -> bool:
+        """Ask for nothing before `last` any more; whether there was something to ask for."""
+        unasked, self._unasked = self._unasked, None
+        return unasked is not None
+
     def replay_started(self, now: float) -> None:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
         assert self._wanted is not None

@@ -181,9 +181,10 @@ class Stream:
                 self._window.disconnected(resume_from, self.session.resume_from)
                 if self._over:
                     return
-                ask = resume_from is None or not self._requests.turned_away(failure)
-                if not ask:
-                    self._outlet.put(NotReplaying(str(failure)))
+                if resume_from is not None and self._requests.turned_away(failure):
+                    ask = self.session.ask_for_less()
+                    if not ask:
+                        self._outlet.put(NotReplaying(str(failure)))
                     failure = ConnectionFailed(str(failure))  # tried again, whatever it was
                 self._pause(failure)
 

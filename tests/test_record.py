@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 from command import KEY, PATIENCE, Command, installed, read_slowly, wait_until
 from conftest import Here, Serve, Starter
-from scenarios import Server, Visit, event, honest, lines, opened, silent, tell, unit
+from scenarios import Server, Visit, answer, event, honest, lines, opened, silent, tell, unit
 from terminal import Terminal as OnTerminal
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
@@ -107,6 +107,17 @@ def test_what_was_missing_at_the_end_is_asked_for_at_the_next_start(
     done = record(dsstail, server, "-c", "1", "--strict").finish()
     assert done.code == 0
     assert done.lines[0] == f"connected to 127.0.0.1:{server.port}, asking for seq 7 and on"
+
+
+def test_a_service_that_refuses_to_go_far_back_is_asked_for_less(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "out.jsonl").write_bytes(lines([0, 1, 2, 5]))
+    server = serve(answer("400 Bad Request"), honest, newest=7)
+    done = record(dsstail, server, "-c", "2").finish()
+    assert (done.code, "refuses to resume" in done.err) == (0, False)
+    assert [visit.seq_start for visit in server.visits] == [3, 6]
+    assert (tmp_path / "out.jsonl").read_bytes() == lines([0, 1, 2, 5, 6, 7])
 
 
 def test_a_service_that_replays_too_much_makes_no_duplicates(
