@@ -152,6 +152,7 @@ class Session:
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None  # what a second connection was asked for
+        self._asked_again = False  # whether the first one that there is now was asked for it, too
         self._outdated: list[Gap] = []  # what it may still fill of the numbering before
         self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
@@ -199,6 +200,7 @@ class Session:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
         self._cut = False
         self._answers_request = asked
+        self._asked_again = asked and self._replaying is not None
         self._goes_on = False
         self._replay_until = inf if asked else 0.0
         if self._last is not None:
@@ -222,14 +224,21 @@ class Session:
                 self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
             self._asked_in_vain = unanswered
         self._cut = True
+        self._asked_again = False
         if self._early and self._last is not None:
-            self._wanted = None
-            if self._outage_until is None:
-                self._outage_until = now + OUTAGE_LIMIT
-            self._deadline = self._outage_until
-            if self._replaying is None:  # whatever this connection was asked for was cut short
-                self._asked_to = min(self._asked_to, self._last)
+            # Whatever this connection was asked for was cut short.
+            self._asked_to = min(
+                self._asked_to, self._last if self._replaying is None else self._replaying.last
+            )
+            self._await_connection(now)
         return self._delivered()
+
+    def _await_connection(self, now: float) -> None:
+        """Have events wait for the next connection, which will be asked for what is missing."""
+        self._wanted = None
+        if self._outage_until is None:
+            self._outage_until = now + OUTAGE_LIMIT
+        self._deadline = self._outage_until
 
     def replay_started(self, now: float) -> None:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
@@ -278,12 +287,11 @@ class Session:
         replaying, self._replaying = self._replaying, None
         self._outdated = []
         self._outdated_taken.clear()
-        is_asked_elsewhere = self._answers_request
-        if replaying is not None and asked and not is_asked_elsewhere:
+        if replaying is not None and asked and not self._asked_again:
             self._deadline = None
             self._advance(now)
         elif replaying is not None and not asked:
-            if not is_asked_elsewhere:
+            if not self._asked_again:
                 self._asked_to = min(self._asked_to, replaying.first - 1)
                 if not self._cut:
                     self._release()
@@ -646,6 +654,9 @@ class Session:
             return False
         if missing.last <= self._asked_to:
             may_come = self._deadline is not None
+        elif self._cut and not self._is_hole(missing):
+            self._await_connection(now)
+            may_come = True
         elif self._wanted is None and self.fill_gaps and not self._is_hole(missing):
             self._wanted = missing
             self._ask_at = now + ASK_AFTER

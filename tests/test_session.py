@@ -368,6 +368,60 @@ def test_what_a_replay_did_not_give_before_both_were_cut_is_awaited(
     ]
 
 
+def test_what_a_replay_leads_to_is_awaited_though_a_second_one_ended_meanwhile() -> None:
+    session = live(0)
+    session.take(texts(3, 7), 0.0)
+    assert ask(session, 0.0) == Gap(1, 2)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    assert session.take(texts(1), 2.0) == [texts(1)]
+    assert session.replay_ended(2.1, asked=True) == []
+    assert merged(session.take(texts(*range(2, 8)), 2.2)) == [
+        texts(2),
+        Filled(1, 2),
+        texts(3, 4, 5, 6),
+        Filled(4, 6),
+        texts(7),
+    ]
+
+
+@pytest.mark.parametrize("fill_gaps", [True, False], ids=["filling", "given up"])
+@pytest.mark.parametrize("replayed", [[1, 2], [1], []])
+def test_what_a_second_connection_was_not_asked_for_is_awaited_while_there_is_no_first(
+    replayed: list[int], fill_gaps: bool
+) -> None:
+    session = live(0)
+    session.take(texts(3, 7), 0.0)
+    assert ask(session, 0.0) == Gap(1, 2)
+    session.disconnected(1.0)
+    session.fill_gaps = fill_gaps
+    given = session.take_replayed(texts(*replayed), 1.5)
+    given += session.replay_ended(2.0, asked=True)
+    assert events_in(given) == texts(*replayed, 3)
+    assert session.tick(2.0 + OUTAGE_LIMIT - 1.0) == []
+    assert session.resume_from == 4
+    session.connected(asked=True, now=LONG)
+    assert events_in(session.take(texts(4, 5, 6, 7), LONG)) == texts(4, 5, 6, 7)
+    assert session.counts.missing == 2 - len(replayed)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_replay_that_was_cut_is_not_given_up_because_a_second_one_ended(asked: bool) -> None:
+    session = live(0)
+    session.take(texts(3, 7), 0.0)
+    assert ask(session, 0.0) == Gap(1, 2)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=1.5)
+    given = session.take(texts(1, 2), 1.6)
+    given += session.disconnected(1.7)
+    given += session.replay_ended(1.8, asked=asked)
+    assert events_in(given) == texts(1, 2, 3)
+    assert session.resume_from == 4
+    session.connected(asked=True, now=3.0)
+    assert events_in(session.take(texts(4, 5, 6, 7), 3.0)) == texts(4, 5, 6, 7)
+    assert session.counts.gaps == 0
+
+
 @pytest.mark.parametrize("reconnected", [False, True])
 def test_what_was_given_up_before_both_were_cut_is_asked_for_again(reconnected: bool) -> None:
     session = live(0)
