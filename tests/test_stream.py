@@ -31,7 +31,7 @@ from scenarios import (
     working,
 )
 
-from dsstail import retrying, stream
+from dsstail import retrying, session, stream
 from dsstail.errors import ConfigurationError, ConnectionFailed, Rejected
 from dsstail.handover import (
     Backlogged,
@@ -421,6 +421,40 @@ def test_a_stream_that_was_stopped_does_not_try_again(
     gone.set()
     wait_until(lambda: threading.active_count() <= threads)
     assert longest_pauses == []
+
+
+def test_what_waits_for_missing_events_does_not_wait_for_a_handshake(
+    longest_pauses: list[float], serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "OUTAGE_LIMIT", 100 * MS)
+    server = serve(opened(tell(0, 2), close(1001)), Visit.wait)
+    told: list[Batch] = []
+    stream = open_stream(server.url(), KEY, on_status=told.append)
+    assert [next(stream).seq, next(stream).seq] == [0, 2]
+    assert Gap(1, 1) in [batch.content for batch in told]
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_a_connection_that_opens_after_the_end_is_closed(serve: Serve) -> None:
+    ended = threading.Event()
+
+    def late(visit: Visit) -> None:
+        visit.read_request()
+        ended.wait(PATIENCE)
+        visit.send_raw(visit.handshake())
+        visit.stay()
+
+    server = serve(late)
+    handover = Handover()
+    live = Stream(server.url(), StreamKey("stream", KEY), handover)
+    live.start()
+    wait_until(lambda: server.visits and server.visits[0].request)
+    live.stop()
+    batch = handover.take(PATIENCE)
+    assert batch is not None
+    assert batch.content == Ended(None)
+    ended.set()
+    wait_until(lambda: server.visits[0].left)
 
 
 def test_no_reconnect_raises_what_ended_it(serve: Serve) -> None:
