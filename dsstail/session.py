@@ -157,7 +157,8 @@ class Session:
         self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
         self._breaks: set[int] = set()  # after which numbers another connection began, of late
-        self._answers_request = False  # the next event is the first of what was asked for
+        self._answers_request = False  # no event has come since this connection was asked for some
+        self._answer_until = 0.0  # until when the first one may be of those
         self._replay_until = 0.0  # when the others of them have come, unless one more does before
         self._spared = False  # whether 0 was missing, and not counted
         self._lost: list[Gap] = []  # the latest ones, of which late events may still come
@@ -200,6 +201,7 @@ class Session:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
         self._cut = False
         self._answers_request = asked
+        self._answer_until = now + REPLAY_GRACE
         self._asked_again = asked and self._replaying is not None
         self._goes_on = False
         self._replay_until = inf if asked else 0.0
@@ -244,6 +246,7 @@ class Session:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
         assert self._wanted is not None
         self._replaying, self._wanted = self._wanted, None
+        self._asked_again = False
         self._asked_to = max(self._asked_to, self._replaying.last)
         self._deadline = now + HOLD_LIMIT
 
@@ -592,7 +595,7 @@ class Session:
 
     def _wait(self, seq: int, text: bytes, now: float) -> None:
         """Keep an event as long as the missing ones before it may still come."""
-        if self._answers_request:
+        if self._answers_request and now < self._answer_until:
             self._asked_to = seq - 1
             self._deadline = now + REPLAY_GRACE
         if not self._early:

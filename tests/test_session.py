@@ -259,6 +259,17 @@ def test_a_late_replay_is_awaited_for_a_grace_and_then_lost() -> None:
     assert session.tick(2.0 + REPLAY_GRACE) == [Gap(2, 3), texts(4, 5)]
 
 
+def test_what_is_missing_before_an_event_that_is_no_answer_is_asked_for() -> None:
+    """Nothing was there to replay, so the first event is a live one, which comes in its time."""
+    session = live(0, 1)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    assert session.take(texts(4), 2.0 + REPLAY_GRACE) == []
+    assert ask(session, 2.0 + REPLAY_GRACE) == Gap(2, 3)
+    given = session.take_replayed(texts(2, 3), 5.0)
+    assert given == [texts(2, 3), Filled(2, 3), texts(4)]
+
+
 def test_a_replay_behind_live_events_is_put_in_order() -> None:
     session = live(0, 1)
     session.disconnected(1.0)
@@ -383,6 +394,10 @@ def test_what_a_replay_leads_to_is_awaited_though_a_second_one_ended_meanwhile()
         Filled(4, 6),
         texts(7),
     ]
+    session.take(texts(9), 3.0)
+    assert ask(session, 3.0) == Gap(8, 8)
+    assert session.replay_ended(4.0, asked=False) == [Gap(8, 8), texts(9)]
+    assert session.resume_from == 8
 
 
 @pytest.mark.parametrize("fill_gaps", [True, False], ids=["filling", "given up"])
