@@ -378,7 +378,8 @@ class Session:
                 self._overtaken_at = now
             if is_awaited and self._early:
                 self._wait_on(now)
-            if self._unanswered is not None and seq >= self._unanswered:
+            overtakes = seq in self._early  # it is a live one, perhaps
+            if self._unanswered is not None and seq >= self._unanswered and not overtakes:
                 self._unanswered = self._lost_after(seq)
 
     def _note_replay(self, now: float) -> None:

@@ -573,6 +573,14 @@ def test_what_was_answered_in_part_is_asked_for_from_there() -> None:
     assert session.resume_from == 7
 
 
+def test_a_live_event_that_overtakes_a_replay_answers_nothing() -> None:
+    session = missing_unasked(1, 3)
+    session.connected(asked=True, now=2.0)
+    session.take(texts(0, 1, 9, 10), 2.0)
+    session.disconnected(2.0)
+    assert session.resume_from == 3
+
+
 def test_the_end_delivers_what_waits() -> None:
     session = live(0)
     session.take(texts(2), 0.0)
