@@ -373,6 +373,24 @@ def test_a_service_that_turns_away_who_resumes_is_survived(
     assert Gap(3, 5) in [batch.content for batch in told]
 
 
+@pytest.mark.parametrize("between", [None, answer("502 Bad Gateway")], ids=["no", "yes"])
+def test_a_service_that_cuts_who_resumes_is_survived(
+    between: Script | None, longest_pauses: list[float], serve: Serve
+) -> None:
+    """The network may do the same, so that has to happen often, with no other trouble between."""
+    cut = refusing_to_resume(lambda visit: visit.send_raw(visit.handshake()))
+    scripts = [cut] * 9 if between is None else [*[cut] * 9, between, *[cut] * 9]
+    server = serve(working(Visit.end), *scripts, cut)
+    told: list[Batch] = []
+    stream = open_stream(server.url(), KEY, StreamSettings(fill_gaps=False), on_status=told.append)
+    assert [next(stream).seq for _ in range(5)] == [0, 1, 2, 6, 7]
+    wait_until(lambda: len(server.visits) > len(scripts) + 4)
+    stream.close()  # type: ignore[attr-defined]
+    asked = [visit.seq_start for visit in server.visits[: len(scripts) + 5]]
+    assert asked == [None, *[3] * (len(scripts) + 1), None, 8, None]
+    assert any(isinstance(batch.content, NotReplaying) for batch in told)
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
