@@ -176,7 +176,11 @@ class Session:
         """What to ask the next connection for with `seq_start`; None: nothing came yet."""
         if self._last is None:
             return None
-        return self._last + 1 if self._unasked is None else min(self._unasked, self._last + 1)
+        first = self._unasked
+        if first is not None and first < self._seen.forgotten_to:
+            # Events would come with it that are not known any more.
+            first = self._lost_after(self._seen.forgotten_to - 1)
+        return self._last + 1 if first is None else min(first, self._last + 1)
 
     @property
     def holding(self) -> bool:

@@ -581,6 +581,28 @@ def test_a_live_event_that_overtakes_a_replay_answers_nothing() -> None:
     assert session.resume_from == 3
 
 
+@pytest.mark.parametrize(("last", "asked_for"), [(22, 1), (30, 20), (50, 51)])
+def test_nothing_is_asked_for_behind_which_events_are_not_known_any_more(
+    last: int, asked_for: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that came since comes again, and what is not known is taken for a new numbering."""
+    monkeypatch.setattr("dsstail.session.SEEN_BLOCK", 8)
+    monkeypatch.setattr("dsstail.session.SEEN_BLOCKS", 3)
+    session = live(0)
+    for lost in (1, 20):
+        session.take(texts(*range((session.last or 0) + 1, lost)), 0.0)
+        session.take(texts(lost + 1), 0.0)
+        assert ask(session, 0.0) == Gap(lost, lost)
+        session.replay_ended(1.0, asked=False)
+    session.take(texts(*range(22, last + 1)), 2.0)
+    session.disconnected(3.0)
+    assert session.resume_from == asked_for
+    session.connected(asked=True, now=4.0)
+    session.take(texts(*range(asked_for, last + 2)), 4.0)
+    missing = sum(lost < asked_for for lost in (1, 20))
+    assert (session.counts.resets, session.counts.events) == (0, last + 2 - missing)
+
+
 def test_the_end_delivers_what_waits() -> None:
     session = live(0)
     session.take(texts(2), 0.0)
