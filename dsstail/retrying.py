@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
+from math import inf
 
-from dsstail.errors import Closed, ConnectionFailed, Rejected
+from dsstail.errors import Closed, ConnectionFailed, Cut, Rejected
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds: the pause before retry n is random, up to the first doubled n - 1 times."""
@@ -21,6 +22,12 @@ LONGEST_RETRY_AFTER = 300.0
 
 VAIN_REQUESTS = 3
 """Connections in a row that asked for what was missed and were turned away: the next does not."""
+
+VAIN_CUTS = 10
+"""The same where they were cut within `CUT_AT_ONCE` seconds, before any data, and nothing else
+happened in between: a network in trouble does that, too, but not so often and nothing else."""
+
+CUT_AT_ONCE = 5.0
 
 TURNING_AWAY = (500, 501, 505)
 """Statuses by which a service may turn away a connection that asks for what was missed."""
@@ -83,12 +90,14 @@ class Requests:
 
     def __init__(self) -> None:
         self._in_vain = 0  # connections in a row that were turned away
-        self._opened = False  # whether there ever was one
+        self._cuts = 0  # connections in a row that were cut at once
+        self._opened_at = -inf  # when the latest one was, if there ever was one
         self._silent = True  # whether nothing has come on the latest yet
 
     def opened(self) -> None:
         """A connection is open."""
-        self._opened = self._silent = True
+        self._opened_at = time.monotonic()
+        self._silent = True
 
     def heard(self) -> None:
         """Data came."""
@@ -100,8 +109,13 @@ class Requests:
         A status of the 400s says so at once, but for one that is final; what may have other reasons
         has to happen again.
         """
+        is_young = time.monotonic() - self._opened_at < CUT_AT_ONCE
+        if isinstance(failure, Cut) and self._silent and is_young:
+            self._cuts += 1
+            return self._cuts >= VAIN_CUTS
+        self._cuts = 0
         if isinstance(failure, Rejected):
-            if failure.final and not self._opened:
+            if failure.final and self._opened_at == -inf:
                 return False
             if 400 <= failure.status < 500:
                 return failure.status not in (401, 403, 408, 429)

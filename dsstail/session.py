@@ -152,11 +152,13 @@ class Session:
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None  # what a second connection was asked for
+        self._asked_again = False  # whether the first one that there is now was asked for it, too
         self._outdated: list[Gap] = []  # what it may still fill of the numbering before
         self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
         self._breaks: set[int] = set()  # after which numbers another connection began, of late
-        self._answers_request = False  # the next event is the first of what was asked for
+        self._answers_request = False  # no event has come since this connection was asked for some
+        self._answer_until = 0.0  # until when the first one may be of those
         self._replay_until = 0.0  # when the others of them have come, unless one more does before
         self._spared = False  # whether 0 was missing, and not counted
         self._lost: list[Gap] = []  # the latest ones, of which late events may still come
@@ -181,7 +183,11 @@ class Session:
         """What to ask the next connection for with `seq_start`; None: nothing came yet."""
         if self._last is None:
             return None
-        return self._last + 1 if self._unasked is None else min(self._unasked, self._last + 1)
+        first = self._unasked
+        if first is not None and first < self._seen.forgotten_to:
+            # Events would come with it that are not known any more.
+            first = self._lost_after(self._seen.forgotten_to - 1)
+        return self._last + 1 if first is None else min(first, self._last + 1)
 
     @property
     def holding(self) -> bool:
@@ -206,6 +212,8 @@ class Session:
         """A connection is open; `asked` when its URL carried `resume_from` as `seq_start`."""
         self._cut = False
         self._answers_request = asked
+        self._answer_until = now + REPLAY_GRACE
+        self._asked_again = asked and self._replaying is not None
         self._goes_on = False
         self._replay_until = inf if asked else 0.0
         if self._last is not None:
@@ -229,13 +237,13 @@ class Session:
                 self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
             self._asked_in_vain = unanswered
         self._cut = True
+        self._asked_again = False
         if self._early and self._last is not None:
-            self._wanted = None
-            if self._outage_until is None:
-                self._outage_until = now + OUTAGE_LIMIT
-            self._deadline = self._outage_until
-            if self._replaying is None:  # whatever this connection was asked for was cut short
-                self._asked_to = min(self._asked_to, self._last)
+            # Whatever this connection was asked for was cut short.
+            self._asked_to = min(
+                self._asked_to, self._last if self._replaying is None else self._replaying.last
+            )
+            self._await_connection(now)
         return self._delivered()
 
     def ask_for_less(self) -> bool:
@@ -247,6 +255,7 @@ class Session:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
         assert self._wanted is not None
         self._replaying, self._wanted = self._wanted, None
+        self._asked_again = False
         self._asked_to = max(self._asked_to, self._replaying.last)
         self._deadline = now + HOLD_LIMIT
 
@@ -290,12 +299,11 @@ class Session:
         replaying, self._replaying = self._replaying, None
         self._outdated = []
         self._outdated_taken.clear()
-        is_asked_elsewhere = self._answers_request
-        if replaying is not None and asked and not is_asked_elsewhere:
+        if replaying is not None and asked and not self._asked_again:
             self._deadline = None
             self._advance(now)
         elif replaying is not None and not asked:
-            if not is_asked_elsewhere:
+            if not self._asked_again:
                 self._asked_to = min(self._asked_to, replaying.first - 1)
                 if not self._cut:
                     self._release()
@@ -308,6 +316,13 @@ class Session:
         if lost and self.fill_gaps:
             unasked = self._unasked
             self._unasked = lost[0].first if unasked is None else min(unasked, lost[0].first)
+
+    def _await_connection(self, now: float) -> None:
+        """Have events wait for the next connection, which will be asked for what is missing."""
+        self._wanted = None
+        if self._outage_until is None:
+            self._outage_until = now + OUTAGE_LIMIT
+        self._deadline = self._outage_until
 
     def tick(self, now: float) -> list[Delivery]:
         """Give up waiting for missing events where it has been long enough."""
@@ -390,7 +405,8 @@ class Session:
                 self._overtaken_at = now
             if is_awaited and self._early:
                 self._wait_on(now)
-            if self._unanswered is not None and seq >= self._unanswered:
+            overtakes = seq in self._early  # it is a live one, perhaps
+            if self._unanswered is not None and seq >= self._unanswered and not overtakes:
                 self._unanswered = self._lost_after(seq)
 
     def _note_replay(self, now: float) -> None:
@@ -611,7 +627,7 @@ class Session:
 
     def _wait(self, seq: int, text: bytes, now: float) -> None:
         """Keep an event as long as the missing ones before it may still come."""
-        if self._answers_request:
+        if self._answers_request and now < self._answer_until:
             self._asked_to = seq - 1
             self._deadline = now + REPLAY_GRACE
         if not self._early:
@@ -673,6 +689,9 @@ class Session:
             return False
         if missing.last <= self._asked_to:
             may_come = self._deadline is not None
+        elif self._cut and not self._is_hole(missing):
+            self._await_connection(now)
+            may_come = True
         elif self._wanted is None and self.fill_gaps and not self._is_hole(missing):
             self._wanted = missing
             self._ask_at = now + ASK_AFTER

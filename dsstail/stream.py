@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from urllib.parse import urlencode
@@ -43,6 +44,7 @@ from dsstail.inbox import Inbox
 from dsstail.keys import ONLY, StreamKey, masked
 from dsstail.memory import give_back_what_is_free
 from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat, Malformed, Message, WrongLength
+from dsstail.opening import Opening
 from dsstail.retrying import LONGEST_PAUSE, Requests, Retries
 from dsstail.session import Counts, Delivery, Session
 
@@ -221,8 +223,7 @@ class Stream:
         self._stumbled_at = place
 
     def _open(self, resume_from: int | None) -> Connection:
-        time_left = self._retries.time_left
-        connection = self._dialer.open(resume_from, self._window.last, time_left, self._admit)
+        connection = self._dial(resume_from)
         self.connections += 1
         self._retries.opened()
         self._requests.opened()
@@ -230,6 +231,22 @@ class Stream:
         host = str(self._dialer.endpoint)
         self._outlet.put(Connected(host, resume_from, again=self.connections > 1))
         return connection
+
+    def _dial(self, resume_from: int | None) -> Connection:
+        """Open a connection, and meanwhile look after what waits for missing events.
+
+        Raises ConnectionFailed, also where the stream is stopped before.
+        """
+        time_left = self._retries.time_left
+        opening = Opening(
+            partial(self._dialer.open, resume_from, self._window.last, time_left, self._admit)
+        )
+        while not self._stopping.is_set():
+            if (connection := opening.wait(POLL)) is not None:
+                return connection
+            self._filler.look_after_gaps()
+        opening.give_up()
+        raise ConnectionFailed("stopped before there was a connection")
 
     def _pause(self, failure: ConnectionFailed) -> None:
         """Wait before the next attempt. Raises the failure where there is to be none."""

@@ -1867,10 +1867,18 @@ def test_a_signal_ends_it_between_attempts(dsstail: Starter, serve: Serve) -> No
     assert "0 events, 0 reconnects" in assert_it_stops(command)
 
 
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        (opened(tell(0, 2, 3), Visit.stay), silent),
+        (opened(tell(0, 2, 3), close(1001)), Visit.wait),
+    ],
+    ids=["from a second connection", "from the next one"],
+)
 def test_a_signal_ends_it_while_events_wait_for_missing_ones(
-    dsstail: Starter, serve: Serve
+    scripts: tuple[Script, Script], dsstail: Starter, serve: Serve
 ) -> None:
-    server = serve(opened(tell(0, 2, 3), Visit.stay), silent)
+    server = serve(*scripts)
     command = dsstail("--url", server.url())
     wait_until(lambda: len(server.visits) == 2)
     assert "3 events, 0 reconnects, 1 gap (1 event missing)" in assert_it_stops(command)

@@ -260,6 +260,17 @@ def test_a_late_replay_is_awaited_for_a_grace_and_then_lost() -> None:
     assert session.tick(2.0 + REPLAY_GRACE) == [Gap(2, 3), texts(4, 5)]
 
 
+def test_what_is_missing_before_an_event_that_is_no_answer_is_asked_for() -> None:
+    """Nothing was there to replay, so the first event is a live one, which comes in its time."""
+    session = live(0, 1)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    assert session.take(texts(4), 2.0 + REPLAY_GRACE) == []
+    assert ask(session, 2.0 + REPLAY_GRACE) == Gap(2, 3)
+    given = session.take_replayed(texts(2, 3), 5.0)
+    assert given == [texts(2, 3), Filled(2, 3), texts(4)]
+
+
 def test_a_replay_behind_live_events_is_put_in_order() -> None:
     session = live(0, 1)
     session.disconnected(1.0)
@@ -367,6 +378,64 @@ def test_what_a_replay_did_not_give_before_both_were_cut_is_awaited(
         Filled(1, 2),
         texts(3, 4),
     ]
+
+
+def test_what_a_replay_leads_to_is_awaited_though_a_second_one_ended_meanwhile() -> None:
+    session = live(0)
+    session.take(texts(3, 7), 0.0)
+    assert ask(session, 0.0) == Gap(1, 2)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=2.0)
+    assert session.take(texts(1), 2.0) == [texts(1)]
+    assert session.replay_ended(2.1, asked=True) == []
+    assert merged(session.take(texts(*range(2, 8)), 2.2)) == [
+        texts(2),
+        Filled(1, 2),
+        texts(3, 4, 5, 6),
+        Filled(4, 6),
+        texts(7),
+    ]
+    session.take(texts(9), 3.0)
+    assert ask(session, 3.0) == Gap(8, 8)
+    assert session.replay_ended(4.0, asked=False) == [Gap(8, 8), texts(9)]
+    assert session.resume_from == 8
+
+
+@pytest.mark.parametrize("fill_gaps", [True, False], ids=["filling", "given up"])
+@pytest.mark.parametrize("replayed", [[1, 2], [1], []])
+def test_what_a_second_connection_was_not_asked_for_is_awaited_while_there_is_no_first(
+    replayed: list[int], fill_gaps: bool
+) -> None:
+    session = live(0)
+    session.take(texts(3, 7), 0.0)
+    assert ask(session, 0.0) == Gap(1, 2)
+    session.disconnected(1.0)
+    session.fill_gaps = fill_gaps
+    given = session.take_replayed(texts(*replayed), 1.5)
+    given += session.replay_ended(2.0, asked=True)
+    assert events_in(given) == texts(*replayed, 3)
+    assert session.tick(2.0 + OUTAGE_LIMIT - 1.0) == []
+    assert session.resume_from == 4
+    session.connected(asked=True, now=LONG)
+    assert events_in(session.take(texts(4, 5, 6, 7), LONG)) == texts(4, 5, 6, 7)
+    assert session.counts.missing == 2 - len(replayed)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_replay_that_was_cut_is_not_given_up_because_a_second_one_ended(asked: bool) -> None:
+    session = live(0)
+    session.take(texts(3, 7), 0.0)
+    assert ask(session, 0.0) == Gap(1, 2)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=1.5)
+    given = session.take(texts(1, 2), 1.6)
+    given += session.disconnected(1.7)
+    given += session.replay_ended(1.8, asked=asked)
+    assert events_in(given) == texts(1, 2, 3)
+    assert session.resume_from == 4
+    session.connected(asked=True, now=3.0)
+    assert events_in(session.take(texts(4, 5, 6, 7), 3.0)) == texts(4, 5, 6, 7)
+    assert session.counts.gaps == 0
 
 
 @pytest.mark.parametrize("reconnected", [False, True])
@@ -503,6 +572,36 @@ def test_what_was_answered_in_part_is_asked_for_from_there() -> None:
     session.take(texts(4, 5, 6), 2.0)
     session.disconnected(2.0)
     assert session.resume_from == 7
+
+
+def test_a_live_event_that_overtakes_a_replay_answers_nothing() -> None:
+    session = missing_unasked(1, 3)
+    session.connected(asked=True, now=2.0)
+    session.take(texts(0, 1, 9, 10), 2.0)
+    session.disconnected(2.0)
+    assert session.resume_from == 3
+
+
+@pytest.mark.parametrize(("last", "asked_for"), [(22, 1), (30, 20), (50, 51)])
+def test_nothing_is_asked_for_behind_which_events_are_not_known_any_more(
+    last: int, asked_for: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that came since comes again, and what is not known is taken for a new numbering."""
+    monkeypatch.setattr("dsstail.session.SEEN_BLOCK", 8)
+    monkeypatch.setattr("dsstail.session.SEEN_BLOCKS", 3)
+    session = live(0)
+    for lost in (1, 20):
+        session.take(texts(*range((session.last or 0) + 1, lost)), 0.0)
+        session.take(texts(lost + 1), 0.0)
+        assert ask(session, 0.0) == Gap(lost, lost)
+        session.replay_ended(1.0, asked=False)
+    session.take(texts(*range(22, last + 1)), 2.0)
+    session.disconnected(3.0)
+    assert session.resume_from == asked_for
+    session.connected(asked=True, now=4.0)
+    session.take(texts(*range(asked_for, last + 2)), 4.0)
+    missing = sum(lost < asked_for for lost in (1, 20))
+    assert (session.counts.resets, session.counts.events) == (0, last + 2 - missing)
 
 
 def test_the_end_delivers_what_waits() -> None:

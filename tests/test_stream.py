@@ -31,7 +31,7 @@ from scenarios import (
     working,
 )
 
-from dsstail import retrying, stream
+from dsstail import retrying, session, stream
 from dsstail.errors import ConfigurationError, ConnectionFailed, Rejected
 from dsstail.handover import (
     Backlogged,
@@ -373,6 +373,24 @@ def test_a_service_that_turns_away_who_resumes_is_survived(
     assert Gap(3, 5) in [batch.content for batch in told]
 
 
+@pytest.mark.parametrize("between", [None, answer("502 Bad Gateway")], ids=["no", "yes"])
+def test_a_service_that_cuts_who_resumes_is_survived(
+    between: Script | None, longest_pauses: list[float], serve: Serve
+) -> None:
+    """The network may do the same, so that has to happen often, with no other trouble between."""
+    cut = refusing_to_resume(lambda visit: visit.send_raw(visit.handshake()))
+    scripts = [cut] * 9 if between is None else [*[cut] * 9, between, *[cut] * 9]
+    server = serve(working(Visit.end), *scripts, cut)
+    told: list[Batch] = []
+    stream = open_stream(server.url(), KEY, StreamSettings(fill_gaps=False), on_status=told.append)
+    assert [next(stream).seq for _ in range(5)] == [0, 1, 2, 6, 7]
+    wait_until(lambda: len(server.visits) > len(scripts) + 4)
+    stream.close()  # type: ignore[attr-defined]
+    asked = [visit.seq_start for visit in server.visits[: len(scripts) + 5]]
+    assert asked == [None, *[3] * (len(scripts) + 1), None, 8, None]
+    assert any(isinstance(batch.content, NotReplaying) for batch in told)
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -421,6 +439,40 @@ def test_a_stream_that_was_stopped_does_not_try_again(
     gone.set()
     wait_until(lambda: threading.active_count() <= threads)
     assert longest_pauses == []
+
+
+def test_what_waits_for_missing_events_does_not_wait_for_a_handshake(
+    longest_pauses: list[float], serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "OUTAGE_LIMIT", 100 * MS)
+    server = serve(opened(tell(0, 2), close(1001)), Visit.wait)
+    told: list[Batch] = []
+    stream = open_stream(server.url(), KEY, on_status=told.append)
+    assert [next(stream).seq, next(stream).seq] == [0, 2]
+    assert Gap(1, 1) in [batch.content for batch in told]
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_a_connection_that_opens_after_the_end_is_closed(serve: Serve) -> None:
+    ended = threading.Event()
+
+    def late(visit: Visit) -> None:
+        visit.read_request()
+        ended.wait(PATIENCE)
+        visit.send_raw(visit.handshake())
+        visit.stay()
+
+    server = serve(late)
+    handover = Handover()
+    live = Stream(server.url(), StreamKey("stream", KEY), handover)
+    live.start()
+    wait_until(lambda: server.visits and server.visits[0].request)
+    live.stop()
+    batch = handover.take(PATIENCE)
+    assert batch is not None
+    assert batch.content == Ended(None)
+    ended.set()
+    wait_until(lambda: server.visits[0].left)
 
 
 def test_no_reconnect_raises_what_ended_it(serve: Serve) -> None:
