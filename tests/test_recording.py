@@ -978,6 +978,23 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
 
 
+@pytest.mark.parametrize("another", [False, True], ids=["moved", "replaced"])
+def test_a_file_that_was_renamed_just_before_it_is_rotated_is_begun_anew(
+    another: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.jsonl"
+    with Recording(path, rotate_size=len(lines([1]))) as recording:
+        recording.write(event(1))
+        path.rename(tmp_path / "old.jsonl")
+        if another:
+            path.touch()
+        recording.write(event(2))
+    assert names(tmp_path) == ["old.jsonl", "out.jsonl"]
+    assert (tmp_path / "old.jsonl").read_bytes() == lines([1])
+    assert path.read_bytes() == lines([2])
+    assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
+
+
 def test_a_link_that_leads_elsewhere_by_now_is_followed(tmp_path: Path) -> None:
     link = tmp_path / "out.jsonl"
     link.symlink_to("first.jsonl")

@@ -325,7 +325,10 @@ class Track:
         return 0 if every is None else int(moment // every)
 
     def _rotate(self) -> None:
-        """Make the live file a segment, and begin a new one."""
+        """Make the live file a segment, and begin a new one; if it is gone, only that."""
+        if self._live.gone:  # or another file would be renamed, or none
+            self._put_right()
+            return
         live = self._live
         event = Event(unannotated(live.beginning())[0])
         began = min(since_epoch(event.time) or self._newest, self._newest)
