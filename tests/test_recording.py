@@ -696,6 +696,19 @@ def test_a_name_that_is_taken_is_not_taken_again(tmp_path: Path) -> None:
     assert names(tmp_path) == [taken.name, "out.20170312T210124.001Z.jsonl", "out.jsonl"]
 
 
+@pytest.mark.parametrize("name", ["out", ".out", "..out", "out.", "out.a.b", "a b\n\udcff.jsonl"])
+def test_segments_are_known_whatever_the_file_is_called(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with Recording(path, rotate_size=1, keep=1, compress="gz") as recording:
+        recording.write(event(1), event(2), event(3))
+    [segment] = set(names(tmp_path)) - {name}
+    assert segment.endswith(".gz")
+    assert gzip.decompress((tmp_path / segment).read_bytes()) == lines([2])
+    path.write_bytes(b"")
+    with Recording(path) as recording:
+        assert recording.recorder.last("stream") == 2
+
+
 def test_rotation_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "out.jsonl"
     midnight = 86400.0 * 20_000
