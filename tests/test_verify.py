@@ -438,6 +438,18 @@ def test_a_verdict_that_cannot_be_written(tmp_path: Path, dsstail: Starter) -> N
     assert finished.code == 6
 
 
+@pytest.mark.parametrize(("numbers", "code"), [(range(3), 0), ([1, 3], 5)])
+def test_a_verdict_that_nobody_reads_is_still_told_by_the_exit_code(
+    numbers: Iterable[int], code: int, tmp_path: Path, dsstail: Starter
+) -> None:
+    record(tmp_path, lines(numbers))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as closed:
+        finished = dsstail("verify", "out.jsonl", key=None, stdout=closed).finish()
+    assert (finished.code, finished.err) == (code, "")
+
+
 def test_memory_is_bounded_however_much_is_wrong(tmp_path: Path) -> None:
     """Every second number is missing, and streams come and go."""
     used = []
