@@ -805,6 +805,40 @@ def test_the_day_after_it_resumes_from_the_day_before(
     assert resumed(pattern, ["a"]) == {"a": 9}
 
 
+@pytest.mark.parametrize("torn", [event(3)[:60], b"\0" * 5000], ids=["torn", "zeros"])
+@pytest.mark.parametrize("form", [None, "gz"])
+def test_the_day_after_a_crash_the_file_of_the_day_before_is_healed(
+    form: str | None, torn: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tmp_path / "2026-11-30.jsonl"
+    before.write_bytes(lines([1, 2]) + torn)
+    monkeypatch.setattr(time, "time", lambda: at("2026-12-01T00:00:00"))
+    with Recording(tmp_path / "%Y-%m-%d.jsonl", compress=form) as recording:
+        assert recording.recorder.last("stream") == 2
+        recording.write(event(3))
+    assert recording.told == [f"{before}: cut off an incomplete last line of {len(torn)} bytes."]
+    assert recorded(tmp_path) == lines([1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("end", "locked"),
+    [(b"no event", False), (event(3)[:60], True)],
+    ids=["no recording", "of another recorder"],
+)
+def test_the_file_of_the_day_before_is_left_as_it_is_if_that_is_not_ours(
+    end: bytes, locked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tmp_path / "2026-11-30.jsonl"
+    before.write_bytes(lines([1, 2]) + end)
+    monkeypatch.setattr(time, "time", lambda: at("2026-12-01T00:00:00"))
+    with before.open("rb") as file:
+        assert not locked or lock(file.fileno())
+        with Recording(tmp_path / "%Y-%m-%d.jsonl") as recording:
+            recording.write(event(3))
+    assert recording.told == []
+    assert before.read_bytes() == lines([1, 2]) + end
+
+
 def test_of_dated_files_the_newest_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
