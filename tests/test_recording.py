@@ -1018,7 +1018,6 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     with Recording(path) as recording:
         recording.write(event(1))
         path.rename(tmp_path / "old.jsonl")
-        recording.look()
         recording.write(event(2))
     assert (tmp_path / "old.jsonl").read_bytes() == lines([1])
     assert path.read_bytes() == lines([2])
@@ -1026,15 +1025,20 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("another", [False, True], ids=["moved", "replaced"])
-def test_a_file_that_was_renamed_just_before_it_is_rotated_is_begun_anew(
-    another: bool, tmp_path: Path
+def test_a_file_that_is_renamed_while_it_is_synced_to_be_rotated_is_begun_anew(
+    another: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "out.jsonl"
-    with Recording(path, rotate_size=len(lines([1]))) as recording:
-        recording.write(event(1))
+
+    def slow_sync(fd: int) -> None:
+        monkeypatch.undo()
         path.rename(tmp_path / "old.jsonl")
         if another:
             path.touch()
+
+    with Recording(path, fsync="1s", rotate_size=len(lines([1]))) as recording:
+        recording.write(event(1))
+        monkeypatch.setattr("dsstail.recording.appending.sync_file", slow_sync)
         recording.write(event(2))
     assert names(tmp_path) == ["old.jsonl", "out.jsonl"]
     assert (tmp_path / "old.jsonl").read_bytes() == lines([1])

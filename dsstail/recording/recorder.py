@@ -340,10 +340,11 @@ class Track:
 
     def _rotate(self) -> None:
         """Make the live file a segment, and begin a new one; if it is gone, only that."""
-        if self._live.gone:  # or another file would be renamed, or none
+        live = self._live
+        live.sync()  # which can take its time
+        if live.gone:  # or another file would be renamed, or none
             self._put_right()
             return
-        live = self._live
         event = Event(unannotated(live.beginning())[0])
         began = min(since_epoch(event.time) or self._newest, self._newest)
         live.rename(self._naming.new_segment(live.path, began))
