@@ -365,6 +365,7 @@ def test_the_verdict_as_json(tmp_path: Path, run: Verify) -> None:
             },
         ],
         "counts": {"gap": 1},
+        "extents": {"gap": 2},
         "findings": [
             {
                 **{"file": "out.jsonl", "line": 3, "kind": "gap", "stream": ""},

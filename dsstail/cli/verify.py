@@ -139,6 +139,7 @@ def _json(verdict: Verdict) -> str:
             "files": verdict.files,
             "streams": [asdict(contents) for contents in verdict.contents],
             "counts": verdict.counts,
+            "extents": verdict.extents,
             "findings": [_as_object(verdict, finding) for finding in verdict.findings],
             "unlisted": verdict.unlisted,
         },
