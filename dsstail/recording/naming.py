@@ -167,7 +167,7 @@ class Naming:
 
 
 def _stamped(live: Path, stamp: str) -> Path:
-    """The name of a segment, as `_pattern` knows it: a Path's stem is another after `.` and `..`."""
+    """A segment's name, as `_pattern` knows it; a Path's stem may be another beside dots."""
     stem, suffix = os.path.splitext(live.name)
     return live.with_name(f"{stem}.{stamp}{suffix}")
 
