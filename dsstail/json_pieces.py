@@ -11,6 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Generator, Iterator
+from math import isfinite
 from typing import Any, NoReturn
 
 import orjson
@@ -58,12 +59,14 @@ def decodes(text: bytes) -> bool | None:
 def decode(text: bytes) -> Any:
     """Decode by orjson, and what it refuses (`1e400`, lone surrogates) by Python's own parser.
 
+    A number that no double holds is its text.
+
     Raises ValueError for what is not JSON, RecursionError for what is too deep.
     """
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return DECODER.decode(text.decode())
+        return _THOROUGH.decode(text.decode())
 
 
 def skip_blank(text: bytes, at: int) -> int:
@@ -211,8 +214,25 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _whole_number(text: str) -> float | str:
+    return int(text) if len(text) <= _DIGITS else _real_number(text)
+
+
+def _real_number(text: str) -> float | str:
+    number = float(text)
+    return number if isfinite(number) else text
+
+
+_DIGITS = 18
+"""Characters of an integer that fits into 64 bits for sure."""
+
 DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)
 """Python's parser, as strict as RFC 8259. Numbers stay text: int() refuses very long ones."""
+
+_THOROUGH = json.JSONDecoder(
+    parse_int=_whole_number, parse_float=_real_number, parse_constant=_refuse
+)
+"""The same with numbers as orjson has them, as far as there are such."""
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _PLAIN = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null")

@@ -207,7 +207,19 @@ def test_a_value_is_decoded() -> None:
     }
     assert json_text.decode_object(b"[1]") == {}
     assert json_text.decode_object(b"NaN") == {}
-    assert json_text.decode_object(b'{"a":1e400}') == {"a": "1e400"}
+
+
+@pytest.mark.parametrize("odd", [b'"\\ud83d"', b"1e400"], ids=["lone surrogate", "too large"])
+@pytest.mark.parametrize("number", [b"200", b"-7", b"21.50", b"1E5", b"123456789012345678901"])
+def test_numbers_are_numbers_whatever_else_is_in_the_text(odd: bytes, number: bytes) -> None:
+    decoded = json_text.decode_object(b'{"odd":%b,"a":[%b]}' % (odd, number))["a"]
+    assert decoded == orjson.loads(b"[%b]" % number)
+    assert type(decoded[0]) is type(orjson.loads(number))
+
+
+def test_what_no_double_holds_is_its_text() -> None:
+    decoded = json_text.decode_object(b'{"a":1e400,"b":-%b}' % (b"1" * 5000))
+    assert decoded == {"a": "1e400", "b": "-" + "1" * 5000}
 
 
 def test_of_what_is_too_deep_only_the_seq_is_decoded() -> None:

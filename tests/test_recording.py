@@ -700,6 +700,19 @@ def test_a_name_that_is_taken_is_not_taken_again(tmp_path: Path) -> None:
     assert names(tmp_path) == [taken.name, "out.20170312T210124.001Z.jsonl", "out.jsonl"]
 
 
+@pytest.mark.parametrize("name", ["out", ".out", "..out", "out.", "out.a.b", "a b\n\udcff.jsonl"])
+def test_segments_are_known_whatever_the_file_is_called(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with Recording(path, rotate_size=1, keep=1, compress="gz") as recording:
+        recording.write(event(1), event(2), event(3))
+    [segment] = set(names(tmp_path)) - {name}
+    assert segment.endswith(".gz")
+    assert gzip.decompress((tmp_path / segment).read_bytes()) == lines([2])
+    path.write_bytes(b"")
+    with Recording(path) as recording:
+        assert recording.recorder.last("stream") == 2
+
+
 def test_rotation_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "out.jsonl"
     midnight = 86400.0 * 20_000
@@ -794,6 +807,40 @@ def test_the_day_after_it_resumes_from_the_day_before(
     (tmp_path / "02.12.2026-b.jsonl").write_bytes(lines([1000]))
     monkeypatch.setattr(time, "time", lambda: at("2026-12-02T00:00:00"))
     assert resumed(pattern, ["a"]) == {"a": 9}
+
+
+@pytest.mark.parametrize("torn", [event(3)[:60], b"\0" * 5000], ids=["torn", "zeros"])
+@pytest.mark.parametrize("form", [None, "gz"])
+def test_the_day_after_a_crash_the_file_of_the_day_before_is_healed(
+    form: str | None, torn: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tmp_path / "2026-11-30.jsonl"
+    before.write_bytes(lines([1, 2]) + torn)
+    monkeypatch.setattr(time, "time", lambda: at("2026-12-01T00:00:00"))
+    with Recording(tmp_path / "%Y-%m-%d.jsonl", compress=form) as recording:
+        assert recording.recorder.last("stream") == 2
+        recording.write(event(3))
+    assert recording.told == [f"{before}: cut off an incomplete last line of {len(torn)} bytes."]
+    assert recorded(tmp_path) == lines([1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("end", "locked"),
+    [(b"no event", False), (event(3)[:60], True)],
+    ids=["no recording", "of another recorder"],
+)
+def test_the_file_of_the_day_before_is_left_as_it_is_if_that_is_not_ours(
+    end: bytes, locked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tmp_path / "2026-11-30.jsonl"
+    before.write_bytes(lines([1, 2]) + end)
+    monkeypatch.setattr(time, "time", lambda: at("2026-12-01T00:00:00"))
+    with before.open("rb") as file:
+        assert not locked or lock(file.fileno())
+        with Recording(tmp_path / "%Y-%m-%d.jsonl") as recording:
+            recording.write(event(3))
+    assert recording.told == []
+    assert before.read_bytes() == lines([1, 2]) + end
 
 
 def test_of_dated_files_the_newest_are_kept(
@@ -975,8 +1022,29 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     with Recording(path) as recording:
         recording.write(event(1))
         path.rename(tmp_path / "old.jsonl")
-        recording.look()
         recording.write(event(2))
+    assert (tmp_path / "old.jsonl").read_bytes() == lines([1])
+    assert path.read_bytes() == lines([2])
+    assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
+
+
+@pytest.mark.parametrize("another", [False, True], ids=["moved", "replaced"])
+def test_a_file_that_is_renamed_while_it_is_synced_to_be_rotated_is_begun_anew(
+    another: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.jsonl"
+
+    def slow_sync(fd: int) -> None:
+        monkeypatch.undo()
+        path.rename(tmp_path / "old.jsonl")
+        if another:
+            path.touch()
+
+    with Recording(path, fsync="1s", rotate_size=len(lines([1]))) as recording:
+        recording.write(event(1))
+        monkeypatch.setattr("dsstail.recording.appending.sync_file", slow_sync)
+        recording.write(event(2))
+    assert names(tmp_path) == ["old.jsonl", "out.jsonl"]
     assert (tmp_path / "old.jsonl").read_bytes() == lines([1])
     assert path.read_bytes() == lines([2])
     assert recording.told == [f"{path} was renamed or removed: recording to a new one."]

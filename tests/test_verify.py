@@ -23,7 +23,7 @@ from terminal import Terminal
 from dsstail.annotation import annotated
 from dsstail.fingerprints import Bound, Fingerprints
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering
-from dsstail.recording.odometer import Odometer
+from dsstail.recording.odometer import MOST_HELD, Odometer
 from dsstail.verification.verdict import Verdict
 from dsstail.verification.verifying import LISTED, verify
 
@@ -117,6 +117,23 @@ def test_a_file_is_what_it_was_when_the_reading_began(tmp_path: Path, dsstail: S
         (tmp_path / "c.jsonl").rename(tmp_path / "c.1.jsonl")
         record(tmp_path, lines([77]), "c.jsonl")
     assert running.finish() == Finished(0, f"30 events, seq 0–29\n{COMPLETE}\n".encode(), "")
+
+
+def test_a_live_file_is_what_it_was_however_many_segments_are_before_it(
+    tmp_path: Path, dsstail: Starter
+) -> None:
+    os.mkfifo(tmp_path / "out.20261123T000000.000Z.jsonl")
+    packed = [gzip.compress(lines([seq])) for seq in range(1, MOST_HELD + 1)]
+    for seq, content in enumerate(packed, start=1):
+        (tmp_path / f"out.20261123T000000.{seq:03}Z.jsonl.gz").write_bytes(content)
+    live = record(tmp_path, lines([MOST_HELD + 1]))
+    running = dsstail("verify", *sorted(os.listdir(tmp_path)), key=None)
+    with (tmp_path / "out.20261123T000000.000Z.jsonl").open("wb") as first:
+        first.write(lines([0]))
+        live.rename(tmp_path / "out.20261123T000000.999Z.jsonl")
+        record(tmp_path, lines([MOST_HELD + 2]))
+    told = f"{MOST_HELD + 2} events, seq 0–{MOST_HELD + 1}\n{COMPLETE}\n"
+    assert running.finish() == Finished(0, told.encode(), "")
 
 
 def test_as_many_files_are_read_as_there_are(tmp_path: Path) -> None:
@@ -348,6 +365,7 @@ def test_the_verdict_as_json(tmp_path: Path, run: Verify) -> None:
             },
         ],
         "counts": {"gap": 1},
+        "extents": {"gap": 2},
         "findings": [
             {
                 **{"file": "out.jsonl", "line": 3, "kind": "gap", "stream": ""},
@@ -436,6 +454,18 @@ def test_a_verdict_that_cannot_be_written(tmp_path: Path, dsstail: Starter) -> N
     with open("/dev/full", "wb") as full:
         finished = dsstail("verify", "out.jsonl", key=None, stdout=full).finish()
     assert finished.code == 6
+
+
+@pytest.mark.parametrize(("numbers", "code"), [(range(3), 0), ([1, 3], 5)])
+def test_a_verdict_that_nobody_reads_is_still_told_by_the_exit_code(
+    numbers: Iterable[int], code: int, tmp_path: Path, dsstail: Starter
+) -> None:
+    record(tmp_path, lines(numbers))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as closed:
+        finished = dsstail("verify", "out.jsonl", key=None, stdout=closed).finish()
+    assert (finished.code, finished.err) == (code, "")
 
 
 def test_memory_is_bounded_however_much_is_wrong(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from dsstail.cli.commands import command
 from dsstail.cli.console import say
 from dsstail.cli.options import TextOrJson
-from dsstail.errors import StrictViolation
+from dsstail.errors import OutputClosed, StrictViolation
 from dsstail.given import text_or_json
 from dsstail.wording import counted, seqs
 
@@ -57,7 +58,8 @@ def verify(
     finally:
         gauge.close()
         odometer.close()
-    say(_json(verdict) if form == "json" else _text(verdict))
+    with suppress(OutputClosed):  # the exit code tells the verdict, whoever has read enough of it
+        say(_json(verdict) if form == "json" else _text(verdict))
     return 0 if verdict.complete else StrictViolation.exit_code
 
 
@@ -137,6 +139,7 @@ def _json(verdict: Verdict) -> str:
             "files": verdict.files,
             "streams": [asdict(contents) for contents in verdict.contents],
             "counts": verdict.counts,
+            "extents": verdict.extents,
             "findings": [_as_object(verdict, finding) for finding in verdict.findings],
             "unlisted": verdict.unlisted,
         },

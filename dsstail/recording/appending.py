@@ -170,12 +170,12 @@ class LiveFile:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether it is what was written here, as far as one cheap look tells."""
+        """Whether its name leads to what was written here, as far as one cheap look tells."""
         try:
-            seen = os.fstat(self._fd)
-        except OSError:  # `put_right` will tell
+            named, seen = os.stat(self.name), os.fstat(self._fd)
+        except OSError:  # `gone` and `put_right` will tell
             return False
-        return seen.st_size == self.size + self._torn and seen.st_nlink > 0
+        return os.path.samestat(named, seen) and seen.st_size == self.size + self._torn
 
     def put_right(self) -> str:
         """Where another program changed it, have it end with a whole line; what happened then."""

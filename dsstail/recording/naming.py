@@ -124,9 +124,9 @@ class Naming:
 
     def check_length(self, live: Path) -> None:
         """Raises ConfigurationError where the names of segments would be too long."""
-        longest = f"{live.stem}.{_A_STAMP}{live.suffix}{_ENDINGS[-1]}{PART}"
+        longest = f"{_stamped(live, _A_STAMP)}{_ENDINGS[-1]}{PART}"
         try:
-            live.with_name(longest).lstat()
+            Path(longest).lstat()
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise ConfigurationError(
@@ -144,8 +144,7 @@ class Naming:
                 moment = max(moment, datetime.fromisoformat(segment.stamp) + _MILLISECOND)
         while True:
             time = moment.isoformat(timespec="milliseconds").partition("+")[0]
-            stamp = f"{time.replace('-', '').replace(':', '')}Z"
-            path = live.with_name(f"{live.stem}.{stamp}{live.suffix}")
+            path = _stamped(live, f"{time.replace('-', '').replace(':', '')}Z")
             if not any(os.path.lexists(f"{path}{ending}") for ending in _ENDINGS):
                 return path
             moment += _MILLISECOND
@@ -165,6 +164,12 @@ class Naming:
         return re.compile(
             rf"(?P<plain>{expression(stem)}{_STAMP}{expression(suffix)})(?:\.gz|\.zst)?"
         )
+
+
+def _stamped(live: Path, stamp: str) -> Path:
+    """A segment's name, as `_pattern` knows it; a Path's stem may be another beside dots."""
+    stem, suffix = os.path.splitext(live.name)
+    return live.with_name(f"{stem}.{stamp}{suffix}")
 
 
 def check_fields(file: str) -> None:

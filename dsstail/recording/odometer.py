@@ -28,11 +28,12 @@ class Odometer:
         """Open the files, but for pipes, before the first one is read, as far as they are few.
 
         So each is what it was then, even if it is rotated, compressed or removed before its turn.
+        Of many only the last plain ones are, and then compressed ones.
         Raises ConfigurationError where not all can be read.
         """
         check(self.paths)
         try:
-            for path in self.paths[:MOST_HELD]:
+            for path in sorted(self.paths, key=_is_plain)[-MOST_HELD:]:
                 if os.path.isfile(path):
                     self._held[path].append(opened(path))
         except ConfigurationError:  # so many files must not be open: then one after the other
@@ -65,3 +66,8 @@ class Odometer:
         if self._current is None or self._current.closed or not self._current.seekable():
             return self._passed + self._length
         return self._passed + self._current.tell()
+
+
+def _is_plain(path: str) -> bool:
+    """Whether its name does not say that it is compressed."""
+    return not path.endswith((".gz", ".zst"))

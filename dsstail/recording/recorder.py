@@ -220,6 +220,7 @@ class Track:
         self._patience = patience
         self._newest = time.time()
         self._live = self._open(b"", overwrite=settings.overwrite)
+        self._heal_before()
         self._period = self._period_of(self._live.modified_at)
         self.past = self._look_back()
         self._live.last_line = self.past.last_line
@@ -276,9 +277,22 @@ class Track:
             self._naming.live(self._newest), self._settings.fsync, self._patience, last_line
         )
         self._tidier.spare(self._naming, live.path)
+        self._open_healed(live, overwrite=overwrite)
+        return live
+
+    def _open_healed(self, live: LiveFile, *, overwrite: bool = False) -> None:
         if cut := live.open(overwrite=overwrite):
             self._warn(f"{live.name}: cut off an incomplete last line of {counted(cut, 'byte')}.")
-        return live
+
+    def _heal_before(self) -> None:
+        """Heal the file of the date before, which a crash may have left with a torn line."""
+        segments = self._naming.segments(self._live.path) if self._naming.dated else []
+        if not segments or segments[-1].paths != (segments[-1].plain,):
+            return
+        before = LiveFile(segments[-1].plain, self._settings.fsync, self._patience)
+        with suppress(OutputError):  # it is no recording, or another's, and not what is asked for
+            self._open_healed(before)
+            before.close()
 
     def _look_back(self) -> Past:
         """What the live file and the segments before it hold."""
@@ -321,8 +335,12 @@ class Track:
         return 0 if every is None else int(moment // every)
 
     def _rotate(self) -> None:
-        """Make the live file a segment, and begin a new one."""
+        """Make the live file a segment, and begin a new one; if it is gone, only that."""
         live = self._live
+        live.sync()  # which can take its time
+        if live.gone:  # or another file would be renamed, or none
+            self._put_right()
+            return
         event = Event(unannotated(live.beginning())[0])
         began = min(since_epoch(event.time) or self._newest, self._newest)
         live.rename(self._naming.new_segment(live.path, began))
