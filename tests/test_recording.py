@@ -710,7 +710,7 @@ def test_segments_are_known_whatever_the_file_is_called(name: str, tmp_path: Pat
     assert gzip.decompress((tmp_path / segment).read_bytes()) == lines([2])
     path.write_bytes(b"")
     with Recording(path) as recording:
-        assert recording.recorder.last("stream") == 2
+        assert last_of(recording.recorder, "stream") == 2
 
 
 def test_rotation_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -818,7 +818,7 @@ def test_the_day_after_a_crash_the_file_of_the_day_before_is_healed(
     before.write_bytes(lines([1, 2]) + torn)
     monkeypatch.setattr(time, "time", lambda: at("2026-12-01T00:00:00"))
     with Recording(tmp_path / "%Y-%m-%d.jsonl", compress=form) as recording:
-        assert recording.recorder.last("stream") == 2
+        assert last_of(recording.recorder, "stream") == 2
         recording.write(event(3))
     assert recording.told == [f"{before}: cut off an incomplete last line of {len(torn)} bytes."]
     assert recorded(tmp_path) == lines([1, 2, 3])
