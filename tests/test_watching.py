@@ -285,6 +285,17 @@ def test_a_stream_in_trouble_says_which() -> None:
         rows_of(streams, 4)[1]
     )
     assert "retrying: reset" in rows_of(streams, 4, now=14.0)[1]
+    page = StreamRows(Brush(Style())).page(80, streams, 10.0)
+    assert bare(page[2]) == "  lost for 9s; retry in 3s: reset by the other side"
+    streams.take(Batch("in", 0.0, Connected("host", None, again=True)), 11.0)
+    page = StreamRows(Brush(Style())).page(80, streams, 12.0)
+    assert bare(page[2]) == "  live for 1s; 11s ago: reset by the other side"
+
+
+def test_names_of_streams_that_are_cut_still_tell_them_apart() -> None:
+    streams = Streams(("factory-berlin-in", "factory-berlin-out"), 0.0)
+    rows = [bare(row) for row in rows_of(streams, 4, columns=60)]
+    assert [row.split()[1] for row in rows[1:]] == ["facto…n-in", "facto…-out"]
 
 
 def test_a_heartbeat_that_is_overdue_stands_out() -> None:
