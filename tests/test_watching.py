@@ -425,6 +425,19 @@ texts = st.binary(max_size=30) | st.builds(
 )
 
 
+def test_it_is_told_why_there_is_no_device() -> None:
+    streams = Streams(("in",), 0.0)
+    painter = Painter(Brush(Style()), Subject("here", "-d A*"))
+
+    def told() -> str:
+        moment = Moment(0.0, 1.0)
+        return bare("\n".join(painter.screen(80, 9, Browser(Devices()), streams, Log(), moment)))
+
+    assert "  no event yet\n" in told()
+    streams.take(Batch("in", 0.0, [change("B")] * 1200), 1.0)
+    assert "  0 of 1,200 events pass the filters\n" in told()
+
+
 @given(
     st.lists(texts, max_size=8),
     st.lists(st.sampled_from(KEYS), max_size=8),
