@@ -242,9 +242,9 @@ def effective(
     stdout: TextIO,
     warn: Callable[[str], None],
 ) -> list[Setting]:
-    """All that a profile can say, as it is for a tail with these options. Keys are masked.
+    """All that a profile or a variable can say, as it is for a tail with these options.
 
-    Times are seconds, sizes bytes. Nobody is asked for a key.
+    Keys are masked, times seconds, sizes bytes. Nobody is asked for a key.
     """
     given = Given(options, environment, profile)
     unvaried = _unvaried(options, profile)
@@ -303,6 +303,8 @@ def colored(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool
 
 _CONNECTION = (
     "ca_file",
+    "from_seq",
+    "to_seq",
     "reconnect",
     "retry_for",
     "idle_timeout",

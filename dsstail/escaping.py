@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache, lru_cache
 from typing import TextIO
 
@@ -73,6 +73,29 @@ def cut(text: str, cells: int, *, unicode: bool = True) -> str:
         elif used > cells:
             return text[:kept] + mark[:cells]
     return text
+
+
+def cut_apart(texts: Collection[str], cells: int, *, unicode: bool = True) -> dict[str, str]:
+    """Each text on `cells` at most; all lose the middle, and not the end, if that tells them apart.
+
+    >>> cut_apart(["factory-in", "factory-out"], 8)
+    {'factory-in': 'fact…-in', 'factory-out': 'fact…out'}
+    """
+    shown = {text: cut(text, cells, unicode=unicode) for text in texts}
+    if len({*shown.values()}) == len(shown):
+        return shown
+    return {text: _without_middle(text, cells, unicode=unicode) for text in texts}
+
+
+def _without_middle(text: str, cells: int, *, unicode: bool) -> str:
+    if width(text) <= cells:
+        return text
+    start = cut(text, cells // 2 + 1, unicode=unicode)
+    room = cells - width(start)
+    end = text[-room:] if room else ""
+    while width(end) > room:
+        end = end[1:]
+    return start + end
 
 
 def fit(text: str, cells: int, *, unicode: bool = True) -> str:

@@ -23,6 +23,11 @@ process and to its group, a wrapper hands on what the terminal has sent already.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _HANGUP = getattr(signal, "SIGHUP", None)
 _BREAK = getattr(signal, "SIGURG", None)
+_SUSPENSION = getattr(signal, "SIGTSTP", None)
+
+
+class _Suspended(BaseException):
+    """Ctrl-Z was pressed."""
 
 
 def end_at_once(code: int) -> None:
@@ -51,6 +56,24 @@ def raising(*, hangup: bool = False) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def anew_after_suspension(ask: Callable[[], str]) -> str:
+    """What `ask` returns. Ctrl-Z breaks it off, and it begins anew when the process goes on.
+
+    So it can leave the terminal as it was, and have it again as it wants: shells change it.
+    """
+    if _SUSPENSION is None or signal.getsignal(_SUSPENSION) == signal.SIG_IGN:
+        return ask()
+    while True:
+        before = signal.signal(_SUSPENSION, _break_off_to_suspend)
+        try:
+            return ask()
+        except _Suspended:
+            signal.signal(_SUSPENSION, signal.SIG_DFL)
+            signal.raise_signal(_SUSPENSION)
+        finally:
+            signal.signal(_SUSPENSION, before)
 
 
 @contextlib.contextmanager
@@ -114,6 +137,10 @@ def break_off(thread: int) -> None:
     """Have a write that a thread waits in return, if some of it was written; else it goes on."""
     if _BREAK is not None:
         signal.pthread_kill(thread, _BREAK)
+
+
+def _break_off_to_suspend(number: int, frame: object) -> None:
+    raise _Suspended
 
 
 def _handled() -> dict[int, Any]:

@@ -135,12 +135,12 @@ def from_terminal(url: str, *, optional: bool = False) -> list[Source]:
     from getpass import getpass
     from urllib.parse import urlsplit
 
-    from dsstail.interruption import raising
+    from dsstail.interruption import anew_after_suspension, raising
 
     prompt = f"Stream key for {urlsplit(url).netloc}{' (Enter for none)' if optional else ''}: "
     try:
         with raising():  # or the terminal would show no more what is typed
-            typed = getpass(prompt).strip()
+            typed = anew_after_suspension(lambda: getpass(prompt)).strip()
     except EOFError:
         typed = ""
         print(file=sys.stderr)

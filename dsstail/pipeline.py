@@ -215,11 +215,13 @@ def watch_recordings(
     from dsstail.recording.reading import named
     from dsstail.replay import Replay
     from dsstail.watching.painting import Subject
-    from dsstail.watching.streams import ENDED
+    from dsstail.watching.streams import ENDED, StreamState
 
     replay = Replay(replace(replaying, stay=True))
 
     def complete(states: Streams) -> None:
+        if replay.ended and not states:
+            states[""] = StreamState("")  # so that the end is told of what holds no event, too
         for state in states.values() if replay.ended else ():
             state.become(ENDED, time.monotonic())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import sys
 import threading
 import time
@@ -117,17 +118,22 @@ def clear_line(write: Callable[[str], None] = write_to_stderr) -> None:
 def laid_out(kind: str, text: str, columns: int, *, color: bool) -> str:
     """`error: …`, `warning: …` or what is no complaint, as lines for so many columns.
 
-    They end between words, and begin below the text of the first. `text` is visible.
+    They end between words, not between a number and its unit, and begin below the text of the
+    first. `text` is visible.
     """
     prefix = f"{kind}: " if kind else ""
     indent = " " * len(prefix)
-    lines = wrap(f"{prefix}{text}", columns, subsequent_indent=indent, break_on_hyphens=False)
-    told = "\n".join(lines)
+    tied = _BEFORE_UNIT.sub(_NO_BREAK, f"{prefix}{text}")
+    lines = wrap(tied, columns, subsequent_indent=indent, break_on_hyphens=False)
+    told = "\n".join(lines).replace(_NO_BREAK, " ")
     ink = _COLORS.get(kind) if color else None
     return f"\x1b[{ink}m{kind}:\x1b[0m{told.removeprefix(f'{kind}:')}" if ink else told
 
 
 _COLORS = {"error": "31", "warning": "33"}
+
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:s|min|h|d|events?)\b)")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(slots=True)

@@ -483,6 +483,25 @@ def test_sigterm_at_the_prompt_leaves_the_terminal_as_it_was(
     assert terminal.finish() == (130, "\n")
 
 
+def test_the_key_stays_hidden_after_ctrl_z_and_fg(tmp_path: Path) -> None:
+    """The shell has the terminal show again what is typed."""
+    variables = environment(TERM="xterm", PS1="$ ")
+    terminal = Terminal(["bash", "--norc", "--noediting", "-i"], variables, tmp_path)
+    terminal.read_until("$ ")
+    terminal.type(f"{DSSTAIL} --url {NOWHERE} --no-reconnect\n")
+    terminal.read_until("Stream key for 127.0.0.1:1: ")
+    terminal.type("\x1a")
+    terminal.read_until("Stopped", "$ ")
+    assert terminal.echoes
+    terminal.type("fg\n")
+    terminal.read_until("Stream key for 127.0.0.1:1: ")
+    terminal.type(f"{KEY}\n")
+    printed = terminal.read_until("error:", "$ ")
+    terminal.type("exit $?\n")
+    assert terminal.finish()[0] == 3
+    assert KEY not in printed
+
+
 def test_nobody_is_asked_for_a_key_before_the_other_options_are_fine(
     on_terminal: Callable[..., Terminal],
 ) -> None:

@@ -163,6 +163,7 @@ def test_every_setting_of_a_profile_is_in_effect(home: Home) -> None:
     assert told.pop("file") == (str(home.file), "default")
     assert told.pop("profile") == ("lab", "flag")
     assert told.pop("url") == ("wss://mstream-field.ayla.com.cn/stream", "profile lab")
+    assert told.pop("from_seq") == told.pop("to_seq") == (None, "default")  # no profile has them
     assert {origin for _, origin in told.values()} == {"profile lab"}
     assert {name: value for name, (value, _) in told.items()} == {
         "region": "cn",
@@ -194,6 +195,14 @@ def test_every_setting_of_a_profile_is_in_effect(home: Home) -> None:
     told = home.effective()
     assert told["profile"] == ("lab", "default_profile")
     assert told["region"] == ("cn", "profile lab")
+
+
+def test_a_window_that_a_variable_asks_for_is_shown(home: Home) -> None:
+    told = home.effective("--to-seq", "500", DSSTAIL_FROM_SEQ="400")
+    assert told["from_seq"] == (400, "DSSTAIL_FROM_SEQ")
+    assert told["to_seq"] == (500, "flag")
+    shown = home.run("config", "show", "--from-seq", "1024").stdout
+    assert re.search(r"^from_seq +1024 +flag$", shown, re.MULTILINE)
 
 
 def test_flags_come_before_variables_before_the_profile(home: Home) -> None:
@@ -258,6 +267,8 @@ def test_what_is_in_effect_fits_a_screen(home: Home) -> None:
         "url  wss://mstream-field-eu.aylanetworks.com/stream  flag",
         f"keys  stream={MASKED}  profile lab",
         "ca_file  -  default",
+        "from_seq  -  default",
+        "to_seq  -  default",
         "reconnect  true  default",
         "retry_for  90s  profile lab",
         "idle_timeout  75s  default",
@@ -679,7 +690,8 @@ def test_a_profile_can_say_what_options_can() -> None:
 
 def test_what_is_in_effect_is_told_for_every_setting(home: Home) -> None:
     told = home.effective()
-    assert set(told) == set(SETTINGS) - {"key_file", "key_command"} | {"file", "profile"}
+    window = {"from_seq", "to_seq"}
+    assert set(told) == set(SETTINGS) - {"key_file", "key_command"} | {"file", "profile"} | window
 
 
 def test_a_config_command_that_does_not_exist(home: Home) -> None:

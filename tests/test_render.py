@@ -190,6 +190,13 @@ class TestText:
             "10:25:14 a-very-lo… datapoint    AC000W005606115 Blue_LED   false  echo     #13",
         ]
 
+    def test_names_of_streams_that_are_cut_still_tell_them_apart(self) -> None:
+        names = "factory-berlin-in", "factory-berlin-out", "日本の工場で"
+        lines = renderer("text", style=Style(utc=True, streams=names))
+        seen = b"".join(lines.render([wire("datapoint")], name, ARRIVED) for name in names)
+        starts = [line[9:22] for line in seen.decode().splitlines()[1:]]
+        assert starts == ["facto…n-in da", "facto…-out da", "日本…場で  datapo"]
+
     def test_each_stream_has_its_own_last_values(self) -> None:
         lines = renderer("text", style=Style(utc=True, streams=("a", "b")))
         lines.render([datapoint(1, base_type="integer")], "a", ARRIVED)

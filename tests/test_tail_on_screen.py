@@ -17,6 +17,8 @@ from conftest import Serve, Starter
 from scenarios import Visit, event, opened, say, tell, unit
 from screen import Screen
 
+from dsstail.report import laid_out
+
 
 def test_lines_take_the_width_that_the_terminal_has_now(
     on_screen: Callable[..., Screen], serve: Serve
@@ -104,6 +106,15 @@ def test_a_warning_is_yellow_and_ends_its_lines_between_words(
     told = "warning: malformed (neither an event nor a\n         heartbeat): 9|{no JSON}"
     screen.wait_for(told)
     assert b"\x1b[33mwarning:\x1b[0m malformed" in screen.written
+
+
+def test_no_line_ends_between_a_number_and_its_unit() -> None:
+    text = "cannot connect to 127.0.0.1:46209: Connection refused; retry 2 in 1.6 s, resuming"
+    for columns in range(40, 90):
+        told = laid_out("warning", text, columns, color=False)
+        assert "1.6 s, " in told or "1.6 s,\n" in told
+        assert max(map(len, told.splitlines())) <= columns
+        assert " ".join(told.split()) == f"warning: {text}"
 
 
 def test_without_colours_a_warning_is_plain(on_screen: Callable[..., Screen], serve: Serve) -> None:

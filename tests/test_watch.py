@@ -102,6 +102,22 @@ def test_where_there_are_few_lines_they_show_devices(tmp_path: Path, watch: Watc
     screen.wait_for("STREAM", "ended")
 
 
+@pytest.mark.parametrize(
+    ("texts", "words", "told"),
+    [((), (), "no event"), (SCENE, ("-d", "X"), "no event passes the filters")],
+)
+def test_the_end_of_a_recording_is_told_where_it_has_nothing_to_show(
+    tmp_path: Path, watch: Watch, texts: tuple[bytes, ...], words: tuple[str, ...], told: str
+) -> None:
+    recording(tmp_path, *texts)
+    screen = watch("out.jsonl", *words)
+    screen.wait_for(
+        lambda lines: (
+            lines[2].split()[1:4] == ["recording", "ended", "0"] and lines[5].strip() == told
+        )
+    )
+
+
 def test_the_latest_events_of_a_recording_tell_their_streams(tmp_path: Path, watch: Watch) -> None:
     for_in = [change(seq, "AC1") for seq in (1, 2)]
     recording(tmp_path, *annotated(for_in, "in", None), *annotated(for_in, "out", None))

@@ -285,6 +285,17 @@ def test_a_stream_in_trouble_says_which() -> None:
         rows_of(streams, 4)[1]
     )
     assert "retrying: reset" in rows_of(streams, 4, now=14.0)[1]
+    page = StreamRows(Brush(Style())).page(80, streams, 10.0)
+    assert bare(page[2]) == "  lost for 9s; retry in 3s: reset by the other side"
+    streams.take(Batch("in", 0.0, Connected("host", None, again=True)), 11.0)
+    page = StreamRows(Brush(Style())).page(80, streams, 12.0)
+    assert bare(page[2]) == "  live for 1s; 11s ago: reset by the other side"
+
+
+def test_names_of_streams_that_are_cut_still_tell_them_apart() -> None:
+    streams = Streams(("factory-berlin-in", "factory-berlin-out"), 0.0)
+    rows = [bare(row) for row in rows_of(streams, 4, columns=60)]
+    assert [row.split()[1] for row in rows[1:]] == ["facto…n-in", "facto…-out"]
 
 
 def test_a_heartbeat_that_is_overdue_stands_out() -> None:
@@ -412,6 +423,19 @@ texts = st.binary(max_size=30) | st.builds(
     st.text(max_size=20),
     st.text(max_size=20) | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.none(),
 )
+
+
+def test_it_is_told_why_there_is_no_device() -> None:
+    streams = Streams(("in",), 0.0)
+    painter = Painter(Brush(Style()), Subject("here", "-d A*"))
+
+    def told() -> str:
+        moment = Moment(0.0, 1.0)
+        return bare("\n".join(painter.screen(80, 9, Browser(Devices()), streams, Log(), moment)))
+
+    assert "  no event yet\n" in told()
+    streams.take(Batch("in", 0.0, [change("B")] * 1200), 1.0)
+    assert "  0 of 1,200 events pass the filters\n" in told()
 
 
 @given(

@@ -180,7 +180,7 @@ def _text(setting: Setting) -> str:
     if isinstance(value, float):
         return f"{value:.12g}s"
     if isinstance(value, int):
-        return _size(value)
+        return _size(value) if setting.name == "max_message_size" else str(value)
     return value or "-"
 
 

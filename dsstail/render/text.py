@@ -15,7 +15,7 @@ from sys import intern
 import orjson
 
 from dsstail.clock import Clock
-from dsstail.escaping import cut, fit, visible, width
+from dsstail.escaping import cut, cut_apart, fit, visible, width
 from dsstail.json_text import decode_object
 from dsstail.layout import LARGE, beginning, divided, metadata_of
 from dsstail.messages import BODIES, TIMES, Event
@@ -89,16 +89,18 @@ class TextLines(Renderer):
         self._streams.clear()
         self._plain = self._numbers and self._highlight is None and self._folding is None
         style = self._style
-        names = [visible(name, unicode=style.unicode) for name in style.streams]
+        names = {name: visible(name, unicode=style.unicode) for name in style.streams}
         least, most = _NAME_CELLS
         fixed = len("HH:MM:SS ") + self._type_cells + 1 + _DSN_CELLS + 1 + _SPARE_CELLS
         fixed += 1 + _SEQ_CELLS if self._numbers else 0
         self._room = self._width - fixed
-        self._stream_cells = 0
+        self._stream_cells, self._stream_names = 0, {}
         if len(names) > 1:
             spare = self._room - (least + 1 + _VALUE_CELLS) - 1
-            self._stream_cells = min(max(map(width, names)), _STREAM_CELLS, spare)
+            self._stream_cells = min(max(map(width, names.values())), _STREAM_CELLS, spare)
             self._room -= self._stream_cells + 1
+            shown = cut_apart(names.values(), self._stream_cells, unicode=style.unicode)
+            self._stream_names = {name: shown[seen] for name, seen in names.items()}
         self._name_cells = min(max(self._room * 5 // 11, least), most)
         self._bodies.first_column = self._name_cells
 
@@ -231,7 +233,8 @@ class TextLines(Renderer):
         shown = kind if self._type_cells == _TYPE_CELLS else _SHORT.get(kind, kind)
         label = f"{self._faint}{self._column(shown or '?', self._type_cells)}{self._reset}"
         if self._stream_cells:
-            label = self._column(stream, self._stream_cells) + label
+            stream_name = self._stream_names.get(stream, stream)
+            label = self._column(stream_name, self._stream_cells) + label
         name = texts.get("property_name") or texts.get("display_name", "")
         alias, base_type = metadata.get("display_name"), texts.get("base_type", "")
         if not metadata.get("property_name") or alias == metadata["property_name"]:

@@ -42,8 +42,10 @@ class DeviceRows:
         self._ink = brush.ink
         self._unicode = brush.unicode
 
-    def table(self, columns: int, room: int, browser: Browser, moment: Moment) -> list[str]:
-        """The devices as they are listed, on `room` lines at most."""
+    def table(
+        self, columns: int, room: int, browser: Browser, moment: Moment, why_none: str
+    ) -> list[str]:
+        """The devices as they are listed, on `room` lines at most; of none, `why_none`."""
         rows, titled = browser.rows, room >= LEAST_TITLED
         seen = browser.list.seen(len(rows), room - 2 if titled else room)
         told, order = self._told(browser.devices), self._order(browser, seen)
@@ -55,7 +57,7 @@ class DeviceRows:
             chosen = number == browser.list.at
             lines.append(self._row(columns, rows[number], browser, moment, chosen=chosen))
         if not rows:
-            waiting = f'no device has "{browser.needle}"' if browser.needle else "no event yet"
+            waiting = f'no device has "{browser.needle}"' if browser.needle else why_none
             lines.append(self._brush.remark(columns, visible(waiting, unicode=self._unicode)))
         return lines
 

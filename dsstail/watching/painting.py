@@ -14,7 +14,7 @@ from dsstail.watching.event_pages import EventPages
 from dsstail.watching.help_page import HelpPage
 from dsstail.watching.log import Log, Message
 from dsstail.watching.stream_rows import StreamRows
-from dsstail.watching.streams import Streams
+from dsstail.watching.streams import ENDED, Streams
 
 _HINTS = {
     View.DEVICES: "Enter device   Tab events   / find   s order   m messages",
@@ -86,7 +86,8 @@ class Painter:
     ) -> list[str]:
         match browser.view:
             case View.DEVICES:
-                return self._device_rows.table(columns, room, browser, moment)
+                why_none = self._why_none(streams)
+                return self._device_rows.table(columns, room, browser, moment, why_none)
             case View.EVENTS:
                 rule = self._brush.rule(columns, left=self._event_pages.told(browser))
                 return [rule, *self._event_pages.latest(columns, room - 1, browser)]
@@ -105,6 +106,15 @@ class Painter:
                 rule = self._brush.rule(columns, left="help")
                 lines = self._help_page.lines(columns, browser.views[-2])
                 return [rule, *self._read(browser, lines, room - 1)]
+
+    def _why_none(self, streams: Streams) -> str:
+        """Why there is no device."""
+        came = sum(stream.events for stream in streams.values())
+        if came:
+            return f"0 of {came:,} events pass the filters"
+        if any(stream.state != ENDED for stream in streams.values()) or not streams:
+            return "no event yet"
+        return "no event passes the filters" if self._filters else "no event"
 
     def _read(self, browser: Browser, lines: list[str], room: int) -> list[str]:
         """As many of the lines as there is room for, from where the person has scrolled to."""

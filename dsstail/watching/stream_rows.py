@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from dsstail.escaping import visible, width
+from dsstail.escaping import cut_apart, visible, width
 from dsstail.watching.brush import Brush
 from dsstail.watching.cells import Row, age, sparkline
 from dsstail.watching.streams import (
@@ -48,8 +48,9 @@ _BEFORE = 2 + 1 + 8 + 10 + 7 + 1
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The cells of the names and of the sparkline, and the columns of numbers that fit."""
+    """The names as they fit, their cells and those of the sparkline, the numbers that fit."""
 
+    names: dict[str, str]
     name: int
     spark: int
     numbers: list[tuple[str, int]]
@@ -83,7 +84,9 @@ class StreamRows:
         lines = [self._titles(columns, shape)]
         for stream in streams.values():
             told = f"{stream.state} for {age(now - stream.since)}"
-            if stream.trouble:
+            if stream.troubled:
+                told += f"; {self._trouble(stream, now)}"
+            elif stream.trouble:
                 told += f"; {age(now - stream.trouble_at)} ago: {stream.trouble}"
             told = self._brush.seen(told, columns)
             lines += [
@@ -103,11 +106,13 @@ class StreamRows:
         return str(head)
 
     def _shape(self, columns: int, streams: Streams) -> _Shape:
-        longest = max((width(self._name(stream)) for stream in streams.values()), default=0)
+        names = {self._name(stream) for stream in streams.values()}
+        longest = max(map(width, names), default=0)
         name = max(min(longest, max(columns // 6, 10)), len("STREAM"))
+        shown = cut_apart(names, name, unicode=self._brush.unicode)
         numbers = [(title, cells) for title, cells, least in _NUMBERS if columns >= least]
         spark = min(columns - _BEFORE - name - sum(cells for _, cells in numbers), SECONDS - 1)
-        return _Shape(name, spark if spark >= SHORTEST_SPARKLINE else 0, numbers)
+        return _Shape(shown, name, spark if spark >= SHORTEST_SPARKLINE else 0, numbers)
 
     def _name(self, stream: StreamState) -> str:
         return visible(stream.name, unicode=self._brush.unicode) or "recording"
@@ -127,7 +132,7 @@ class StreamRows:
         color = {LIVE: self._ink.good, READING: self._ink.good}.get(stream.state, self._ink.faint)
         color = self._ink.bad if stream.troubled else color
         row.add(signs.get(stream.state, "✗" if self._brush.unicode else "x"), 2, ink=color)
-        row.add(self._name(stream), shape.name)
+        row.add(shape.names[self._name(stream)], shape.name)
         row.space()
         row.add(stream.state, 8, ink=color)
         row.add(f"{stream.events:,}", 10, right=True)
