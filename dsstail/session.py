@@ -195,6 +195,11 @@ class Session:
         return bool(self._early or self._older)
 
     @property
+    def cut(self) -> bool:
+        """Whether there was a connection, and there is none."""
+        return self._cut
+
+    @property
     def taken(self) -> int:
         """New events that came so far: delivered, or waiting."""
         return self.counts.events + len(self._early) + len(self._older)
@@ -259,6 +264,11 @@ class Session:
         self._asked_to = max(self._asked_to, self._replaying.last)
         self._deadline = now + HOLD_LIMIT
 
+    def replay_again(self, missing: Gap) -> None:
+        """A second connection asks once more for what another one could not be asked for."""
+        self._replaying, self._asked_again = missing, False
+        self._asked_to = max(self._asked_to, missing.last)
+
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take the texts of events, in the order of their arrival; return what to hand over."""
         if not self._take_in_order(texts, now):
@@ -300,6 +310,8 @@ class Session:
         self._outdated = []
         self._outdated_taken.clear()
         if replaying is not None and asked and not self._asked_again:
+            if self._unasked in range(replaying.first, replaying.last + 1):
+                self._unasked = self._lost_after(replaying.last)
             self._deadline = None
             self._advance(now)
         elif replaying is not None and not asked:

@@ -295,7 +295,7 @@ class Stream:
                 elif now - heard_at >= idle_timeout:
                     raise ConnectionFailed(f"no data for {idle_timeout:g} s")
             self._work(connection)
-            if self._awaits_events:
+            if self._awaits_events or self._filler.owes:
                 self._filler.look_after_gaps()
             else:
                 self._window.look(time.monotonic())

@@ -31,7 +31,7 @@ from scenarios import (
     working,
 )
 
-from dsstail import retrying, session, stream
+from dsstail import filling, retrying, session, stream
 from dsstail.errors import ConfigurationError, ConnectionFailed, Rejected
 from dsstail.handover import (
     Backlogged,
@@ -46,7 +46,7 @@ from dsstail.keys import StreamKey
 from dsstail.messages import Event
 from dsstail.report import describe
 from dsstail.retrying import LATE_REJECTIONS
-from dsstail.session import Gap
+from dsstail.session import Filled, Gap
 from dsstail.stream import Stream, StreamSettings, open_stream
 
 
@@ -130,6 +130,42 @@ def test_a_gap_is_reported_where_no_thread_can_be_had_to_fill_it(
     reported.set()
     assert next(events).seq == 4
     events.close()  # type: ignore[attr-defined]
+
+
+def test_a_second_connection_that_fails_is_tried_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it brings is late, and no other connection is asked for it."""
+    monkeypatch.setattr(filling, "FIRST_PAUSE", 0.05)
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1, 4))(visit)
+        wait_until(lambda: len(server.visits) == 4 and server.visits[3].left)
+        visit.end()
+
+    unavailable = answer("503 Service Unavailable")
+    server = serve(live, unavailable, unavailable, honest, newest=5)
+    told: list[Batch] = []
+    assert [event.seq for event in read(server, 6, told.append)] == [0, 1, 4, 2, 3, 5]
+    told_of = [batch.content for batch in told if isinstance(batch.content, Gap | Filled)]
+    assert told_of == [Gap(2, 3), Filled(2, 3, late=True)]
+    assert [visit.seq_start for visit in server.visits] == [None, 2, 2, 2, 5]
+
+
+def test_who_comes_after_a_second_connection_that_failed_is_asked_for_the_same(
+    serve: Serve,
+) -> None:
+    told: list[Batch] = []
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1, 4))(visit)
+        wait_until(lambda: any(isinstance(batch.content, Gap) for batch in told))
+        visit.send_close(1012)
+        visit.stay()
+
+    server = serve(live, answer("503 Service Unavailable"), honest)
+    assert [event.seq for event in read(server, 6, told.append)] == [0, 1, 4, 2, 3, 5]
+    assert [visit.seq_start for visit in server.visits] == [None, 2, 2]
 
 
 def test_the_stream_ends_with_its_reader(serve: Serve) -> None:
