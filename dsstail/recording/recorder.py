@@ -327,7 +327,7 @@ class Track:
     def _rotate(self) -> None:
         """Make the live file a segment, and begin a new one."""
         live = self._live
-        event = Event(unannotated(live.beginning())[0])
+        event = Event(unannotated(live.first_line())[0])
         began = min(since_epoch(event.time) or self._newest, self._newest)
         live.rename(self._naming.new_segment(live.path, began))
         self._live = self._open(live.last_line)
