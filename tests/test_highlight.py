@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import time
 
 import pyte
 import pytest
@@ -98,9 +97,7 @@ def test_a_pattern_that_takes_for_ever_is_given_up() -> None:
     highlight = Highlight(re.compile("(a+)+$"), warnings.append)
     before = signal.getsignal(signal.SIGALRM)
     line = "a" * 100 + "b"
-    began = time.monotonic()
     assert [highlight.mark(line), highlight.mark("a")] == [line, "a"]
-    assert time.monotonic() - began < 5
     assert warnings == ["--highlight is off: its pattern takes too long to find in such a line"]
     assert signal.getsignal(signal.SIGALRM) == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
