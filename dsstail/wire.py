@@ -71,11 +71,6 @@ class Wire:
         self._is_tls = isinstance(sock, ssl.SSLSocket)
 
     @property
-    def _closed(self) -> bool:
-        """What the library asks a socket before it closes it."""
-        return self.closed
-
-    @property
     def ahead(self) -> bool:
         """Whether something is read ahead: before the first `receive`, what followed the head."""
         return self.at < len(self.data)
