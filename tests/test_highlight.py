@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 
 import pyte
 import pytest
@@ -89,6 +90,15 @@ def test_the_rule_of_a_day_is_not_marked() -> None:
     rule, line = renderer("text", style=style).render([datapoint(1)], "", 0).decode().splitlines()
     assert ON not in rule
     assert line.startswith(f"\x1b[2m{ON}10:25{OFF}:14")
+
+
+def test_what_is_shown_beside_a_recording_is_marked_too() -> None:
+    """That is done by another thread, which has no timers."""
+    marked: list[str] = []
+    marking = threading.Thread(target=lambda: marked.append(mark("b", "abc")))
+    marking.start()
+    marking.join()
+    assert marked == [f"a{ON}b{OFF}c"]
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
