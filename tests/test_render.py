@@ -542,7 +542,7 @@ class TestJson:
             (b'{"seq":"1"}', '{"seq":"1","_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
             (b'{"a":{"b":"{"}}', '{"a":{"b":"{"},"_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
             (b"{}", '{"_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
-            (b"{\n} ", '{ "_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
+            (b"{\n} ", '{"_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
             (b'{"a":[] }\t', '{"a":[] ,"_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
         ],
     )
