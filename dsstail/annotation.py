@@ -148,6 +148,6 @@ _remembered = lru_cache(maxsize=1024)(_about)
 
 
 def _with_last(text: bytes, member: bytes) -> bytes:
-    before = memoryview(text)[: text.rindex(b"}")]
-    comma = b"" if _EMPTY.match(text) else b","
-    return b"".join((before, comma, member))
+    if _EMPTY.match(text):
+        return b"{" + member
+    return b"".join((memoryview(text)[: text.rindex(b"}")], b",", member))

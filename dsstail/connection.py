@@ -16,11 +16,8 @@ the library, over the same bytes.
 from __future__ import annotations
 
 import codecs
-import contextlib
 import io
 import os
-import re
-import socket
 import ssl
 import struct
 import time
@@ -31,38 +28,23 @@ from typing import Any
 import websocket
 from websocket import ABNF
 
-from dsstail import __version__, dialing, keys
-from dsstail.errors import Closed, ConnectionFailed, Cut, Rejected, Unreadable, Violation
+from dsstail import __version__, dialing
+from dsstail.errors import Closed, ConnectionFailed, Cut, Unreadable, Violation
 from dsstail.json_text import are_json
-from dsstail.memory import give_back_large_blocks
-
-SHORT_READ = 64 << 10
-"""Bytes that a read from the socket asks for: the allocator has so many at hand."""
-
-LONG_READ = 512 << 10
-"""The same where the last read was full: each read lets other threads go first, which costs them
-and this one a turn."""
-
-LONGEST_READ = 1 << 20
-"""The same within a large message."""
-
-LARGEST_RECORD = 16 << 10
-"""Bytes of a TLS record (RFC 8446, 5.1)."""
-
-LONG_RECORD = 4 << 10
-"""Bytes of a TLS record behind which there are likely to be others."""
+from dsstail.wire import (
+    LARGEST_USUAL,
+    NOTHING_YET,
+    SEND_TIMEOUT,
+    SMALLEST_USUAL,
+    USUAL,
+    Wire,
+)
 
 AT_ONCE = 128 << 10
 """Bytes that are decoded at once: what is decoded can take four times the memory."""
 
-SEND_TIMEOUT = 10.0
-"""Seconds that an answer may take to leave; a peer that reads nothing is dropped."""
-
 LINGER = 1.0
 """Seconds to wait for the peer to end TCP after the closing handshake."""
-
-LONGEST_RETRY_AFTER = 3600.0
-"""Seconds of a `Retry-After` that are believed."""
 
 LONGEST_SMALL = 125
 """Bytes of a control frame at most, and of any with a header of two bytes (RFC 6455, 5.2)."""
@@ -72,9 +54,6 @@ MOST_FRAGMENTS = 1 << 17
 
 UNASKED = 1 << 18
 """Bytes that a message may grow by before `admit` is asked whether there is room for them."""
-
-NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""What a read raises that is not to wait."""
 
 NORMAL, PROTOCOL_ERROR, BAD_TEXT, TOO_BIG = 1000, 1002, 1007, 1009
 
@@ -94,7 +73,7 @@ Received = list[bytes] | TextMessage
 class Connection:
     """An open WebSocket. One thread owns it: reads, answers and closes."""
 
-    def __init__(self, wire: _Wire, frames: _Frames) -> None:
+    def __init__(self, wire: Wire, frames: _Frames) -> None:
         self._wire = wire
         self._frames = frames
         self._pings: list[bytes] = []  # to be answered
@@ -133,7 +112,13 @@ class Connection:
                 self._receive(received)
             except (TimeoutError, *NOTHING_YET):
                 self._failure = self._unsent
-            except (OSError, ValueError, websocket.WebSocketException, _Failure) as failure:
+            except (
+                OSError,
+                EOFError,
+                ValueError,
+                websocket.WebSocketException,
+                _Failure,
+            ) as failure:
                 self._failure = self._unsent or failure
             self.bytes_received = self._wire.bytes_received
             if self._pings:
@@ -192,7 +177,7 @@ class Connection:
 
     def _cut_usual(self, received: list[Received]) -> None:
         """Cut the events out of usual frames."""
-        data, at, size_of = self._wire.data, self._wire.at, _USUAL.get
+        data, at, size_of = self._wire.data, self._wire.at, USUAL.get
         run, self._wire.mended = self._wire.mended, []
         add = run.append
         while size := size_of(data[at : at + 9]):
@@ -206,7 +191,7 @@ class Connection:
     def _begins_usual(self) -> bool:
         """Whether the quick path left the beginning of a usual frame, whose rest will follow."""
         beginning = self._wire.data[self._wire.at : self._wire.at + 9]
-        return self._frames.takes_usual and beginning in _USUAL
+        return self._frames.takes_usual and beginning in USUAL
 
     def _append_run(self, run: list[bytes], received: list[Received]) -> None:
         """Deliver a run of texts: of events, or where they are not all JSON, of messages."""
@@ -295,7 +280,7 @@ def open_connection(
     endpoint = dialing.Endpoint.of(url)
     proxy = dialing.proxy_for(endpoint)
     sock = dialing.dial(endpoint, deadline, proxy=proxy, context=context, observe=observe)
-    wire = _Wire(sock, endpoint, observe)
+    wire = Wire(sock, endpoint, observe)
     try:
         _shake_hands(url, wire, deadline, timeout)
     except BaseException:
@@ -304,7 +289,7 @@ def open_connection(
     return Connection(wire, _Frames(wire.recv, max_message_size, admit))
 
 
-def _shake_hands(url: str, wire: _Wire, deadline: float, timeout: float) -> None:
+def _shake_hands(url: str, wire: Wire, deadline: float, timeout: float) -> None:
     ws = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=False)
     wire.handshake_deadline = deadline
     try:
@@ -464,236 +449,9 @@ class _Frames(websocket.frame_buffer):
         return self._binary, payload
 
 
-class _Wire:
-    """The socket as the library sees it: with a read-ahead, and a deadline for the handshake.
-
-    In the handshake the head of the HTTP response is read as a whole, in bounded size and time,
-    before the library gets to see it byte by byte. Afterwards each `receive` of the connection
-    allows one read from the socket, and a second one times out at once.
-    """
-
-    def __init__(
-        self, sock: socket.socket, endpoint: dialing.Endpoint, observe: dialing.Observer
-    ) -> None:
-        self.sock = sock
-        self.endpoint = endpoint
-        self._observe = observe
-        self.data = b""
-        self.at = 0
-        self.torn = False  # what is ahead is one usual frame, and not all of it
-        self.mended: list[bytes] = []  # the text of one that the last read has completed
-        self.reads_left = 0
-        self.goes_on = False  # the last read was full, so there is likely to be more
-        self.bytes_received = 0
-        self.handshake_deadline: float | None = None
-        self.send_timeout = SEND_TIMEOUT
-        self.closed = False
-        self._timeout = 0.0
-        self._set_timeout = -1.0
-        self._is_tls = isinstance(sock, ssl.SSLSocket)
-
-    @property
-    def _closed(self) -> bool:
-        """What the library asks a socket before it closes it."""
-        return self.closed
-
-    @property
-    def ahead(self) -> bool:
-        """Whether something is read ahead: before the first `receive`, what followed the head."""
-        return self.at < len(self.data)
-
-    def settimeout(self, timeout: float) -> None:
-        self._timeout = timeout
-
-    def gettimeout(self) -> float:
-        return self._timeout or SEND_TIMEOUT
-
-    def recv(self, size: int) -> bytes:
-        """The bytes ahead, else those of the next read, `size` at most. Raises TimeoutError."""
-        if not self.ahead:
-            if self.handshake_deadline is not None:
-                self._read_head()
-            else:
-                self.read_on(size)
-        data = self.data[self.at : self.at + size]
-        self.at += len(data)
-        return data
-
-    def send(self, data: bytes) -> int:
-        """Send everything, within the timeout; how much that was."""
-        deadline = time.monotonic() + self.send_timeout
-        self._set(self.send_timeout)
-        sent = self.sock.send(data)
-        while sent < len(data):
-            self._set(max(deadline - time.monotonic(), 0.001))
-            sent += self.sock.send(memoryview(data)[sent:])
-        return sent
-
-    def drain(self, seconds: float) -> None:
-        """Read until the peer ends the connection, for so long at most."""
-        deadline = time.monotonic() + seconds
-        with contextlib.suppress(OSError):
-            if not self._is_tls:
-                self.sock.shutdown(socket.SHUT_WR)
-            while (left := deadline - time.monotonic()) > 0:
-                self._set(left)
-                if not self.sock.recv(SHORT_READ):
-                    break
-
-    def close(self) -> None:
-        self.closed = True
-        with contextlib.suppress(OSError):
-            self.sock.close()
-
-    def read_on(self, wanted: int = 0) -> None:
-        """Read from the socket, and mend a torn frame. Raises TimeoutError."""
-        if self.reads_left == 0:
-            raise TimeoutError
-        self.reads_left -= 1
-        self.data, self.at = self.data[self.at :], 0  # while it waits it keeps no memory
-        more = self._read(min(wanted, LONGEST_READ))
-        self.goes_on = len(more) >= SHORT_READ
-        if not more:
-            raise websocket.WebSocketConnectionClosedException("end of stream")
-        self.bytes_received += len(more)
-        missing = _USUAL[self.data[:9]] - len(self.data) if self.torn else len(more)
-        if missing < len(more):
-            self.mended = [self.data[8:] + more[:missing]]
-            self.data, self.at = more, missing
-        else:
-            self.data += more
-
-    def _read(self, wanted: int) -> bytes:
-        """Read what is there, or what comes. A look costs a turn: only where much is likely."""
-        if self.goes_on:
-            give_back_large_blocks()  # which keeps those of long reads at hand
-            self.goes_on = False
-            self._set(0.0)
-            with contextlib.suppress(*NOTHING_YET):
-                return self._read_what_is_there(max(wanted, LONG_READ))
-        self._set(self._timeout)
-        return self._read_what_is_there(max(wanted, SHORT_READ))
-
-    def _read_what_is_there(self, size: int) -> bytes:
-        """TLS gives one record at a time: as many as are there at once."""
-        if not self._is_tls:
-            return self.sock.recv(size)
-        records = [self.sock.recv(LARGEST_RECORD)]
-        size -= len(records[0])
-        if len(records[0]) >= LONG_RECORD:
-            self._set(0.0)
-            with contextlib.suppress(OSError):  # what failed will fail again, in its turn
-                while len(records[-1]) >= LONG_RECORD and size > 0:
-                    records.append(self.sock.recv(LARGEST_RECORD))
-                    size -= len(records[-1])
-        return b"".join(records)
-
-    def _set(self, timeout: float) -> None:
-        """Set the socket's timeout where it differs: each setting is a system call."""
-        if timeout != self._set_timeout:
-            self.sock.settimeout(timeout)
-            self._set_timeout = timeout
-
-    def _read_head(self) -> None:
-        """Have the library see of the response's head only what it has to check.
-
-        It would keep cookies for all connections, and stumbles over much that does no harm.
-        """
-        read = b""
-        searched = size = 0
-        while (end := _END_OF_HEAD.search(read, max(0, searched - 3))) is None or (
-            _INTERIM.match(read) is not None
-        ):
-            if end is not None:
-                read, searched = read[end.end() :], 0
-                continue
-            if size > dialing.LONGEST_HEAD:
-                raise ConnectionFailed(f"{self.endpoint} sent an endless response header")
-            more = self._read_in_time()
-            if not more and not read:
-                raise ConnectionFailed(f"{self.endpoint} closed during the handshake")
-            if not more:
-                break
-            size += len(more)
-            searched, read = len(read), read + more
-        head, rest = (read, b"") if end is None else (read[: end.end()], read[end.end() :])
-        self._observe(_answered(head))
-        _check_status(head, self.endpoint)
-        self.data, self.at = b"".join((*_CHECKED.findall(head), b"\r\n", rest)), 0
-
-    def _read_in_time(self) -> bytes:
-        """The next bytes of the handshake. Raises TimeoutError at its deadline."""
-        assert self.handshake_deadline is not None
-        left = self.handshake_deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._set(left)
-        return self.sock.recv(4096)
-
-
-_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
-_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?\r?\n")
-_DATE = re.compile(rb"^date:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}[ \r\n]")
-_CHECKED = re.compile(
-    rb"(?:\AHTTP/|^upgrade:|^connection:|^sec-websocket-[a-z]+:).*\n", re.IGNORECASE | re.MULTILINE
-)
-_RETRY_AFTER = re.compile(
-    rb"^retry-after:[ \t]*([ -~]{1,40}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
-)
-
-SMALLEST_USUAL, LARGEST_USUAL = 126, 1003
-"""Bytes of the message in a usual frame, at least and at most."""
-
-_USUAL = {
-    b"\x81\x7e%b%d|{" % (size.to_bytes(2, "big"), size - 4): 4 + size
-    for size in range(SMALLEST_USUAL, LARGEST_USUAL + 1)
-}
-"""The first nine bytes of every usual frame, and the size of the whole frame."""
-
-
 _SMALL = {0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x89, 0x8A}
-"""The first bytes of such frames: text, binary or continued, final or not; ping and pong."""
-
-
-def _answered(head: bytes) -> dialing.Answered:
-    status, date = _STATUS.match(head), _DATE.search(head)
-    return dialing.Answered(int(status[1]) if status else None, date[1].decode() if date else "")
-
-
-def _check_status(head: bytes, endpoint: dialing.Endpoint) -> None:
-    """Raise unless the service switches protocols. Its words may be quoted, not its headers."""
-    status = _STATUS.match(head)
-    if status is None:
-        raise ConnectionFailed(f"{endpoint} answered something that is not HTTP")
-    code = int(status[1])
-    if code == 101:
-        return
-    phrase = keys.concealed((status[2] or b"").decode(errors="backslashreplace")).strip()[:60]
-    answer = f"HTTP {code} {phrase}".strip()
-    if 300 <= code < 400:
-        raise ConnectionFailed(f"{endpoint} wants to redirect ({answer}); a key stays where it is")
-    raise Rejected(f"{endpoint} answered {answer}", status=code, retry_after=_retry_after(head))
-
-
-def _retry_after(head: bytes) -> float | None:
-    """The pause in seconds that the service asks for, as a number of them or as a date."""
-    found = _RETRY_AFTER.search(head)
-    if found is None:
-        return None
-    asked = found[1].decode()
-    if asked.isdecimal():
-        return min(float(asked), LONGEST_RETRY_AFTER)
-    from datetime import UTC
-    from email.utils import parsedate_to_datetime
-
-    try:
-        until = parsedate_to_datetime(asked)
-        # One form of HTTP dates, that of C's asctime, does not say that it is GMT.
-        pause = until.replace(tzinfo=until.tzinfo or UTC).timestamp() - time.time()
-    except (ValueError, OverflowError):
-        return None
-    return min(max(pause, 0.0), LONGEST_RETRY_AFTER)
+"""The first bytes of the frames that may be taken in a loop, where they are small: text, binary or
+continued, final or not; ping and pong."""
 
 
 def _masked_frames(payloads: list[bytes], opcode: int) -> bytes:
@@ -743,7 +501,7 @@ def _is_utf8(data: bytes) -> bool:
 
 def _reason(error: Exception) -> str:
     """An exception of a socket or of the library in a few words."""
-    if isinstance(error, websocket.WebSocketConnectionClosedException):
+    if isinstance(error, EOFError):
         return "closed without a word"
     if isinstance(error, ConnectionResetError):
         return "reset by the other side"

@@ -231,7 +231,10 @@ def _check_known(name: str) -> None:
 
 
 def conditions(text: str) -> tuple[Condition, ...]:
-    """The conditions of `--expect`; with quotes as in a shell a glob can have blanks."""
+    """The conditions of `--expect`; with quotes as in a shell a glob can have blanks.
+
+    ValueError says what is wrong with them.
+    """
     try:
         words = shlex.split(text)
     except ValueError:

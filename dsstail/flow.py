@@ -393,6 +393,7 @@ class MalformedFile:
     """Where `--save-malformed` keeps what could not be understood, as it came, a line each."""
 
     def __init__(self, path: Path) -> None:
+        """Raises OutputError where it cannot be opened."""
         self._path = path
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

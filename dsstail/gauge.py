@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Protocol
 
-from dsstail.escaping import cut, shows_unicode
+from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch
 from dsstail.report import Reporter, columns_of
 from dsstail.wording import spoken_size
@@ -56,7 +56,7 @@ class Gauge:
         columns = columns_of(sys.stderr.fileno())
         cells = min(CELLS, max(columns - 1 - len(told), 0))
         filled = round(part * cells)
-        self._reporter.status(cut(full * filled + empty * (cells - filled) + told, columns - 1))
+        self._reporter.status(full * filled + empty * (cells - filled) + told)
 
     def note(self, batch: Batch) -> None:
         """Nothing that happens changes the bar."""

@@ -122,7 +122,7 @@ def _variable(name: str) -> str:
 
 
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    """Reads one of a few words, large or small."""
+    """Reads one of a few words, large or small; ValueError for any other."""
 
     def parse(text: str) -> str:
         if text.lower() not in choices:

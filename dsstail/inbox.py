@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from dsstail.connection import LARGEST_USUAL, UNASKED, Received, TextMessage
+from dsstail.connection import UNASKED, Received, TextMessage
 from dsstail.messages import HEARTBEAT, KEEP_ALIVE, Message, parse, parse_in_turns
+from dsstail.wire import LARGEST_USUAL
 
 MESSAGE_OVERHEAD = 128
 """Bytes of memory that a message costs beyond its own."""

@@ -41,9 +41,9 @@ def end_at_once(code: int) -> None:
 
 @contextlib.contextmanager
 def raising(*, hangup: bool = False) -> Iterator[None]:
-    """Within the block, signals raise KeyboardInterrupt; SIGHUP only if `hangup` is to.
+    """Within the block, a signal raises KeyboardInterrupt; from then on all are ignored.
 
-    Else that ends the process, as the terminal is gone. From there on nothing changes how it ends.
+    SIGHUP is one of them only with `hangup`: else it ends the process, whose terminal is gone.
     """
     before = {number: old for number, old in _handled().items() if hangup or number != _HANGUP}
     for number in before:

@@ -47,7 +47,8 @@ class Source:
 def stream_keys(sources: Iterable[Source]) -> tuple[StreamKey, ...]:
     """The keys of several streams, each under a name of its own.
 
-    Without a name of the user's, one alone is called ONLY, several `stream-1`, `stream-2`.
+    Without a name of the user's, one alone is called ONLY, several `stream-1`, `stream-2`. Raises
+    ConfigurationError for what cannot be a key or a name, and for a key or a name that comes twice.
     """
     names: dict[str, str] = {}
     for source in sources:
@@ -66,7 +67,8 @@ def stream_keys(sources: Iterable[Source]) -> tuple[StreamKey, ...]:
 def from_file(option: str, path: str, warn: Callable[[str], None]) -> list[Source]:
     """One key a line; blank lines and `#` comments are skipped; the path `-` is stdin.
 
-    `warn` is told when others can read the file.
+    `warn` is told when others can read the file. Raises ConfigurationError where it cannot be read,
+    or holds no key.
     """
     where = "stdin" if path == "-" else path
     try:
@@ -91,7 +93,8 @@ def from_command(place: str, words: Sequence[str]) -> list[Source]:
     """What a command prints on stdout, read as a file is; `place` is the setting that names it.
 
     No shell runs it, and no error quotes it. It may talk to a terminal on stderr; a stderr that
-    is kept somewhere does not get to see what it says, which might be a key.
+    is kept somewhere does not get to see what it says, which might be a key. Raises
+    ConfigurationError where it fails, or prints no key.
     """
     import subprocess
 

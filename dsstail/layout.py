@@ -12,8 +12,10 @@ import json
 import re
 from typing import Any
 
+from dsstail.messages import Event
+
 LARGE = 1 << 20
-"""Bytes of an event from which on it is not decoded to be shown: see `beginning`."""
+"""Bytes of an event beyond which it is not decoded to be shown: see `skimmed`."""
 
 _LONGEST_METADATA = 1 << 16
 """Bytes of metadata that `beginning` looks at."""
@@ -58,6 +60,11 @@ def is_flat(body: bytes) -> bool:
     """
     nested = body.find(b"{", 1)
     return body.endswith(b"}") if nested < 0 else body[nested:] == b"{}}"
+
+
+def skimmed(text: bytes) -> Event:
+    """The event; of one that is LARGE, `data` is only its `beginning`."""
+    return Event(text, beginning(text) if len(text) > LARGE else None)
 
 
 def beginning(text: bytes) -> dict[str, Any]:

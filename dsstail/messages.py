@@ -73,7 +73,7 @@ class Event:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The decoded JSON object; `{}` for one nested too deep to decode."""
+        """The decoded JSON object; of one too deep or too rich for that a leading `seq` at most."""
         if self._data is None:
             self._data = json_text.decode_object(self.text)
         return self._data

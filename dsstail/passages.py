@@ -129,7 +129,7 @@ def paced(items: Iterable[Item], speed: float, max_idle: float) -> Iterator[Item
         if not isinstance(item, Passage):
             yield item
             continue
-        for at, group in groupby(_one_by_one([item]), _time_of):
+        for at, group in groupby(_singles(item), _time_of):
             if at is not None and before is not None and at > before:
                 due += min((at - before) / speed, max_idle)
             before = before if at is None else at
@@ -164,17 +164,19 @@ def gathered(items: Iterable[Item]) -> Iterator[Item]:
 def _one_by_one(items: Iterable[Item]) -> Iterator[Item]:
     for item in items:
         if isinstance(item, Passage):
-            for text in item.texts:
-                yield Passage([text], item.stream, item.received_at)
+            yield from _singles(item)
         else:
             yield item
 
 
-def _time_of(item: Item) -> float | None:
-    if not isinstance(item, Passage):
-        return None
-    at = moment(Event(item.texts[0]))
-    return item.received_at or None if at is None else at
+def _singles(passage: Passage) -> Iterator[Passage]:
+    for text in passage.texts:
+        yield Passage([text], passage.stream, passage.received_at)
+
+
+def _time_of(single: Passage) -> float | None:
+    at = moment(Event(single.texts[0]))
+    return single.received_at or None if at is None else at
 
 
 def _events_in(item: Item) -> int:

@@ -43,7 +43,10 @@ TEE_HASTE = 0.5
 
 
 class Writer(Protocol):
-    """Where events go."""
+    """Where events go.
+
+    Every method raises OutputError where it fails, and OutputClosed to end silently.
+    """
 
     @property
     def waits_for_reader(self) -> bool:
@@ -53,7 +56,7 @@ class Writer(Protocol):
         """Events come from now on. `until` is when their time is over, by the monotonic clock."""
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
-        """Write these events, all of them. Raises OutputError, or OutputClosed to end silently."""
+        """Write these events, all of them."""
 
     def idle(self) -> None:
         """There is nothing to write now. Called twice a second at least, unless `write` is."""

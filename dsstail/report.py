@@ -236,7 +236,7 @@ class Reporter:
         self.line(WARNING, visible(text))
 
     def interrupted(self) -> None:
-        """A signal came; nobody is told."""
+        """A signal came: what is told next begins on a clean line."""
         if self._terminal is not None:
             clear_line(self._write)
 

@@ -64,7 +64,10 @@ class Retries:
             self._trouble_since = None
 
     def pause_after(self, failure: ConnectionFailed) -> float:
-        """Seconds to wait before the next attempt, with full jitter. Raises to end the stream."""
+        """Seconds to wait before the next attempt, with full jitter.
+
+        Raises Rejected or ConnectionFailed where there is to be none.
+        """
         if isinstance(failure, Rejected) and failure.final:
             self._rejections += 1
             if self._opened_at is None or self._rejections > LATE_REJECTIONS:

@@ -48,6 +48,11 @@ def spoken_size(size: int) -> str:
     return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
 
 
+def not_shown(size: int) -> str:
+    """What stands for a text of so many bytes that is too large: `34 MB, not shown`."""
+    return f"{spoken_size(size)}, not shown"
+
+
 def rate(events: float) -> str:
     """Events a second, as a number of two digits or more: `0.5`, `9.9`, `12`."""
     return f"{events:.1f}" if events < 9.95 else f"{events:.0f}"

@@ -203,6 +203,14 @@ def test_mobile_keys_leave_gaps_alone_by_default() -> None:
     assert connecting({}, {"DSSTAIL_FILL_GAPS": "0"}).fill_gaps is False
 
 
+def test_a_switch_in_the_environment_is_on_or_off() -> None:
+    assert [
+        connecting({}, {"DSSTAIL_STRICT": said}).strict for said in ("1", "YES", "on", "0", "No")
+    ] == [True, True, True, False, False]
+    told = refusal({}, {"DSSTAIL_STRICT": "maybe"})
+    assert told == 'DSSTAIL_STRICT: "maybe" is neither 1 nor 0.'
+
+
 def test_flags_that_contradict_themselves_in_the_environment() -> None:
     variables = {"DSSTAIL_FIELD": "1", "DSSTAIL_DEV": "1"}
     assert refusal({}, variables) == "DSSTAIL_FIELD contradicts DSSTAIL_DEV."

@@ -35,7 +35,7 @@ from scenarios import (
     unit,
 )
 
-from dsstail import connection
+from dsstail import connection, wire
 from dsstail.connection import Connection, TextMessage, open_connection
 from dsstail.errors import ConnectionFailed, Rejected, Unreadable
 
@@ -190,7 +190,7 @@ def test_one_read_is_all_that_a_call_takes(line: Line) -> None:
         received += len(plain(line.client.receive(PATIENCE)))
         calls += 1
     sender.join()
-    assert calls >= len(many) // connection.LONG_READ
+    assert calls >= len(many) // wire.LONG_READ
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535])
@@ -625,7 +625,7 @@ def test_both_paths_make_the_same_of_any_bytes_cut_anywhere(
         patch.setattr(connection, "LINGER", 0.0)
         quick = outcome(chunks)
         whole = outcome([stream] if stream else [])
-        patch.setattr(connection, "_USUAL", {})
+        patch.setattr(connection, "USUAL", {})
         patch.setattr(connection, "_SMALL", set())
         careful = outcome(chunks)
     assert quick == careful == whole
@@ -667,12 +667,12 @@ def test_what_waits_keeps_no_memory(line: Line) -> None:
 def test_a_read_of_small_frames_is_short(small: bytes, line: Line) -> None:
     """What comes first in it should not wait for a hundred thousand others."""
     line.visit.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
-    many = small * (connection.LONG_READ // len(small))
+    many = small * (wire.LONG_READ // len(small))
     sender = threading.Thread(target=line.visit.send_raw, args=[many])
     sender.start()
     before = 0
     while before < len(many):
         line.client.receive(PATIENCE)
-        assert line.client.bytes_received - before <= connection.SHORT_READ
+        assert line.client.bytes_received - before <= wire.SHORT_READ
         before = line.client.bytes_received
     sender.join()

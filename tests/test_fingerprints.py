@@ -50,6 +50,9 @@ def test_what_was_not_seen_since_is_nothing() -> None:
     seen.add(0, texts(0, 20))
     seen.forget(6, 17)
     assert known(seen, 99) == [*range(6), 18, 19, 20]
+    seen.forget(2, 3)
+    seen.forget(19, 19)
+    assert known(seen, 99) == [0, 1, 4, 5, 18, 20]
     assert (seen.highest, seen.forgotten_to) == (20, 0)
 
 

@@ -37,6 +37,12 @@ def test_all_that_waits_counts(content: Delivery) -> None:
     assert not queue.full
 
 
+def test_nothing_waits_at_first() -> None:
+    queue = Handover(SIZE)
+    assert queue.drained
+    assert not queue.full
+
+
 def test_notices_have_a_size_too() -> None:
     queue = Handover(SIZE)
     for _ in range(SIZE // 200):

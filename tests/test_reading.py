@@ -30,6 +30,7 @@ from dsstail.recording.locking import lock
 from dsstail.recording.reading import read, read_recording, rest_of_line
 from dsstail.recording.recorder import Recorder, RecordingSettings
 from dsstail.recording.splitting import Damage, Found, Lines, Splitter
+from dsstail.recording.unpacking import unpacked
 
 Numbered = list[tuple[int, bytes]]
 
@@ -388,6 +389,21 @@ def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, form: str, content: str
 
 
 # As files
+
+
+@pytest.mark.parametrize("pack", [bytes, gz, zst])
+def test_what_has_come_through_a_pipe_is_given_before_the_rest(
+    pack: Callable[[bytes], bytes],
+) -> None:
+    data = lines([1]) + b" " * 100
+    packed = pack(data)
+    middle = len(packed) - 10
+    pieces = [None, packed[:2], None, packed[2:middle], None, packed[middle:], None]
+    given = list(unpacked(iter(pieces), "stdin"))
+    assert b"".join(filter(None, given)) == data
+    assert [piece is None for piece in given][:2] == [True, True], "nothing is known yet"
+    assert given[-1] is None
+    assert len(given) - given.count(None) >= (1 if pack is zst else 2)
 
 
 @pytest.mark.parametrize("pack", [bytes, gz, zst])

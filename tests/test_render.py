@@ -25,6 +25,8 @@ from dsstail.layout import LARGE
 from dsstail.messages import BODIES
 from dsstail.render import Style, renderer
 from dsstail.render import text as text_room
+from dsstail.render.recent import Recent
+from dsstail.values import compact
 
 ARRIVED = 1_790_000_000.25
 """2026-09-21T14:13:20.25Z."""
@@ -435,7 +437,7 @@ class TestText:
         ]
 
     def test_undocumented_and_incomplete_events(self) -> None:
-        deep = b'{"seq":"8","a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+        deep = b'{"seq":"8","a":' + b"[" * 5000 + b"]" * 5000 + b"}"
         activation = (
             b'{"seq":"5","metadata":{"event_type":"activation","dsn":"AC1"},'
             b'"activation_event":{"dsn":"AC1","kind":"AP-Mode","n":5,"at":null}}'
@@ -547,7 +549,7 @@ class TestJson:
             (b'{"seq":"1"}', '{"seq":"1","_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
             (b'{"a":{"b":"{"}}', '{"a":{"b":"{"},"_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
             (b"{}", '{"_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
-            (b"{\n} ", '{ "_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
+            (b"{\n} ", '{"_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
             (b'{"a":[] }\t', '{"a":[] ,"_dsstail":{"stream":"on \\"e\\u00e9"}}\n'),
         ],
     )
@@ -741,3 +743,38 @@ def test_json_imports_nothing_that_the_others_need() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout == b"\n"
+
+
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def test_what_was_used_last_is_remembered() -> None:
+    recent: Recent[str, int] = Recent(2)
+    recent["a"] = 1
+    recent["b"] = 2
+    recent["c"] = 3
+    assert recent["a"] == 1, "it comes back from the older ones"
+    recent["d"] = 4
+    assert [recent[name] for name in "acd"] == [1, 3, 4]
+    with pytest.raises(KeyError):
+        recent["b"]
+    assert len(recent) <= 2
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"a": [1, "ü", None]}, '{"a":[1,"ü",null]}'),
+        (["\ud800"], '["\ud800"]'),
+        (nested(300), "[" * 300 + "]" * 300),
+        (nested(2000), "[...]"),
+        ({"a": nested(2000)}, "{...}"),
+    ],
+    ids=["usual", "a lone surrogate", "deep", "too deep", "too deep within"],
+)
+def test_a_value_is_compact(value: Any, told: str) -> None:
+    assert compact(value) == told

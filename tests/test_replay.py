@@ -226,6 +226,13 @@ def test_events_come_at_the_pace_of_their_times(clock: Clock) -> None:
     assert found == [*zip([0, 0, 4, 4, 8, 8, 8], flat(passages(seconds)), strict=True)]
 
 
+def test_damage_between_events_waits_for_nothing(clock: Clock) -> None:
+    first, second = passages([0, 2])
+    damage = Trouble("line 2: not JSON", b"x")
+    items = paced([first, damage, second], 1.0, inf)
+    assert [*islice(items, 3)] == [first, damage, Pause(2.0)]
+
+
 def test_no_pause_is_longer_than_the_longest_idle_time(clock: Clock) -> None:
     found = waited(paced(passages([0, 3000, 3001]), 1.0, 30.0), clock)
     assert [after for after, _ in found] == [0, 30, 31]

@@ -221,6 +221,17 @@ def test_a_few_numbers_far_off_do_not_flatten_the_plot() -> None:
     assert len(plots[0]) == 10
 
 
+@pytest.mark.parametrize("when", [None, 5, "yesterday", "0001-01-01T00:00:00Z"])
+def test_what_was_measured_at_no_known_time_has_no_course(when: Any) -> None:
+    texts = [
+        made("datapoint", {"value": value, "updated_at": when}, name="x") for value in (1, 2, 4)
+    ]
+    statistics = counted(*texts)
+    assert told(statistics)["untimed"] == 3
+    assert re.search("x +3 +1 +2 +4", shown(statistics, 120))
+    assert "x" in texts_of(drawn(statistics)).splitlines()
+
+
 def test_a_boolean_is_true_now_and_then() -> None:
     boolean = [
         text.replace(b'"decimal"', b'"boolean"') for text in map(datapoint, (1, 0, True, False, 1))

@@ -11,7 +11,7 @@ from dsstail.cli.console import columns, say, without_keys
 from dsstail.config import Connecting
 from dsstail.dialing import Endpoint
 from dsstail.domains import at
-from dsstail.escaping import cut, shows_unicode, visible, width
+from dsstail.escaping import shows_unicode, visible, width
 from dsstail.keys import concealed, masked
 from dsstail.render.ink import ink
 from dsstail.report import Reporter
@@ -61,7 +61,7 @@ class Checklist:
         """Show on a terminal what is going on now."""
         if text != self._status:
             self._status = text
-            self._reporter.status(cut(f"{text} ...", columns(sys.stderr) - 1))
+            self._reporter.status(f"{text} ...")
 
     def tell(self, step: Step) -> None:
         """Take in a step, and print it."""

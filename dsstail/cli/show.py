@@ -137,7 +137,8 @@ def replaying(
 def period_of(options: Mapping[str, Any], *, utc: bool, now: float) -> tuple[float, float]:
     """The times of `--since` and `--until`, in seconds since the epoch; infinite if not given.
 
-    Without an offset they are local times, or in UTC if times are shown so.
+    Without an offset they are local times, or in UTC if times are shown so. Raises
+    ConfigurationError for what is no time, and for an end before the beginning.
     """
     given = Given(options, environment={})
     time_of = partial(_time, now=now, utc=utc)

@@ -79,10 +79,8 @@ def stats(
     top = given.value("top", positive(whole_number), TOP if form == "text" else None)
     since, until = period_of(vars(period), utc=utc, now=time.time())
     wanted = config.filtering(vars(filters), warn=warn)
-    from dsstail import replacing
     from dsstail.charts.view import View
     from dsstail.filters import build
-    from dsstail.interruption import raising
     from dsstail.json_text import count_no_lines
     from dsstail.replay import Window
     from dsstail.report import Reporter
@@ -90,8 +88,7 @@ def stats(
 
     count_no_lines()
     if report.svg is not None:
-        replacing.check(report.svg)
-        _check_is_picture(report.svg)
+        _check_picture(report.svg)
     statistics = survey(
         files,
         build(**asdict(wanted)),
@@ -100,11 +97,7 @@ def stats(
         reporter=Reporter(quiet=bool(report.quiet)),
     )
     if report.svg is not None:
-        from dsstail.charts.drawing import drawing
-
-        picture = drawing(View(statistics, utc=utc, top=top or TOP)).encode()
-        with raising(hangup=True):  # or half of it would stay beside its place
-            replacing.replace(report.svg, picture)
+        _draw(View(statistics, utc=utc, top=top or TOP), report.svg)
     view = View(statistics, utc=utc, top=top)
     if form == "json":
         from dsstail.charts.document import document
@@ -128,8 +121,14 @@ def _page(view: View, color: bool) -> str:
     return page(view, style)
 
 
-def _check_is_picture(path: Path) -> None:
-    """Raises OutputError for a file that is something else: `--svg *.gz` names a recording."""
+def _check_picture(path: Path) -> None:
+    """Raises OutputError where no picture can be drawn into this file.
+
+    Nor into one that is something else: `--svg *.gz` names a recording.
+    """
+    from dsstail.replacing import check
+
+    check(path)
     if path.suffix == ".svg" or not path.is_file():
         return
     try:
@@ -139,3 +138,13 @@ def _check_is_picture(path: Path) -> None:
         beginning = b"?"
     if beginning not in (b"", b"<"):
         raise OutputError(f"{path} is no picture, and was left as it is. --svg needs another name.")
+
+
+def _draw(view: View, path: Path) -> None:
+    from dsstail.charts.drawing import drawing
+    from dsstail.interruption import raising
+    from dsstail.replacing import replace
+
+    picture = drawing(view).encode()
+    with raising(hangup=True):  # or half of it would stay beside its place
+        replace(path, picture)

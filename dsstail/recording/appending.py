@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 import sys
 import time
@@ -19,10 +18,9 @@ from dsstail import json_text
 from dsstail.annotation import brief, unannotated
 from dsstail.errors import OutputError
 from dsstail.messages import Event
+from dsstail.recording.healing import beginning, is_torn_event, may_be_recording, torn_line
 from dsstail.recording.locking import holder, lock
 from dsstail.recording.naming import resolved
-from dsstail.recording.scanning import LONGEST_LINE
-from dsstail.recording.unpacking import MAGIC, is_packed
 
 SYNC_AFTER = 0.5
 """Seconds that a line waits to be synced. Who calls `sync_if_due` does so twice a second: a power
@@ -30,8 +28,6 @@ cut costs what came in the last second."""
 
 RETRY_EVERY = 0.5
 """Seconds between two attempts on a full disk."""
-
-BLOCK = 1 << 16
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -185,8 +181,8 @@ class LiveFile:
             if size == self.size + self._torn:
                 return ""
             self._torn = 0
-            if torn := self._torn_line():
-                if was_cut and self._is_torn_event(torn):
+            if torn := torn_line(self._fd):
+                if was_cut and is_torn_event(self._fd, torn):
                     self._torn = len(torn)
                     self._cut_torn()
                 else:
@@ -211,11 +207,10 @@ class LiveFile:
             return ""
         return f"seq {seq}" if stream is None else f"seq {seq} of {stream}"
 
-    def beginning(self) -> bytes:
-        """The file's first line, as far as it is in the first block and can be read."""
+    def first_line(self) -> bytes:
+        """As far as it is in the first block and can be read."""
         with suppress(OSError):
-            os.lseek(self._fd, 0, os.SEEK_SET)
-            return os.read(self._fd, BLOCK).partition(b"\n")[0]
+            return beginning(self._fd).partition(b"\n")[0]
         return b""
 
     def rename(self, segment: Path) -> None:
@@ -276,11 +271,9 @@ class LiveFile:
 
     def _heal(self) -> int:
         """Have the file end with a whole line; return how many bytes were cut off for that."""
-        torn = self._torn_line()
+        torn = torn_line(self._fd)
         lacks_break = json_text.is_json(torn)
-        packed = is_packed(self.beginning()[:MAGIC])
-        whole = lacks_break or self._is_torn_event(torn)
-        if packed or not whole or not self._may_hold_events():
+        if not may_be_recording(self._fd) or not (lacks_break or is_torn_event(self._fd, torn)):
             raise OutputError(
                 f"{self.name} does not end like a recording of dsstail, one event a line. "
                 "It was left as it is: record to another file, or --overwrite it."
@@ -291,38 +284,6 @@ class LiveFile:
         self._torn = len(torn)
         self._cut_torn()
         return len(torn)
-
-    def _is_torn_event(self, tail: bytes) -> bool:
-        """Whether the tail of the file is what a crash left of a line, and nothing precious."""
-        if len(tail) > LONGEST_LINE:
-            return False
-        start = tail.strip(b" \t\r\0")
-        # A power cut can leave zeros in the place of anything; nothing else puts them into JSON.
-        damaged = b"\0" in tail and self.beginning()[:1] in (b"{", b"\0")
-        return not start or _begins_event(start) or damaged
-
-    def _may_hold_events(self) -> bool:
-        """Whether it is empty, or its first line or one near its end begins like an event."""
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        first = os.read(self._fd, BLOCK).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-        if first in (b"", b"{", b"\0"):
-            return True
-        os.lseek(self._fd, max(0, os.fstat(self._fd).st_size - BLOCK), os.SEEK_SET)
-        lines = os.read(self._fd, BLOCK).split(b"\n")
-        return any(line[:1] == b"{" for line in lines[1:-1])
-
-    def _torn_line(self) -> bytes:
-        """What is behind the last line break."""
-        position = end = os.fstat(self._fd).st_size
-        parts: list[bytes] = []
-        while position > 0 and end - position <= LONGEST_LINE:
-            size = min(BLOCK, position)
-            position = os.lseek(self._fd, position - size, os.SEEK_SET)
-            _, found, after = os.read(self._fd, size).rpartition(b"\n")
-            parts.insert(0, after)
-            if found:
-                break
-        return b"".join(parts)
 
     def _cut_torn(self) -> None:
         """Cut off what is known not to be a whole line."""
@@ -355,23 +316,6 @@ class LiveFile:
         if not self.last_line:
             return f"no event was written to {self.name}"
         return f"{self.name} ends cleanly at {last}"
-
-
-# A string may lack its end, where the text does.
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
-
-
-def _begins_event(text: bytes) -> bool:
-    """Whether this is one object, up to somewhere before its end."""
-    depth = 0
-    for token in _STRUCTURE.finditer(text):
-        if token[0] in (b"{", b"["):
-            depth += 1
-        elif token[0] in (b"}", b"]"):
-            depth -= 1
-        if depth == 0:
-            return False
-    return text[:1] == b"{"
 
 
 def is_device(path: Path) -> bool:

@@ -341,7 +341,7 @@ class Track:
         if live.gone:  # or another file would be renamed, or none
             self._put_right()
             return
-        event = Event(unannotated(live.beginning())[0])
+        event = Event(unannotated(live.first_line())[0])
         began = min(since_epoch(event.time) or self._newest, self._newest)
         live.rename(self._naming.new_segment(live.path, began))
         self._live = self._open(live.last_line)

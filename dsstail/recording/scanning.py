@@ -78,8 +78,7 @@ class Scanner:
         while True:
             base, text = self._characters(at, reach)
             try:
-                end = DECODER.raw_decode(text, at - base)[1] + base
-                return ("", end) if end - at <= LONGEST_SPREAD else (_TOO_LONG, at + LONGEST_SPREAD)
+                return "", DECODER.raw_decode(text, at - base)[1] + base
             except json.JSONDecodeError as error:
                 open_string = error.msg.startswith("Unterminated string")
                 end = base + (len(text) if open_string else error.pos)
@@ -88,8 +87,6 @@ class Scanner:
                 return _TOO_DEEP if seen else _INCOMPLETE, min(at + _DEEP, len(self._buffer))
             except ValueError:  # NaN and its like
                 return _NOT_JSON, at
-            if end - at > LONGEST_SPREAD:
-                return _TOO_LONG, at + LONGEST_SPREAD
             if end < base + len(text) - _LONGEST_TOKEN:
                 return _NOT_JSON, end
             if base + len(text) == len(self._buffer):
@@ -101,7 +98,8 @@ class Scanner:
     def _characters(self, at: int, reach: int) -> tuple[int, str]:
         """`reach` bytes from `at` on, if there are so many, a character each; where they begin.
 
-        So a place in the text is one in the bytes. Whether they are UTF-8 is checked afterwards.
+        So a place in the text is one in the bytes, LONGEST_SPREAD of them at most. Whether they are
+        UTF-8 is checked afterwards.
         """
         base, made_for, text = self._window
         known = min(at + reach, len(self._buffer)) <= base + len(text)

@@ -14,7 +14,7 @@ from dsstail.escaping import cut, visible, width
 from dsstail.messages import Event
 from dsstail.render.ink import Ink
 from dsstail.values import LONGEST, number_as_written, shown, value_text
-from dsstail.wording import brief, brief_to_the_second, spoken_size, to_the_second
+from dsstail.wording import brief, brief_to_the_second, not_shown, to_the_second
 
 Members = dict[str, Any]
 
@@ -267,7 +267,7 @@ class Bodies:
     ) -> Painted:
         """An event that is too large to be decoded."""
         source.subject.identity = None
-        told, cells = self._alone(f"{spoken_size(len(text))}, not shown", room)
+        told, cells = self._alone(not_shown(len(text)), room)
         return f"{self._faint}{told}{self._reset}", cells
 
     def _other(

@@ -13,8 +13,8 @@ from typing import Any
 
 from dsstail.annotation import instant
 from dsstail.escaping import visible, visible_json
-from dsstail.layout import LARGE, beginning
-from dsstail.messages import BODIES, Event, time_of
+from dsstail.layout import LARGE, skimmed
+from dsstail.messages import BODIES, time_of
 from dsstail.render import Renderer
 from dsstail.values import compact, number_as_written
 
@@ -49,11 +49,10 @@ class CsvRows(Renderer):
 
 
 def _cells(text: bytes) -> list[str]:
-    large = len(text) > LARGE
-    event = Event(text, beginning(text) if large else None)
+    event = skimmed(text)
     metadata, body, seq = event.metadata, event.body, event.seq
     happened = ""
-    if large:
+    if len(text) > LARGE:
         happened = cell(f"{len(text)} bytes, not shown")
     elif event.event_type not in BODIES:
         happened = cell(compact(body))

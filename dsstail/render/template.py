@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dsstail.fields import Occurrence, Part, Reader, Template, fill
-from dsstail.layout import LARGE, beginning
-from dsstail.messages import Event
+from dsstail.layout import LARGE, skimmed
 from dsstail.render import Renderer, Style
 from dsstail.render.folding import Folding, repetitions
 from dsstail.render.highlight import Highlight
-from dsstail.wording import spoken_size
+from dsstail.wording import not_shown
 
 
 class TemplateLines(Renderer):
@@ -29,9 +28,7 @@ class TemplateLines(Renderer):
         return b"" if self._folding is None else self._folding.told(now).encode()
 
     def _line(self, text: bytes, stream: str, received_at: float) -> str:
-        large = len(text) > LARGE
-        event = Event(text, beginning(text) if large else None)
-        occurrence = Occurrence(event, stream, received_at)
+        occurrence = Occurrence(skimmed(text), stream, received_at)
         line = "".join(
             [
                 self._field(part, occurrence) if part.is_field else part.text
@@ -46,7 +43,7 @@ class TemplateLines(Renderer):
     def _field(self, part: Part, occurrence: Occurrence) -> str:
         text = occurrence.event.text
         if part.text in ("value", "body") and len(text) > LARGE:
-            shown = f"{spoken_size(len(text))}, not shown"
+            shown = not_shown(len(text))
         else:
             shown = self._reader.shown(part.text, occurrence)
         return fill(part, shown, unicode=self._unicode)

@@ -16,8 +16,7 @@ import orjson
 
 from dsstail.clock import Clock
 from dsstail.escaping import cut, cut_apart, fit, visible, width
-from dsstail.json_text import decode_object
-from dsstail.layout import LARGE, beginning, divided, metadata_of
+from dsstail.layout import LARGE, divided, metadata_of, skimmed
 from dsstail.messages import BODIES, TIMES, Event
 from dsstail.render import Renderer, Style
 from dsstail.render.bodies import Bodies, Members, Source, Subject
@@ -179,13 +178,12 @@ class TextLines(Renderer):
         self, text: bytes, sources: Recent[bytes, Source], stream: str, between: bytes
     ) -> tuple[Source, Members, str]:
         """The source, body and seq of an event, however it is written; of a large one no body."""
-        large = len(text) > LARGE
-        event = Event(text, beginning(text) if large else decode_object(text))
+        event = skimmed(text)
         source = self._source(sources, stream, event, between)
         body = event.data.get(source.member)
         if type(body) is not dict:
             body = event.body
-        if large:
+        if len(text) > LARGE:
             source = replace(source, paint=self._bodies.large)
         seq = event.seq
         return source, body, "" if seq is None else f"#{seq}"

@@ -8,10 +8,10 @@ from dsstail.acks import succeeded
 from dsstail.clock import Clock
 from dsstail.escaping import cut, visible, width
 from dsstail.handover import TEXT_OVERHEAD
-from dsstail.layout import LARGE, beginning
+from dsstail.layout import LARGE, skimmed
 from dsstail.messages import Event
 from dsstail.values import shown, value_text
-from dsstail.wording import spoken_size
+from dsstail.wording import not_shown
 
 MOST_DEVICES = 20_000
 MOST_PROPERTIES = 100_000
@@ -157,8 +157,7 @@ class Devices(OrderedDict[str, Device]):
     def take(self, texts: list[bytes], stream: str, received_at: float, now: float) -> None:
         """Take events; `received_at` is in seconds since the epoch or 0, `now` of any clock."""
         for text in texts:
-            large = len(text) > LARGE
-            event = Event(text, beginning(text) if large else None)
+            large, event = len(text) > LARGE, skimmed(text)
             self._turn += 1
             kept = text, stream, received_at
             self.latest.add(kept)
@@ -198,8 +197,8 @@ class Devices(OrderedDict[str, Device]):
                     device.since = device.heard_at
                 device.online = online
             case "datapoint":
-                told = f"{spoken_size(len(event.text))}, not shown" if large else None
-                self._learn_value(device, event, now, told or self._value(event))
+                value = not_shown(len(event.text)) if large else self._value(event)
+                self._learn_value(device, event, now, value)
             case "datapointack" if not large:
                 status = body.get("ack_status")
                 success = succeeded(status)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from dsstail.layout import LARGE, beginning
-from dsstail.messages import Event
+from dsstail.layout import skimmed
 from dsstail.render import Style
 from dsstail.render.pretty import Pretty
 from dsstail.render.text import TextLines
@@ -60,7 +59,7 @@ class EventPages:
     def _origin(self, kept: Kept, cells: int) -> str:
         """Which device and stream an event is of, and when it came."""
         text, stream, received_at = kept
-        event = Event(text, beginning(text) if len(text) > LARGE else None)
+        event = skimmed(text)
         words = [event.dsn or "(none)"]
         if stream:
             words.append(stream)
