@@ -200,8 +200,8 @@ class Filler:
         self._filling: Filling | None = None
         self._failed = 0  # in a row: second connections that could not be opened
         self._owed: deque[Gap] = deque(maxlen=MOST_OWED)  # what is to be asked for again, ...
-        self._again = False  # ... and whether it is just asked for
-        self._again_at = inf  # when it will be
+        self._again_at = inf  # ... and when
+        self._again = False  # whether that is just done
         self._pause = FIRST_PAUSE
         self._opened_at = -inf  # when the last one was
         self._answered = False  # whether it gave all that the service has
@@ -230,8 +230,8 @@ class Filler:
             self._session.replay_started(now)
         elif self._owed and now >= self._again_at and self._session.fill_gaps:
             owed = self._owed.popleft()
-            self._ask_for(owed, again=True)
-            self._session.replay_again(owed)
+            if self._session.replay_again(owed):
+                self._ask_for(owed, again=True)
         self._put_all(self._session.tick(now))
 
     def blame(self, failure: ConnectionFailed, now: float) -> None:

@@ -183,11 +183,11 @@ class Session:
         """What to ask the next connection for with `seq_start`; None: nothing came yet."""
         if self._last is None:
             return None
-        first = self._unasked
-        if first is not None and first < self._seen.forgotten_to:
-            # Events would come with it that are not known any more.
-            first = self._lost_after(self._seen.forgotten_to - 1)
-        return self._last + 1 if first is None else min(first, self._last + 1)
+        if self._unasked is None:
+            return self._last + 1
+        # With what is older, events would come that are not known any more.
+        first = self._lost_after(max(self._unasked, self._seen.forgotten_to) - 1)
+        return self._last + 1 if first is None else first
 
     @property
     def holding(self) -> bool:
@@ -264,10 +264,12 @@ class Session:
         self._asked_to = max(self._asked_to, self._replaying.last)
         self._deadline = now + HOLD_LIMIT
 
-    def replay_again(self, missing: Gap) -> None:
-        """A second connection asks once more for what another one could not be asked for."""
+    def replay_again(self, missing: Gap) -> bool:
+        """Whether a second connection is to ask once more for this range, which it will do then."""
+        if not self._lost_in(missing):
+            return False
         self._replaying, self._asked_again = missing, False
-        self._asked_to = max(self._asked_to, missing.last)
+        return True
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take the texts of events, in the order of their arrival; return what to hand over."""
@@ -296,7 +298,7 @@ class Session:
                 self._take_outdated(seq, text)
             elif asked.first <= seq <= asked.last:
                 self._place(seq, text, now)
-        if texts and self._early and not self._cut:
+        if texts and self._early and not self._cut and self._waits_for(asked):
             self._deadline = now + HOLD_LIMIT
         return self._delivered()
 
@@ -309,25 +311,36 @@ class Session:
         replaying, self._replaying = self._replaying, None
         self._outdated = []
         self._outdated_taken.clear()
-        if replaying is not None and asked and not self._asked_again:
-            if self._unasked in range(replaying.first, replaying.last + 1):
-                self._unasked = self._lost_after(replaying.last)
-            self._deadline = None
-            self._advance(now)
-        elif replaying is not None and not asked:
-            if not self._asked_again:
+        if replaying is None:
+            return self._delivered()
+        is_awaited = self._waits_for(replaying) and not self._asked_again
+        if not asked:
+            if is_awaited:
                 self._asked_to = min(self._asked_to, replaying.first - 1)
                 if not self._cut:
                     self._release()
             self._ask_again(replaying)
+        elif is_awaited:
+            self._deadline = None
+            self._advance(now)
+        if asked and self._unasked in range(replaying.first, replaying.last + 1):
+            self._unasked = self._lost_after(replaying.last)
         return self._delivered()
 
     def _ask_again(self, missing: Gap) -> None:
         """Have the next connection asked for what was given up while a second one was asked."""
-        lost = [gap for gap in self._lost if missing.first <= gap.first <= missing.last]
+        lost = self._lost_in(missing)
         if lost and self.fill_gaps:
             unasked = self._unasked
             self._unasked = lost[0].first if unasked is None else min(unasked, lost[0].first)
+
+    def _lost_in(self, missing: Gap) -> list[Gap]:
+        """What of these numbers was given up, and has not come since."""
+        return [gap for gap in self._lost if missing.first <= gap.first <= missing.last]
+
+    def _waits_for(self, missing: Gap | None) -> bool:
+        """Whether early events may wait for these; they do not for what was given up before."""
+        return missing is not None and self._last is not None and missing.last > self._last
 
     def _await_connection(self, now: float) -> None:
         """Have events wait for the next connection, which will be asked for what is missing."""

@@ -551,6 +551,49 @@ def missing_unasked(*seqs: int) -> Session:
     return session
 
 
+def test_what_could_not_be_asked_for_may_be_asked_for_again() -> None:
+    session = live(0, 1)
+    session.take(texts(4), 0.0)
+    missing = ask(session, 0.0)
+    assert missing == Gap(2, 3)
+    assert session.replay_ended(1.0, asked=False) == [Gap(2, 3), texts(4)]
+    assert session.replay_again(missing)
+    assert session.take_replayed(texts(2), 11.0) == [texts(2), Filled(2, 2, late=True)]
+    assert session.replay_ended(11.0, asked=False) == []
+    assert session.resume_from == 3, "by whichever connection comes first"
+    assert session.replay_again(missing)
+    assert session.take_replayed(texts(3), 31.0) == [texts(3), Filled(3, 3, late=True)]
+    assert session.replay_ended(31.0, asked=True) == []
+    assert session.resume_from == 5
+    assert not session.replay_again(missing)
+    assert session.counts == Counts(events=5)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_events_wait_on_while_older_ones_are_asked_for_again(asked: bool) -> None:
+    session = live(0, 1)
+    session.take(texts(4), 0.0)
+    missing = ask(session, 0.0)
+    assert missing is not None
+    session.replay_ended(1.0, asked=False)
+    assert session.replay_again(missing)
+    assert session.take(texts(7), 11.0) == []
+    assert events_in(session.take_replayed(texts(2), 12.0)) == texts(2)
+    assert session.replay_ended(12.0, asked=asked) == []
+    assert session.tick(11.0 + HOLD_LIMIT - 0.1) == []
+    assert session.wanted(12.0) == Gap(5, 6)
+
+
+def test_nothing_of_a_numbering_that_ended_is_asked_for_again() -> None:
+    session = live(0, 1)
+    session.take(texts(4), 0.0)
+    missing = ask(session, 0.0)
+    assert missing is not None
+    session.replay_ended(1.0, asked=False)
+    session.take([text(0, 9), text(1, 9)], 2.0)
+    assert not session.replay_again(missing)
+
+
 @pytest.mark.parametrize("failed", [0, 2], ids=["at once", "after attempts that failed"])
 def test_what_was_not_answered_is_asked_for_again_and_not_for_ever(failed: int) -> None:
     session = missing_unasked(1)
