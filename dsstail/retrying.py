@@ -29,8 +29,9 @@ happened in between: a network in trouble does that, too, but not so often and n
 
 CUT_AT_ONCE = 5.0
 
-TURNING_AWAY = (500, 501, 505)
-"""Statuses by which a service may turn away a connection that asks for what was missed."""
+TURNING_AWAY = (404, 500, 501, 505)
+"""Statuses by which a service may turn away a connection that asks for what was missed; or those of
+a gateway in trouble."""
 
 
 class Retries:
@@ -109,8 +110,7 @@ class Requests:
     def turned_away(self, failure: ConnectionFailed) -> bool:
         """Whether one that asked failed for that, so that the next one should not ask.
 
-        A status of the 400s says so at once, but for one that is final; what may have other reasons
-        has to happen again.
+        Most statuses of the 400s say so at once; what may have other reasons has to happen again.
         """
         is_young = time.monotonic() - self._opened_at < CUT_AT_ONCE
         if isinstance(failure, Cut) and self._silent and is_young:
@@ -120,9 +120,9 @@ class Requests:
         if isinstance(failure, Rejected):
             if failure.final and self._opened_at == -inf:
                 return False
-            if 400 <= failure.status < 500:
-                return failure.status not in (401, 403, 408, 429)
             vain = failure.status in TURNING_AWAY
+            if 400 <= failure.status < 500 and not vain:
+                return failure.status not in (401, 403, 408, 429)
         else:
             vain = self._silent and isinstance(failure, Closed) and not failure.restarts
             if not self._silent:

@@ -171,8 +171,8 @@ IN_VAIN = [False, False, True]
 @pytest.mark.parametrize(
     ("failure", "found"),
     [
-        *((Rejected("", status=status), [True]) for status in (400, 404, 499)),
-        *((Rejected("", status=status), IN_VAIN) for status in (500, 501, 505)),
+        *((Rejected("", status=status), [True]) for status in (400, 410, 499)),
+        *((Rejected("", status=status), IN_VAIN) for status in (404, 500, 501, 505)),
         *((Rejected("", status=status), [False] * 9) for status in (401, 403, 408, 429, 502, 503)),
         (CLOSED, IN_VAIN),
         (Closed("restarts", 1012), [False] * 9),
