@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -41,6 +42,9 @@ DISORDER = 5
 
 MOST_LOST = 1000
 """Gaps that are still known as such when an event comes late."""
+
+MOST_OWED = 100
+"""Gaps that a second connection is asked for later, because none could be asked for them."""
 
 HOLES_AFTER = 3
 """Gaps in a row that were asked for in vain: then the numbers are taken to have holes."""
@@ -153,6 +157,7 @@ class Session:
         self._ask_at = 0.0
         self._replaying: Gap | None = None  # what a second connection was asked for
         self._asked_again = False  # whether the first one that there is now was asked for it, too
+        self._owed: deque[Gap] = deque(maxlen=MOST_OWED)  # what one is to be asked for later
         self._outdated: list[Gap] = []  # what it may still fill of the numbering before
         self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
@@ -195,9 +200,9 @@ class Session:
         return bool(self._early or self._older)
 
     @property
-    def cut(self) -> bool:
-        """Whether there was a connection, and there is none."""
-        return self._cut
+    def owes(self) -> bool:
+        """Whether `replay_again` may have something to ask a second connection for."""
+        return self.fill_gaps and not self._cut and bool(self._owed)
 
     @property
     def taken(self) -> int:
@@ -226,6 +231,7 @@ class Session:
             self._breaks = recent | {self._highest_early if self._early else self._last}
         if asked:
             self._unanswered, self._unasked = self._unasked, None
+            self._owed.clear()
         if self._early:
             self._wanted = None
             self._deadline = now
@@ -264,10 +270,15 @@ class Session:
         self._asked_to = max(self._asked_to, self._replaying.last)
         self._deadline = now + HOLD_LIMIT
 
-    def replay_again(self, missing: Gap) -> None:
-        """A second connection asks once more for what another one could not be asked for."""
-        self._replaying, self._asked_again = missing, False
-        self._asked_to = max(self._asked_to, missing.last)
+    def replay_again(self) -> Gap | None:
+        """A second connection asks for this, which none could be asked for; None: nothing lacks."""
+        while self._owed:
+            lost = self._lost_of(self._owed.popleft())
+            if lost:
+                self._owed.extendleft(reversed(lost[1:]))
+                self._replaying, self._asked_again = lost[0], False
+                return lost[0]
+        return None
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take the texts of events, in the order of their arrival; return what to hand over."""
@@ -309,23 +320,28 @@ class Session:
         replaying, self._replaying = self._replaying, None
         self._outdated = []
         self._outdated_taken.clear()
-        if replaying is not None and asked and not self._asked_again:
-            if self._unasked in range(replaying.first, replaying.last + 1):
-                self._unasked = self._lost_after(replaying.last)
-            self._deadline = None
-            self._advance(now)
-        elif replaying is not None and not asked:
-            if not self._asked_again:
+        if replaying is None:
+            return self._delivered()
+        is_awaited = self._last is not None and self._last < replaying.last
+        if not asked:
+            if is_awaited and not self._asked_again:
                 self._asked_to = min(self._asked_to, replaying.first - 1)
                 if not self._cut:
                     self._release()
             self._ask_again(replaying)
+        elif not self._asked_again:
+            if self._unasked in range(replaying.first, replaying.last + 1):
+                self._unasked = self._lost_after(replaying.last)
+            if is_awaited:
+                self._deadline = None
+                self._advance(now)
         return self._delivered()
 
     def _ask_again(self, missing: Gap) -> None:
-        """Have the next connection asked for what was given up while a second one was asked."""
-        lost = [gap for gap in self._lost if missing.first <= gap.first <= missing.last]
+        """Have others asked for what was given up while a second connection was asked."""
+        lost = self._lost_of(missing)
         if lost and self.fill_gaps:
+            self._owed.extend(gap for gap in lost if gap not in self._owed)
             unasked = self._unasked
             self._unasked = lost[0].first if unasked is None else min(unasked, lost[0].first)
 
@@ -540,6 +556,8 @@ class Session:
             ]
             self.counts.gaps += len(parts) - 1 if is_counted else 0
             self._lost[at : at + 1] = parts
+        if seq == self._unasked:
+            self._unasked = self._lost_after(seq)
         self._seen.add(seq, [text])
         match self._out:
             case [*_, list(), Filled(first, last, late=True)] if last == seq - 1:
@@ -631,6 +649,7 @@ class Session:
         self._uncounted_to = last
         self._asked_to = -1
         self._unasked = self._unanswered = self._asked_in_vain = None
+        self._owed.clear()
         self._breaks = set()
         self._answers_request = self._spared = self._goes_on = False
         self._replay_until = 0.0
@@ -755,6 +774,8 @@ class Session:
             del self._lost[:MOST_LOST]
         if not self._is_hole(missing):
             self._out.append(missing)
+            if not asked and self.fill_gaps:
+                self._owed.append(missing)
         if self._answers_request or self._is_in_break(missing):
             return
         if self._holes.learn(missing, asked=asked):
@@ -764,6 +785,10 @@ class Session:
         """The first number after this one that was given up as missing."""
         at = bisect_left(self._lost, seq + 1, key=lambda gap: gap.last)
         return max(self._lost[at].first, seq + 1) if at < len(self._lost) else None
+
+    def _lost_of(self, missing: Gap) -> list[Gap]:
+        """What of a range was given up as missing, and has not come yet."""
+        return [gap for gap in self._lost if missing.first <= gap.first <= missing.last]
 
     def _is_hole(self, missing: Gap) -> bool:
         return self._holes.explain(missing, in_break=self._is_in_break(missing))

@@ -220,6 +220,75 @@ def test_a_gap_of_which_a_part_was_given_is_asked_of_the_next_connection() -> No
     assert (session.counts.gaps, session.counts.missing) == (0, 0)
 
 
+def owing(first: int, last: int) -> Session:
+    """A session that has given up a gap, because no second connection could be asked for it."""
+    session = live(*range(first))
+    session.take(texts(last + 1), 0.0)
+    assert ask(session, 0.0) == Gap(first, last)
+    session.replay_ended(0.4, asked=False)
+    assert session.owes
+    return session
+
+
+def test_what_could_not_be_asked_for_is_asked_for_later() -> None:
+    session = owing(3, 5)
+    assert session.replay_again() == Gap(3, 5)
+    assert session.take_replayed(texts(3), 20.0) == [texts(3), Filled(3, 3, late=True)]
+    assert session.replay_ended(20.0, asked=False) == []
+    assert session.replay_again() == Gap(4, 5), "and once more for what did not come"
+    assert session.replay_ended(30.0, asked=True) == []
+    assert not session.owes
+    assert session.resume_from == 7
+
+
+def test_what_came_meanwhile_is_not_asked_for_again() -> None:
+    session = owing(3, 5)
+    session.take(texts(4), 0.5)
+    assert session.replay_again() == Gap(3, 3)
+    session.take_replayed(texts(3), 20.0)
+    session.replay_ended(20.0, asked=True)
+    session.take(texts(5), 20.0)
+    assert session.replay_again() is None
+    assert not session.owes
+    assert session.resume_from == 7
+
+
+def test_nothing_of_a_numbering_that_ended_is_asked_for() -> None:
+    """The answer would be taken for events of the new one."""
+    session = owing(3, 5)
+    session.take([text(0, 9)], 1.0)
+    assert not session.owes
+    assert session.replay_again() is None
+
+
+def test_what_the_next_connection_is_asked_for_is_asked_of_no_other() -> None:
+    session = owing(3, 5)
+    session.disconnected(1.0)
+    assert not session.owes
+    assert session.resume_from == 3
+    session.connected(asked=True, now=2.0)
+    assert not session.owes
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["in vain", "answered"])
+def test_a_gap_outlives_a_second_connection_for_an_older_one(asked: bool) -> None:
+    session = owing(3, 5)
+    session.replay_again()
+    assert session.take(texts(9), 20.0) == []
+    assert session.replay_ended(20.1, asked=asked) == []
+    assert ask(session, 20.1) == Gap(7, 8)
+    assert events_in(session.take_replayed(texts(7, 8), 20.5)) == texts(7, 8, 9)
+
+
+def test_a_gap_that_was_given_up_during_another_replay_is_asked_for_later() -> None:
+    session = owing(3, 5)
+    session.replay_again()
+    session.take(texts(9), 20.0)
+    assert session.tick(20.0 + HOLD_LIMIT) == [Gap(7, 8), texts(9)]
+    session.replay_ended(25.0, asked=True)
+    assert session.replay_again() == Gap(7, 8)
+
+
 def test_second_replay_gives_only_what_it_was_asked_for() -> None:
     session = live(0, 1)
     session.take(texts(4), 0.0)
