@@ -244,9 +244,11 @@ class Session:
         self._settle_older(now)
         if not self._cut:
             unanswered, self._unanswered = self._unanswered, None
-            if unanswered is not None and unanswered != self._asked_in_vain:
+            is_vain = not self._answers_request and unanswered == self._asked_in_vain
+            if unanswered is not None and not is_vain:
                 self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
-            self._asked_in_vain = unanswered
+            if not self._answers_request:
+                self._asked_in_vain = unanswered
         self._cut = True
         self._asked_again = False
         if self._early and self._last is not None:
@@ -259,8 +261,9 @@ class Session:
 
     def ask_for_less(self) -> bool:
         """Ask for nothing before `last` any more; whether there was something to ask for."""
-        unasked, self._unasked = self._unasked, None
-        return unasked is not None
+        was_asked = self._unasked is not None or self._unanswered is not None
+        self._unasked = self._unanswered = None
+        return was_asked
 
     def replay_started(self, now: float) -> None:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
@@ -399,8 +402,6 @@ class Session:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
         if self._last is None or self.holding or self._answers_request:
             return False
-        if self._unanswered is not None:
-            return False
         first = self._last + 1
         if first > self._seen.highest and numbered_from(texts, first):
             self._seen.add(first, texts)
@@ -423,6 +424,7 @@ class Session:
             if seq is None:
                 self._deliver([event.text])
                 continue
+            is_new = self._last is None or seq > self._last  # so it may have overtaken a replay
             is_awaited = bool(self._early) and seq <= self._missing().last
             if is_awaited and now >= self._replay_until and self._missing().count > DISORDER:
                 self._release()  # a live one is too far back to have lost its place
@@ -433,8 +435,7 @@ class Session:
                 self._overtaken_at = now
             if is_awaited and self._early:
                 self._wait_on(now)
-            overtakes = seq in self._early  # it is a live one, perhaps
-            if self._unanswered is not None and seq >= self._unanswered and not overtakes:
+            if self._unanswered is not None and self._unanswered <= seq and not is_new:
                 self._unanswered = self._lost_after(seq)
 
     def _note_replay(self, now: float) -> None:

@@ -626,8 +626,22 @@ def test_what_was_not_answered_is_asked_for_again_and_not_for_ever(failed: int) 
     for asked_for in (1, 1, 3):
         assert session.resume_from == asked_for
         session.connected(asked=True, now=2.0)
+        session.take(texts(9), 2.0)
         for _ in range(1 + failed):
             session.disconnected(2.0)
+
+
+def test_a_connection_that_ended_before_any_event_answered_nothing() -> None:
+    session = missing_unasked(1)
+    for _ in range(5):
+        session.connected(asked=True, now=2.0)
+        session.disconnected(2.0)
+    assert session.resume_from == 1
+    session.connected(asked=True, now=2.0)
+    assert session.ask_for_less(), "it may have ended for that"
+    session.disconnected(2.0)
+    assert session.resume_from == 3
+    assert not session.ask_for_less()
 
 
 def test_what_was_answered_in_part_is_asked_for_from_there() -> None:
@@ -643,10 +657,11 @@ def test_what_was_answered_in_part_is_asked_for_from_there() -> None:
     assert session.resume_from == 7
 
 
-def test_a_live_event_that_overtakes_a_replay_answers_nothing() -> None:
+@pytest.mark.parametrize("overtaking", [(9, 10), (5, 6)], ids=["with a gap", "without one"])
+def test_a_live_event_that_overtakes_a_replay_answers_nothing(overtaking: tuple[int, ...]) -> None:
     session = missing_unasked(1, 3)
     session.connected(asked=True, now=2.0)
-    session.take(texts(0, 1, 9, 10), 2.0)
+    session.take(texts(0, 1, *overtaking), 2.0)
     session.disconnected(2.0)
     assert session.resume_from == 3
 
