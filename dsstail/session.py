@@ -55,6 +55,9 @@ HOLES_UNASKED = 10
 RECALLED_AT_ONCE = 500
 """Events of an earlier run whose numbers are likely to follow one another without a break."""
 
+KNOWN = b""
+"""Stands for an event that an earlier run has, where it waits for the ones missing before it."""
+
 SEEN_BLOCK, SEEN_BLOCKS = 4096, 128
 """Numbers, and how often so many: of the latest ones it is known which text they had."""
 
@@ -135,6 +138,7 @@ class Session:
         self._last: int | None = None
         self._start = 0
         self._uncounted_to = -1  # up to where numbers may be missing since before this run
+        self._recalled_to = -1  # up to where known events are ahead of `last`
         self._seen = Fingerprints(Bound(SEEN_BLOCK, SEEN_BLOCKS))
         self._early: dict[int, bytes] = {}  # events that wait for missing ones before them
         self._early_order: list[int] = []  # their numbers, as a heap
@@ -173,8 +177,9 @@ class Session:
         self._recall(known)
         self.fill_gaps = fill_gaps
         if resume_after is not None:
-            first = resume_after + 1
-            self._begin(first if self._last is None else min(self._start, first), resume_after)
+            first, recalled = resume_after + 1, self._last
+            self._begin(first if recalled is None else min(self._start, first), resume_after)
+            self._recalled_to = -1 if recalled is None else recalled
         elif asks_again and fill_gaps and 0 < len(self._lost) < HOLES_UNASKED:
             self._unasked = self._lost[0].first
 
@@ -457,6 +462,9 @@ class Session:
             if seq == self._last + 1:
                 self._last = seq
                 self._awaited = None
+            elif self._last < seq <= self._recalled_to and seq not in self._early:
+                self._wait(seq, KNOWN, now)
+                return
         elif seq == self._last + 1:
             self._append(seq, text)
         elif seq > self._last and seq not in self._early:
@@ -580,8 +588,9 @@ class Session:
     def _append(self, seq: int, text: bytes) -> None:
         self._last = seq
         self._outage_until = None
-        self._seen.add(seq, [text])
-        self._deliver([text])
+        if text != KNOWN:
+            self._seen.add(seq, [text])
+            self._deliver([text])
         if self._awaited is not None and seq >= self._awaited.last:
             self._out.append(Filled(self._awaited.first, self._awaited.last))
             self._awaited = None
@@ -648,6 +657,7 @@ class Session:
         """Go on after `last` in a numbering that began with `start`; nothing was asked for yet."""
         self._start, self._last = start, last
         self._uncounted_to = last
+        self._recalled_to = -1
         self._asked_to = -1
         self._unasked = self._unanswered = self._asked_in_vain = None
         self._owed.clear()

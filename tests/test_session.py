@@ -688,6 +688,17 @@ def test_nothing_is_asked_for_behind_which_events_are_not_known_any_more(
     assert (session.counts.resets, session.counts.events) == (0, last + 2 - missing)
 
 
+def test_a_gap_ends_where_what_an_earlier_run_has_begins() -> None:
+    session = Session(known=texts(*range(5), 8, 9), resume_after=1)
+    session.connected(asked=True, now=0.0)
+    assert session.take(texts(2, 3, 4, 8, 9), 0.0) == []
+    assert ask(session, 0.0) == Gap(5, 7)
+    assert merged(session.take_replayed(texts(6), 1.0)) == []
+    assert merged(session.replay_ended(1.0, asked=True)) == [Gap(5, 5), texts(6), Gap(7, 7)]
+    assert session.take(texts(8, 10), 1.0) == [texts(10)]
+    assert session.counts == Counts(events=2, duplicates=6, gaps=2, missing=2)
+
+
 def test_the_end_delivers_what_waits() -> None:
     session = live(0)
     session.take(texts(2), 0.0)
