@@ -155,8 +155,9 @@ class Session:
         self._awaited: Gap | None = None  # what they wait for
         self._asked_to = -1  # the highest number that was asked for, and is not asked for again
         self._unasked: int | None = None  # the lowest one given up without having been asked for
-        self._unanswered: int | None = None  # the same of what this connection is asked for
-        self._asked_in_vain: int | None = None  # and what the last one had not answered
+        self._asked_for: int | None = None  # the same of what this connection is asked for, ...
+        self._unanswered: int | None = None  # ... and has not answered yet
+        self._asked_in_vain: int | None = None  # where the last one gave nothing but live events
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None  # what a second connection was asked for
@@ -235,7 +236,8 @@ class Session:
             recent = {seq for seq in self._breaks if seq >= self._last}
             self._breaks = recent | {self._highest_early if self._early else self._last}
         if asked:
-            self._unanswered, self._unasked = self._unasked, None
+            self._unanswered = self._asked_for = self._unasked
+            self._unasked = None
             self._owed.clear()
         if self._early:
             self._wanted = None
@@ -253,7 +255,7 @@ class Session:
             if unanswered is not None and not is_vain:
                 self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
             if not self._answers_request:
-                self._asked_in_vain = unanswered
+                self._asked_in_vain = unanswered if unanswered == self._asked_for else None
         self._cut = True
         self._asked_again = False
         if self._early and self._last is not None:

@@ -657,6 +657,18 @@ def test_what_was_answered_in_part_is_asked_for_from_there() -> None:
     assert session.resume_from == 7
 
 
+def test_what_was_answered_in_part_is_asked_for_as_often_from_there() -> None:
+    session = missing_unasked(1, 3)
+    session.connected(asked=True, now=2.0)
+    session.take(texts(1, 2), 2.0)
+    session.disconnected(2.0)
+    for asked_for in (3, 3, 5):
+        assert session.resume_from == asked_for
+        session.connected(asked=True, now=2.0)
+        session.take(texts(9), 2.0)
+        session.disconnected(2.0)
+
+
 @pytest.mark.parametrize("overtaking", [(9, 10), (5, 6)], ids=["with a gap", "without one"])
 def test_a_live_event_that_overtakes_a_replay_answers_nothing(overtaking: tuple[int, ...]) -> None:
     session = missing_unasked(1, 3)
