@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
 
@@ -34,9 +33,6 @@ POLL = 0.05
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 300.0
 """Seconds until what a second connection could not be asked for is asked for again: the first,
 doubled each time up to the longest."""
-
-MOST_OWED = 100
-"""Ranges that are asked for again."""
 
 BLAME = 1.0
 """A live connection that is closed within so many seconds of a second one is closed because of it.
@@ -70,7 +66,6 @@ class Filling:
         self.failure: DsstailError | None = None
         """Why there was no second connection, if there was none."""
         self.ended = False
-        self.missing = missing
         self._opener = opener
         self._first = self._next = missing.first
         self._last = missing.last
@@ -199,9 +194,8 @@ class Filler:
         self._put_all = put_all
         self._filling: Filling | None = None
         self._failed = 0  # in a row: second connections that could not be opened
-        self._owed: deque[Gap] = deque(maxlen=MOST_OWED)  # what is to be asked for again, ...
-        self._again_at = inf  # ... and when
-        self._again = False  # whether that is just done
+        self._again = False  # whether one asks for what another one could not be asked for
+        self._again_at = -inf  # from when on one may
         self._pause = FIRST_PAUSE
         self._opened_at = -inf  # when the last one was
         self._answered = False  # whether it gave all that the service has
@@ -211,11 +205,6 @@ class Filler:
     def active(self) -> bool:
         """Whether there is a second connection, or soon will be."""
         return self._filling is not None
-
-    @property
-    def owes(self) -> bool:
-        """Whether something is to be asked for again."""
-        return bool(self._owed)
 
     def look_after_gaps(self) -> None:
         """Have missing events fetched by a second connection, one range after the other."""
@@ -228,18 +217,14 @@ class Filler:
         elif (wanted := self._session.wanted(now)) is not None:
             self._ask_for(wanted, again=False)
             self._session.replay_started(now)
-        elif self._owed and now >= self._again_at and self._session.fill_gaps:
-            owed = self._owed.popleft()
-            if self._session.replay_again(owed):
+        elif self._session.owes and now >= self._again_at:
+            owed = self._session.replay_again()
+            if owed is not None:
                 self._ask_for(owed, again=True)
         self._put_all(self._session.tick(now))
 
     def blame(self, failure: ConnectionFailed, now: float) -> None:
-        """See whether the live connection ended because of a second one.
-
-        The next one is asked for what is owed.
-        """
-        self._owed.clear()
+        """See whether the live connection ended because of a second one."""
         age = now - (self._filling.opened_at if self._filling else self._opened_at)
         if isinstance(failure, Closed):
             if age < BLAME and not failure.restarts:
@@ -266,8 +251,7 @@ class Filler:
         self._put_all(self._session.replay_ended(now, asked=filling.answered))
         if filling.answered:
             self._pause = FIRST_PAUSE
-        elif not self._session.cut:
-            self._owed.append(filling.missing)
+        else:
             self._again_at = now + self._pause
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
@@ -279,7 +263,6 @@ class Filler:
             self._stop(f"no second connection to ask for missing events ({failure})")
 
     def _stop(self, reason: str) -> None:
-        self._owed.clear()
         if self._session.fill_gaps:
             self._session.fill_gaps = False
             self._put_all([NotFilling(reason)])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -42,6 +43,9 @@ DISORDER = 5
 MOST_LOST = 1000
 """Gaps that are still known as such when an event comes late."""
 
+MOST_OWED = 100
+"""Gaps that a second connection is asked for later, because none could be asked for them."""
+
 HOLES_AFTER = 3
 """Gaps in a row that were asked for in vain: then the numbers are taken to have holes."""
 
@@ -50,6 +54,9 @@ HOLES_UNASKED = 10
 
 RECALLED_AT_ONCE = 500
 """Events of an earlier run whose numbers are likely to follow one another without a break."""
+
+KNOWN = b""
+"""Stands for an event that an earlier run has, where it waits for the ones missing before it."""
 
 SEEN_BLOCK, SEEN_BLOCKS = 4096, 128
 """Numbers, and how often so many: of the latest ones it is known which text they had."""
@@ -131,6 +138,7 @@ class Session:
         self._last: int | None = None
         self._start = 0
         self._uncounted_to = -1  # up to where numbers may be missing since before this run
+        self._recalled_to = -1  # up to where known events are ahead of `last`
         self._seen = Fingerprints(Bound(SEEN_BLOCK, SEEN_BLOCKS))
         self._early: dict[int, bytes] = {}  # events that wait for missing ones before them
         self._early_order: list[int] = []  # their numbers, as a heap
@@ -147,12 +155,14 @@ class Session:
         self._awaited: Gap | None = None  # what they wait for
         self._asked_to = -1  # the highest number that was asked for, and is not asked for again
         self._unasked: int | None = None  # the lowest one given up without having been asked for
-        self._unanswered: int | None = None  # the same of what this connection is asked for
-        self._asked_in_vain: int | None = None  # and what the last one had not answered
+        self._asked_for: int | None = None  # the same of what this connection is asked for, ...
+        self._unanswered: int | None = None  # ... and has not answered yet
+        self._asked_in_vain: int | None = None  # where the last one gave nothing but live events
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None  # what a second connection was asked for
         self._asked_again = False  # whether the first one that there is now was asked for it, too
+        self._owed: deque[Gap] = deque(maxlen=MOST_OWED)  # what one is to be asked for later
         self._outdated: list[Gap] = []  # what it may still fill of the numbering before
         self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
@@ -168,8 +178,9 @@ class Session:
         self._recall(known)
         self.fill_gaps = fill_gaps
         if resume_after is not None:
-            first = resume_after + 1
-            self._begin(first if self._last is None else min(self._start, first), resume_after)
+            first, recalled = resume_after + 1, self._last
+            self._begin(first if recalled is None else min(self._start, first), resume_after)
+            self._recalled_to = -1 if recalled is None else recalled
         elif asks_again and fill_gaps and 0 < len(self._lost) < HOLES_UNASKED:
             self._unasked = self._lost[0].first
 
@@ -183,11 +194,11 @@ class Session:
         """What to ask the next connection for with `seq_start`; None: nothing came yet."""
         if self._last is None:
             return None
-        if self._unasked is None:
-            return self._last + 1
-        # With what is older, events would come that are not known any more.
-        first = self._lost_after(max(self._unasked, self._seen.forgotten_to) - 1)
-        return self._last + 1 if first is None else first
+        first = self._unasked
+        if first is not None and first < self._seen.forgotten_to:
+            # Events would come with it that are not known any more.
+            first = self._lost_after(self._seen.forgotten_to - 1)
+        return self._last + 1 if first is None else min(first, self._last + 1)
 
     @property
     def holding(self) -> bool:
@@ -195,9 +206,9 @@ class Session:
         return bool(self._early or self._older)
 
     @property
-    def cut(self) -> bool:
-        """Whether there was a connection, and there is none."""
-        return self._cut
+    def owes(self) -> bool:
+        """Whether `replay_again` may have something to ask a second connection for."""
+        return self.fill_gaps and not self._cut and bool(self._owed)
 
     @property
     def taken(self) -> int:
@@ -225,7 +236,9 @@ class Session:
             recent = {seq for seq in self._breaks if seq >= self._last}
             self._breaks = recent | {self._highest_early if self._early else self._last}
         if asked:
-            self._unanswered, self._unasked = self._unasked, None
+            self._unanswered = self._asked_for = self._unasked
+            self._unasked = None
+            self._owed.clear()
         if self._early:
             self._wanted = None
             self._deadline = now
@@ -238,9 +251,11 @@ class Session:
         self._settle_older(now)
         if not self._cut:
             unanswered, self._unanswered = self._unanswered, None
-            if unanswered is not None and unanswered != self._asked_in_vain:
+            is_vain = not self._answers_request and unanswered == self._asked_in_vain
+            if unanswered is not None and not is_vain:
                 self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
-            self._asked_in_vain = unanswered
+            if not self._answers_request:
+                self._asked_in_vain = unanswered if unanswered == self._asked_for else None
         self._cut = True
         self._asked_again = False
         if self._early and self._last is not None:
@@ -253,8 +268,9 @@ class Session:
 
     def ask_for_less(self) -> bool:
         """Ask for nothing before `last` any more; whether there was something to ask for."""
-        unasked, self._unasked = self._unasked, None
-        return unasked is not None
+        was_asked = self._unasked is not None or self._unanswered is not None
+        self._unasked = self._unanswered = None
+        return was_asked
 
     def replay_started(self, now: float) -> None:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
@@ -264,12 +280,15 @@ class Session:
         self._asked_to = max(self._asked_to, self._replaying.last)
         self._deadline = now + HOLD_LIMIT
 
-    def replay_again(self, missing: Gap) -> bool:
-        """Whether a second connection is to ask once more for this range, which it will do then."""
-        if not self._lost_in(missing):
-            return False
-        self._replaying, self._asked_again = missing, False
-        return True
+    def replay_again(self) -> Gap | None:
+        """A second connection asks for this, which none could be asked for; None: nothing lacks."""
+        while self._owed:
+            lost = self._lost_of(self._owed.popleft())
+            if lost:
+                self._owed.extendleft(reversed(lost[1:]))
+                self._replaying, self._asked_again = lost[0], False
+                return lost[0]
+        return None
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take the texts of events, in the order of their arrival; return what to hand over."""
@@ -298,7 +317,7 @@ class Session:
                 self._take_outdated(seq, text)
             elif asked.first <= seq <= asked.last:
                 self._place(seq, text, now)
-        if texts and self._early and not self._cut and self._waits_for(asked):
+        if texts and self._early and not self._cut and self._awaits(asked):
             self._deadline = now + HOLD_LIMIT
         return self._delivered()
 
@@ -313,34 +332,28 @@ class Session:
         self._outdated_taken.clear()
         if replaying is None:
             return self._delivered()
-        is_awaited = self._waits_for(replaying) and not self._asked_again
+        is_awaited = self._awaits(replaying)
         if not asked:
-            if is_awaited:
+            if is_awaited and not self._asked_again:
                 self._asked_to = min(self._asked_to, replaying.first - 1)
                 if not self._cut:
                     self._release()
             self._ask_again(replaying)
-        elif is_awaited:
-            self._deadline = None
-            self._advance(now)
-        if asked and self._unasked in range(replaying.first, replaying.last + 1):
-            self._unasked = self._lost_after(replaying.last)
+        elif not self._asked_again:
+            if self._unasked in range(replaying.first, replaying.last + 1):
+                self._unasked = self._lost_after(replaying.last)
+            if is_awaited:
+                self._deadline = None
+                self._advance(now)
         return self._delivered()
 
     def _ask_again(self, missing: Gap) -> None:
-        """Have the next connection asked for what was given up while a second one was asked."""
-        lost = self._lost_in(missing)
+        """Have others asked for what was given up while a second connection was asked."""
+        lost = self._lost_of(missing)
         if lost and self.fill_gaps:
+            self._owed.extend(gap for gap in lost if gap not in self._owed)
             unasked = self._unasked
             self._unasked = lost[0].first if unasked is None else min(unasked, lost[0].first)
-
-    def _lost_in(self, missing: Gap) -> list[Gap]:
-        """What of these numbers was given up, and has not come since."""
-        return [gap for gap in self._lost if missing.first <= gap.first <= missing.last]
-
-    def _waits_for(self, missing: Gap | None) -> bool:
-        """Whether early events may wait for these; they do not for what was given up before."""
-        return missing is not None and self._last is not None and missing.last > self._last
 
     def _await_connection(self, now: float) -> None:
         """Have events wait for the next connection, which will be asked for what is missing."""
@@ -396,8 +409,6 @@ class Session:
         """The quick path: deliver all if their numbers follow `last` without a break, else none."""
         if self._last is None or self.holding or self._answers_request:
             return False
-        if self._unanswered is not None:
-            return False
         first = self._last + 1
         if first > self._seen.highest and numbered_from(texts, first):
             self._seen.add(first, texts)
@@ -420,6 +431,7 @@ class Session:
             if seq is None:
                 self._deliver([event.text])
                 continue
+            is_new = self._last is None or seq > self._last  # so it may have overtaken a replay
             is_awaited = bool(self._early) and seq <= self._missing().last
             if is_awaited and now >= self._replay_until and self._missing().count > DISORDER:
                 self._release()  # a live one is too far back to have lost its place
@@ -430,8 +442,7 @@ class Session:
                 self._overtaken_at = now
             if is_awaited and self._early:
                 self._wait_on(now)
-            overtakes = seq in self._early  # it is a live one, perhaps
-            if self._unanswered is not None and seq >= self._unanswered and not overtakes:
+            if self._unanswered is not None and self._unanswered <= seq and not is_new:
                 self._unanswered = self._lost_after(seq)
 
     def _note_replay(self, now: float) -> None:
@@ -453,6 +464,9 @@ class Session:
             if seq == self._last + 1:
                 self._last = seq
                 self._awaited = None
+            elif self._last < seq <= self._recalled_to and seq not in self._early:
+                self._wait(seq, KNOWN, now)
+                return
         elif seq == self._last + 1:
             self._append(seq, text)
         elif seq > self._last and seq not in self._early:
@@ -553,6 +567,8 @@ class Session:
             ]
             self.counts.gaps += len(parts) - 1 if is_counted else 0
             self._lost[at : at + 1] = parts
+        if seq == self._unasked:
+            self._unasked = self._lost_after(seq)
         self._seen.add(seq, [text])
         match self._out:
             case [*_, list(), Filled(first, last, late=True)] if last == seq - 1:
@@ -574,8 +590,9 @@ class Session:
     def _append(self, seq: int, text: bytes) -> None:
         self._last = seq
         self._outage_until = None
-        self._seen.add(seq, [text])
-        self._deliver([text])
+        if text != KNOWN:
+            self._seen.add(seq, [text])
+            self._deliver([text])
         if self._awaited is not None and seq >= self._awaited.last:
             self._out.append(Filled(self._awaited.first, self._awaited.last))
             self._awaited = None
@@ -642,8 +659,10 @@ class Session:
         """Go on after `last` in a numbering that began with `start`; nothing was asked for yet."""
         self._start, self._last = start, last
         self._uncounted_to = last
+        self._recalled_to = -1
         self._asked_to = -1
         self._unasked = self._unanswered = self._asked_in_vain = None
+        self._owed.clear()
         self._breaks = set()
         self._answers_request = self._spared = self._goes_on = False
         self._replay_until = 0.0
@@ -768,6 +787,8 @@ class Session:
             del self._lost[:MOST_LOST]
         if not self._is_hole(missing):
             self._out.append(missing)
+            if not asked and self.fill_gaps:
+                self._owed.append(missing)
         if self._answers_request or self._is_in_break(missing):
             return
         if self._holes.learn(missing, asked=asked):
@@ -777,6 +798,14 @@ class Session:
         """The first number after this one that was given up as missing."""
         at = bisect_left(self._lost, seq + 1, key=lambda gap: gap.last)
         return max(self._lost[at].first, seq + 1) if at < len(self._lost) else None
+
+    def _awaits(self, missing: Gap | None) -> bool:
+        """Whether one of these is still to be delivered in its place, if it comes."""
+        return missing is not None and self._last is not None and self._last < missing.last
+
+    def _lost_of(self, missing: Gap) -> list[Gap]:
+        """What of a range was given up as missing, and has not come yet."""
+        return [gap for gap in self._lost if missing.first <= gap.first <= missing.last]
 
     def _is_hole(self, missing: Gap) -> bool:
         return self._holes.explain(missing, in_break=self._is_in_break(missing))

@@ -295,9 +295,9 @@ class Stream:
                 elif now - heard_at >= idle_timeout:
                     raise ConnectionFailed(f"no data for {idle_timeout:g} s")
             self._work(connection)
-            if self._awaits_events or self._filler.owes:
+            if self._awaits_events or self.session.owes:
                 self._filler.look_after_gaps()
-            else:
+            if not self._awaits_events:
                 self._window.look(time.monotonic())
 
     def _receive(self, connection: Connection) -> bool:

@@ -220,6 +220,75 @@ def test_a_gap_of_which_a_part_was_given_is_asked_of_the_next_connection() -> No
     assert (session.counts.gaps, session.counts.missing) == (0, 0)
 
 
+def owing(first: int, last: int) -> Session:
+    """A session that has given up a gap, because no second connection could be asked for it."""
+    session = live(*range(first))
+    session.take(texts(last + 1), 0.0)
+    assert ask(session, 0.0) == Gap(first, last)
+    session.replay_ended(0.4, asked=False)
+    assert session.owes
+    return session
+
+
+def test_what_could_not_be_asked_for_is_asked_for_later() -> None:
+    session = owing(3, 5)
+    assert session.replay_again() == Gap(3, 5)
+    assert session.take_replayed(texts(3), 20.0) == [texts(3), Filled(3, 3, late=True)]
+    assert session.replay_ended(20.0, asked=False) == []
+    assert session.replay_again() == Gap(4, 5), "and once more for what did not come"
+    assert session.replay_ended(30.0, asked=True) == []
+    assert not session.owes
+    assert session.resume_from == 7
+
+
+def test_what_came_meanwhile_is_not_asked_for_again() -> None:
+    session = owing(3, 5)
+    session.take(texts(4), 0.5)
+    assert session.replay_again() == Gap(3, 3)
+    session.take_replayed(texts(3), 20.0)
+    session.replay_ended(20.0, asked=True)
+    session.take(texts(5), 20.0)
+    assert session.replay_again() is None
+    assert not session.owes
+    assert session.resume_from == 7
+
+
+def test_nothing_of_a_numbering_that_ended_is_asked_for() -> None:
+    """The answer would be taken for events of the new one."""
+    session = owing(3, 5)
+    session.take([text(0, 9)], 1.0)
+    assert not session.owes
+    assert session.replay_again() is None
+
+
+def test_what_the_next_connection_is_asked_for_is_asked_of_no_other() -> None:
+    session = owing(3, 5)
+    session.disconnected(1.0)
+    assert not session.owes
+    assert session.resume_from == 3
+    session.connected(asked=True, now=2.0)
+    assert not session.owes
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["in vain", "answered"])
+def test_a_gap_outlives_a_second_connection_for_an_older_one(asked: bool) -> None:
+    session = owing(3, 5)
+    session.replay_again()
+    assert session.take(texts(9), 20.0) == []
+    assert session.replay_ended(20.1, asked=asked) == []
+    assert ask(session, 20.1) == Gap(7, 8)
+    assert events_in(session.take_replayed(texts(7, 8), 20.5)) == texts(7, 8, 9)
+
+
+def test_a_gap_that_was_given_up_during_another_replay_is_asked_for_later() -> None:
+    session = owing(3, 5)
+    session.replay_again()
+    session.take(texts(9), 20.0)
+    assert session.tick(20.0 + HOLD_LIMIT) == [Gap(7, 8), texts(9)]
+    session.replay_ended(25.0, asked=True)
+    assert session.replay_again() == Gap(7, 8)
+
+
 def test_second_replay_gives_only_what_it_was_asked_for() -> None:
     session = live(0, 1)
     session.take(texts(4), 0.0)
@@ -551,47 +620,19 @@ def missing_unasked(*seqs: int) -> Session:
     return session
 
 
-def test_what_could_not_be_asked_for_may_be_asked_for_again() -> None:
-    session = live(0, 1)
-    session.take(texts(4), 0.0)
-    missing = ask(session, 0.0)
-    assert missing == Gap(2, 3)
-    assert session.replay_ended(1.0, asked=False) == [Gap(2, 3), texts(4)]
-    assert session.replay_again(missing)
-    assert session.take_replayed(texts(2), 11.0) == [texts(2), Filled(2, 2, late=True)]
-    assert session.replay_ended(11.0, asked=False) == []
-    assert session.resume_from == 3, "by whichever connection comes first"
-    assert session.replay_again(missing)
-    assert session.take_replayed(texts(3), 31.0) == [texts(3), Filled(3, 3, late=True)]
-    assert session.replay_ended(31.0, asked=True) == []
-    assert session.resume_from == 5
-    assert not session.replay_again(missing)
-    assert session.counts == Counts(events=5)
-
-
 @pytest.mark.parametrize("asked", [True, False])
-def test_events_wait_on_while_older_ones_are_asked_for_again(asked: bool) -> None:
+def test_events_wait_no_longer_while_older_ones_are_asked_for_again(asked: bool) -> None:
     session = live(0, 1)
     session.take(texts(4), 0.0)
-    missing = ask(session, 0.0)
-    assert missing is not None
+    assert ask(session, 0.0) == Gap(2, 3)
     session.replay_ended(1.0, asked=False)
-    assert session.replay_again(missing)
+    assert session.replay_again() == Gap(2, 3)
     assert session.take(texts(7), 11.0) == []
     assert events_in(session.take_replayed(texts(2), 12.0)) == texts(2)
     assert session.replay_ended(12.0, asked=asked) == []
     assert session.tick(11.0 + HOLD_LIMIT - 0.1) == []
     assert session.wanted(12.0) == Gap(5, 6)
-
-
-def test_nothing_of_a_numbering_that_ended_is_asked_for_again() -> None:
-    session = live(0, 1)
-    session.take(texts(4), 0.0)
-    missing = ask(session, 0.0)
-    assert missing is not None
-    session.replay_ended(1.0, asked=False)
-    session.take([text(0, 9), text(1, 9)], 2.0)
-    assert not session.replay_again(missing)
+    assert session.tick(11.0 + HOLD_LIMIT) == [Gap(5, 6), texts(7)]
 
 
 @pytest.mark.parametrize("failed", [0, 2], ids=["at once", "after attempts that failed"])
@@ -600,8 +641,22 @@ def test_what_was_not_answered_is_asked_for_again_and_not_for_ever(failed: int) 
     for asked_for in (1, 1, 3):
         assert session.resume_from == asked_for
         session.connected(asked=True, now=2.0)
+        session.take(texts(9), 2.0)
         for _ in range(1 + failed):
             session.disconnected(2.0)
+
+
+def test_a_connection_that_ended_before_any_event_answered_nothing() -> None:
+    session = missing_unasked(1)
+    for _ in range(5):
+        session.connected(asked=True, now=2.0)
+        session.disconnected(2.0)
+    assert session.resume_from == 1
+    session.connected(asked=True, now=2.0)
+    assert session.ask_for_less(), "it may have ended for that"
+    session.disconnected(2.0)
+    assert session.resume_from == 3
+    assert not session.ask_for_less()
 
 
 def test_what_was_answered_in_part_is_asked_for_from_there() -> None:
@@ -617,10 +672,23 @@ def test_what_was_answered_in_part_is_asked_for_from_there() -> None:
     assert session.resume_from == 7
 
 
-def test_a_live_event_that_overtakes_a_replay_answers_nothing() -> None:
+def test_what_was_answered_in_part_is_asked_for_as_often_from_there() -> None:
     session = missing_unasked(1, 3)
     session.connected(asked=True, now=2.0)
-    session.take(texts(0, 1, 9, 10), 2.0)
+    session.take(texts(1, 2), 2.0)
+    session.disconnected(2.0)
+    for asked_for in (3, 3, 5):
+        assert session.resume_from == asked_for
+        session.connected(asked=True, now=2.0)
+        session.take(texts(9), 2.0)
+        session.disconnected(2.0)
+
+
+@pytest.mark.parametrize("overtaking", [(9, 10), (5, 6)], ids=["with a gap", "without one"])
+def test_a_live_event_that_overtakes_a_replay_answers_nothing(overtaking: tuple[int, ...]) -> None:
+    session = missing_unasked(1, 3)
+    session.connected(asked=True, now=2.0)
+    session.take(texts(0, 1, *overtaking), 2.0)
     session.disconnected(2.0)
     assert session.resume_from == 3
 
@@ -645,6 +713,17 @@ def test_nothing_is_asked_for_behind_which_events_are_not_known_any_more(
     session.take(texts(*range(asked_for, last + 2)), 4.0)
     missing = sum(lost < asked_for for lost in (1, 20))
     assert (session.counts.resets, session.counts.events) == (0, last + 2 - missing)
+
+
+def test_a_gap_ends_where_what_an_earlier_run_has_begins() -> None:
+    session = Session(known=texts(*range(5), 8, 9), resume_after=1)
+    session.connected(asked=True, now=0.0)
+    assert session.take(texts(2, 3, 4, 8, 9), 0.0) == []
+    assert ask(session, 0.0) == Gap(5, 7)
+    assert merged(session.take_replayed(texts(6), 1.0)) == []
+    assert merged(session.replay_ended(1.0, asked=True)) == [Gap(5, 5), texts(6), Gap(7, 7)]
+    assert session.take(texts(8, 10), 1.0) == [texts(10)]
+    assert session.counts == Counts(events=2, duplicates=6, gaps=2, missing=2)
 
 
 def test_the_end_delivers_what_waits() -> None:

@@ -192,6 +192,28 @@ def test_a_window_ends_behind_its_last_event(serve: Serve, monkeypatch: pytest.M
     assert Gap(4, 5) in [batch.content for batch in told]
 
 
+@pytest.mark.parametrize("refusal", ["503 Service Unavailable", "409 Conflict"])
+def test_a_window_ends_though_no_second_connection_can_be_had(
+    refusal: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "WINDOW_GRACE", 50 * MS)
+    server = serve(opened(tell(2, 4, 9), Visit.stay), answer(refusal))
+    window = StreamSettings(from_seq=2, to_seq=5)
+    assert [e.seq for e in open_stream(server.url(), KEY, window)] == [2, 4]
+
+
+def test_a_window_ends_that_an_earlier_run_has_but_for_a_gap(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "REPLAY_GRACE", 50 * MS)
+    told: list[Batch] = []
+    numbers = (2, 3, 6, 7)
+    server = serve(opened(tell(*numbers), Visit.stay))
+    window = StreamSettings(2, 7, known=tuple(map(event, numbers)), fill_gaps=False)
+    assert list(open_stream(server.url(), KEY, window, on_status=told.append)) == []
+    assert Gap(4, 5) in [batch.content for batch in told]
+
+
 @pytest.mark.parametrize("given", [[], [2, 3]], ids=["nothing", "a part"])
 def test_a_window_ends_where_connections_give_only_what_is_behind_it(
     given: list[int], longest_pauses: list[float], serve: Serve
