@@ -167,11 +167,13 @@ class Session:
         self._out: list[Delivery] = []
         self._recall(known)
         self.fill_gaps = fill_gaps
+        if not asks_again or len(self._lost) >= HOLES_UNASKED:  # most numbers are missing, perhaps
+            resume_after = self._last_come(known) if resume_after is None else resume_after
+        elif self._lost and fill_gaps:
+            self._unasked = self._lost[0].first
         if resume_after is not None:
             first = resume_after + 1
             self._begin(first if self._last is None else min(self._start, first), resume_after)
-        elif asks_again and fill_gaps and 0 < len(self._lost) < HOLES_UNASKED:
-            self._unasked = self._lost[0].first
 
     @property
     def last(self) -> int | None:
@@ -372,6 +374,14 @@ class Session:
         self._holes = _HoleRule()
         self._before = None
         self._uncounted_to = -1 if self._last is None else self._last
+
+    def _last_come(self, known: Sequence[bytes]) -> int | None:
+        """The number that came last, whether late or in a new numbering; None if that is `last`.
+
+        What came since the one that is late is known, and dropped when it comes again.
+        """
+        seq = Event(known[-1]).seq if known else None
+        return None if seq is None or seq < self._seen.forgotten_to else seq
 
     # Everything below appends to self._out, which `_delivered` hands out.
 
