@@ -381,7 +381,7 @@ class Session:
         What came since the one that is late is known, and dropped when it comes again.
         """
         seq = Event(known[-1]).seq if known else None
-        return None if seq is None or seq < self._seen.forgotten_to else seq
+        return None if seq in (None, self._last) or seq < self._seen.forgotten_to else seq
 
     # Everything below appends to self._out, which `_delivered` hands out.
 
