@@ -165,6 +165,7 @@ class Session:
         self._before: _Numbering | None = None  # what the last reset put an end to
         self._holes = _HoleRule()
         self._out: list[Delivery] = []
+        self._recalls = False  # the events of an earlier run come, of which none is awaited
         self._recall(known)
         self.fill_gaps = fill_gaps
         if not asks_again or len(self._lost) >= HOLES_UNASKED:  # most numbers are missing, perhaps
@@ -366,6 +367,7 @@ class Session:
 
     def _recall(self, known: Sequence[bytes]) -> None:
         """Take what an earlier run has as if it came again; nothing is delivered, nor counted."""
+        self._recalls, self._replay_until = True, inf
         self.take(known[:1], 0.0)  # the first is never taken on the quick path
         for at in range(1, len(known), RECALLED_AT_ONCE):
             self.take(known[at : at + RECALLED_AT_ONCE], 0.0)
@@ -373,6 +375,7 @@ class Session:
         self.counts = Counts()
         self._holes = _HoleRule()
         self._before = None
+        self._recalls, self._replay_until = False, 0.0
         self._uncounted_to = -1 if self._last is None else self._last
 
     def _last_come(self, known: Sequence[bytes]) -> int | None:
@@ -721,7 +724,7 @@ class Session:
             may_come = True
         elif self._before is not None and missing.first == 0 and len(self._early) == 1:
             may_come = self._deadline is not None  # the next event shows which numbering it is
-        elif not self.fill_gaps and now < self._replay_until and not self._is_hole(missing):
+        elif self._may_be_replayed(missing, now):
             self._asked_to = missing.last  # by this connection, whose replay live events overtook
             self._deadline = now + REPLAY_GRACE
             may_come = True
@@ -730,6 +733,11 @@ class Session:
         if may_come and self._awaited is None:
             self._awaited = missing
         return may_come
+
+    def _may_be_replayed(self, missing: Gap, now: float) -> bool:
+        """Whether a connection that is not to be helped by a second one may still give these."""
+        replays = now < self._replay_until and not self._recalls
+        return replays and not self.fill_gaps and not self._is_hole(missing)
 
     def _deliver_first_early(self, missing: Gap) -> None:
         seq = heapq.heappop(self._early_order)
