@@ -215,7 +215,9 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _whole_number(text: str) -> float | str:
-    return int(text) if len(text) <= _DIGITS else _real_number(text)
+    if len(text) <= _DIGITS and _LEAST <= (number := int(text)) <= _MOST:
+        return number
+    return _real_number(text)
 
 
 def _real_number(text: str) -> float | str:
@@ -223,8 +225,10 @@ def _real_number(text: str) -> float | str:
     return number if isfinite(number) else text
 
 
-_DIGITS = 18
-"""Characters of an integer that fits into 64 bits for sure."""
+_LEAST, _MOST = -(1 << 63), (1 << 64) - 1
+"""The integers that orjson decodes as such, ..."""
+_DIGITS = 20
+"""... and how many characters they have at most."""
 
 DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)
 """Python's parser, as strict as RFC 8259. Numbers stay text: int() refuses very long ones."""

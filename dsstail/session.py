@@ -175,14 +175,17 @@ class Session:
         self._before: _Numbering | None = None  # what the last reset put an end to
         self._holes = _HoleRule()
         self._out: list[Delivery] = []
+        self._recalls = False  # the events of an earlier run come, of which none is awaited
         self._recall(known)
         self.fill_gaps = fill_gaps
+        if not asks_again or len(self._lost) >= HOLES_UNASKED:  # most numbers are missing, perhaps
+            resume_after = self._last_come(known) if resume_after is None else resume_after
+        elif self._lost and fill_gaps:
+            self._unasked = self._lost[0].first
         if resume_after is not None:
             first, recalled = resume_after + 1, self._last
             self._begin(first if recalled is None else min(self._start, first), resume_after)
             self._recalled_to = -1 if recalled is None else recalled
-        elif asks_again and fill_gaps and 0 < len(self._lost) < HOLES_UNASKED:
-            self._unasked = self._lost[0].first
 
     @property
     def last(self) -> int | None:
@@ -390,6 +393,7 @@ class Session:
 
     def _recall(self, known: Sequence[bytes]) -> None:
         """Take what an earlier run has as if it came again; nothing is delivered, nor counted."""
+        self._recalls, self._replay_until = True, inf
         self.take(known[:1], 0.0)  # the first is never taken on the quick path
         for at in range(1, len(known), RECALLED_AT_ONCE):
             self.take(known[at : at + RECALLED_AT_ONCE], 0.0)
@@ -397,7 +401,16 @@ class Session:
         self.counts = Counts()
         self._holes = _HoleRule()
         self._before = None
+        self._recalls, self._replay_until = False, 0.0
         self._uncounted_to = -1 if self._last is None else self._last
+
+    def _last_come(self, known: Sequence[bytes]) -> int | None:
+        """The number that came last, whether late or in a new numbering; None if that is `last`.
+
+        What came since the one that is late is known, and dropped when it comes again.
+        """
+        seq = Event(known[-1]).seq if known else None
+        return None if seq in (None, self._last) or seq < self._seen.forgotten_to else seq
 
     # Everything below appends to self._out, which `_delivered` hands out.
 
@@ -743,7 +756,7 @@ class Session:
             may_come = True
         elif self._before is not None and missing.first == 0 and len(self._early) == 1:
             may_come = self._deadline is not None  # the next event shows which numbering it is
-        elif not self.fill_gaps and now < self._replay_until and not self._is_hole(missing):
+        elif self._may_be_replayed(missing, now):
             self._asked_to = missing.last  # by this connection, whose replay live events overtook
             self._deadline = now + REPLAY_GRACE
             may_come = True
@@ -752,6 +765,11 @@ class Session:
         if may_come and self._awaited is None:
             self._awaited = missing
         return may_come
+
+    def _may_be_replayed(self, missing: Gap, now: float) -> bool:
+        """Whether a connection that is not to be helped by a second one may still give these."""
+        replays = now < self._replay_until and not self._recalls
+        return replays and not self.fill_gaps and not self._is_hole(missing)
 
     def _deliver_first_early(self, missing: Gap) -> None:
         seq = heapq.heappop(self._early_order)

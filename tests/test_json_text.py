@@ -210,7 +210,14 @@ def test_a_value_is_decoded() -> None:
 
 
 @pytest.mark.parametrize("odd", [b'"\\ud83d"', b"1e400"], ids=["lone surrogate", "too large"])
-@pytest.mark.parametrize("number", [b"200", b"-7", b"21.50", b"1E5", b"123456789012345678901"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(b"200", b"-7", b"21.50", b"1E5", b"123456789012345678901"),
+        *(b"1732800000000000001", b"18446744073709551615", b"18446744073709551616"),
+        *(b"-9223372036854775808", b"-9223372036854775809"),
+    ],
+)
 def test_numbers_are_numbers_whatever_else_is_in_the_text(odd: bytes, number: bytes) -> None:
     decoded = json_text.decode_object(b'{"odd":%b,"a":[%b]}' % (odd, number))["a"]
     assert decoded == orjson.loads(b"[%b]" % number)

@@ -184,6 +184,18 @@ def test_a_narrow_filter_does_not_spoil_the_place(
     assert [visit.seq_start for visit in server.visits] == [None, 4]
 
 
+def test_a_narrow_filter_does_not_hide_that_the_numbering_began_anew(
+    dsstail: Starter, serve: Serve, tmp_path: Path
+) -> None:
+    recorded = lines(range(0, 100, 7)) + event(9) + b"\n"
+    (tmp_path / "out.jsonl").write_bytes(recorded)
+    server = serve(honest, newest=12)
+    done = record(dsstail, server, "-d", "VD*", "-c", "3").finish()
+    assert done.code == 0
+    assert [visit.seq_start for visit in server.visits] == [10]
+    assert (tmp_path / "out.jsonl").read_bytes() == recorded + lines(range(10, 13))
+
+
 def test_streams_in_one_file_resume_on_their_own(
     dsstail: Starter, serve: Serve, tmp_path: Path
 ) -> None:

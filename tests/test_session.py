@@ -775,7 +775,7 @@ LATE_AT_THE_END = (*range(1, 11), *range(15, 21), *range(11, 15))
 def test_it_goes_on_after_an_earlier_run_whatever_that_had_last(
     known: tuple[int, ...], last: int | None
 ) -> None:
-    session = Session(known=texts(*known))
+    session = Session(known=texts(*known), asks_again=True)
     assert session.last == last
     assert session.counts == Counts()
     if last is not None:
@@ -790,6 +790,35 @@ def test_it_goes_on_in_the_numbering_that_an_earlier_run_had_last() -> None:
     assert session.last == 3
     session.connected(asked=True, now=5.0)
     assert session.take([anew[2], text(4, 9)], 5.0) == [[text(4, 9)]]
+
+
+def test_a_replay_from_before_the_first_event_is_no_reset_in_an_earlier_run_either() -> None:
+    """Nor is a file whose name sorts before others that were written earlier."""
+    session = Session(known=texts(*range(20, 23), *range(1, 20), 23), asks_again=True)
+    assert session.resume_from == 24
+    known = (*range(90, 96), *range(10, 20), *range(96, 99), *range(20, 90), 99)
+    session = Session(known=texts(*known), asks_again=True)
+    assert session.resume_from == 100
+    session.connected(asked=True, now=5.0)
+    assert session.take(texts(*range(10, 101)), 5.0) == [texts(100)]
+
+
+@pytest.mark.parametrize("asks_again", [False, True], ids=["with a filter", "without"])
+def test_a_low_number_may_be_of_a_new_numbering_where_most_are_missing(asks_again: bool) -> None:
+    """Nor is anything told, or recorded twice, where it was a late one."""
+    sparse = texts(*range(1, 200, 5))
+    anew = [text(seq, 9) for seq in (5, 14)]
+    session = Session(known=[*sparse, *anew], asks_again=asks_again)
+    assert session.resume_from == 15
+    session.connected(asked=True, now=5.0)
+    given = [text(seq, 9) for seq in range(15, 30)]
+    assert session.take([*anew, *given], 5.0) == [given]
+    assert session.counts == Counts(events=15, duplicates=2)
+
+    session = Session(known=[*sparse, *texts(14)], asks_again=asks_again)
+    session.connected(asked=True, now=5.0)
+    given = [one for one in texts(*range(15, 201)) if one not in sparse]
+    assert session.take(texts(*range(15, 201)), 5.0) == [given]
 
 
 def test_what_an_earlier_run_lacks_is_asked_for_once() -> None:
