@@ -18,7 +18,7 @@ from math import inf
 
 from dsstail import json_text
 from dsstail.fingerprints import Bound, Fingerprints
-from dsstail.messages import Event, Malformed, numbered_from
+from dsstail.messages import MAX_SEQ, Event, Malformed, numbered_from
 
 REPLAY_GRACE = 2.0
 """Seconds in which events that a new connection was asked for may still come after later ones."""
@@ -176,16 +176,19 @@ class Session:
         self._holes = _HoleRule()
         self._out: list[Delivery] = []
         self._recalls = False  # the events of an earlier run come, of which none is awaited
-        self._recall(known)
-        self.fill_gaps = fill_gaps
-        if not asks_again or len(self._lost) >= HOLES_UNASKED:  # most numbers are missing, perhaps
+        if asks_again and resume_after is None:
+            self._recall(known)
+            if len(self._lost) >= HOLES_UNASKED:  # most numbers are missing, perhaps
+                resume_after = self._last_come(known)
+            elif self._lost and fill_gaps:
+                self._unasked = self._lost[0].first
+        else:
+            self._remember(known)
             resume_after = self._last_come(known) if resume_after is None else resume_after
-        elif self._lost and fill_gaps:
-            self._unasked = self._lost[0].first
+        self.fill_gaps = fill_gaps
         if resume_after is not None:
-            first, recalled = resume_after + 1, self._last
-            self._begin(first if recalled is None else min(self._start, first), resume_after)
-            self._recalled_to = -1 if recalled is None else recalled
+            self._begin(min(self._start, resume_after + 1), resume_after)
+            self._recalled_to = self._seen.highest
 
     @property
     def last(self) -> int | None:
@@ -403,6 +406,13 @@ class Session:
         self._before = None
         self._recalls, self._replay_until = False, 0.0
         self._uncounted_to = -1 if self._last is None else self._last
+
+    def _remember(self, known: Sequence[bytes]) -> None:
+        """Know the texts of an earlier run again; it may lack much, so they tell nothing else."""
+        numbered = [(seq, text) for text in known if (seq := Event(text).seq) is not None]
+        for seq, text in numbered:
+            self._seen.add(seq, [text])
+        self._start = min((seq for seq, _ in numbered), default=MAX_SEQ)
 
     def _last_come(self, known: Sequence[bytes]) -> int | None:
         """The number that came last, whether late or in a new numbering; None if that is `last`.
