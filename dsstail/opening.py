@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
-from concurrent import futures
+from contextlib import suppress
 
 from dsstail.connection import Connection
 from dsstail.errors import ConnectionFailed
@@ -15,30 +16,38 @@ class Opening:
 
     def __init__(self, opener: Callable[[], Connection]) -> None:
         self._opener = opener
-        self._outcome: futures.Future[Connection] = futures.Future()
+        self._outcome: queue.SimpleQueue[Connection | BaseException] = queue.SimpleQueue()
+        self._unwanted = False
         try:
             threading.Thread(target=self._run, name="opening", daemon=True).start()
         except RuntimeError:
-            self._outcome.set_exception(ConnectionFailed("too many threads"))
+            self._outcome.put(ConnectionFailed("too many threads"))
 
     def wait(self, seconds: float) -> Connection | None:
         """The connection, None as long as there is none. Raises what kept it from being opened."""
-        futures.wait([self._outcome], seconds)
-        return self._outcome.result() if self._outcome.done() else None
+        try:
+            outcome = self._outcome.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
 
     def give_up(self) -> None:
         """Have the connection closed as soon as it is there: nobody wants it any more."""
-        if not self._outcome.cancel() and self._outcome.exception() is None:
-            self._outcome.result().close()
+        self._unwanted = True
+        self._close()
 
     def _run(self) -> None:
         try:
-            connection = self._opener()
+            self._outcome.put(self._opener())
         except BaseException as failure:
-            if self._outcome.set_running_or_notify_cancel():
-                self._outcome.set_exception(failure)
-        else:
-            if self._outcome.set_running_or_notify_cancel():
-                self._outcome.set_result(connection)
-            else:
-                connection.close()
+            self._outcome.put(failure)
+        if self._unwanted:  # who gave it up may have looked for it before it was there
+            self._close()
+
+    def _close(self) -> None:
+        with suppress(queue.Empty):
+            outcome = self._outcome.get_nowait()
+            if isinstance(outcome, Connection):
+                outcome.close()
