@@ -104,7 +104,9 @@ def record(
         if given:
             named = " and ".join(f"--{name}" for name in given)
             warn(f"a recording is JSON: without --tee there is no use for {named}.")
-    if recording.file.endswith((".gz", ".zst")):
+    from dsstail.recording.naming import PACKED
+
+    if recording.file.endswith(PACKED):
         warn(f"{recording.file} is not compressed while it is written: --compress does so later.")
     asked = recording_settings(vars(recording), annotate=showing.annotate)
     settings = config.TailSettings(

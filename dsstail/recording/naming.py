@@ -38,8 +38,10 @@ _STAMP = r"(?:\.(?P<stamp>\d{8}T\d{6}\.\d{3}Z))?"
 _ANY_STAMP = re.compile(r"\.\d{8}T\d{6}\.\d{3}Z(?=\.|\Z)")
 _A_STAMP = "20261123T142501.000Z"
 _MILLISECOND = timedelta(milliseconds=1)
-_ENDINGS = ("", ".gz", ".zst")
-_PACKED = re.compile(r"\.(?:gz|zst)\Z")
+PACKED = (".gz", ".zst")
+"""How the names of compressed files end."""
+
+_ENDINGS = ("", *PACKED)
 _DATE = re.compile(r"(?<!\d)(?:19|20)\d\d(?:[-_.]?[TW]?\d{2,3})+(?!\d)")
 """A date that begins with the year, as far as it goes."""
 
@@ -204,7 +206,7 @@ def by_recordings(paths: Sequence[str]) -> list[str]:
 def _told_by(path: str) -> tuple[str, tuple[str, str]]:
     """A recording's name without the times in it; and these, which sort its pieces."""
     directory, name = os.path.split(os.path.normpath(path))
-    name = _PACKED.sub("", name)
+    name = name[: name.rindex(".")] if name.endswith(PACKED) else name
     stamp = _ANY_STAMP.search(name)
     if stamp is not None:
         name = name[: stamp.start()] + name[stamp.end() :]

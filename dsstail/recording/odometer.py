@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from io import FileIO
 
 from dsstail.errors import ConfigurationError
+from dsstail.recording.naming import PACKED
 from dsstail.recording.reading import check, is_regular, opened
 
 MOST_HELD = 100
@@ -70,4 +71,4 @@ class Odometer:
 
 def _is_plain(path: str) -> bool:
     """Whether its name does not say that it is compressed."""
-    return not path.endswith((".gz", ".zst"))
+    return not path.endswith(PACKED)
