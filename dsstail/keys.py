@@ -142,7 +142,7 @@ def from_terminal(url: str, *, optional: bool = False) -> list[Source]:
 
     prompt = f"Stream key for {urlsplit(url).netloc}{' (Enter for none)' if optional else ''}: "
     try:
-        with raising():  # or the terminal would show no more what is typed
+        with raising(hangup=True):  # or the terminal would show no more what is typed
             typed = anew_after_suspension(lambda: getpass(prompt)).strip()
     except EOFError:
         typed = ""

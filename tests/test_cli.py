@@ -472,8 +472,9 @@ def test_ctrl_c_at_the_prompt_says_nothing(on_terminal: Callable[..., Terminal])
     assert printed in ("\n", "^C\n")
 
 
-def test_sigterm_at_the_prompt_leaves_the_terminal_as_it_was(
-    on_terminal: Callable[..., Terminal],
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_the_prompt_leaves_the_terminal_as_it_was(
+    on_terminal: Callable[..., Terminal], number: signal.Signals
 ) -> None:
     terminal = on_terminal()
     terminal.read_until("Stream key for stream.aylanetworks.com: ")
