@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as typing has it, which takes time in which Ctrl-C is a traceback
 
 if TYPE_CHECKING:
     from dsstail.errors import ConfigurationError as ConfigurationError
@@ -47,11 +46,14 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """What is public, imported when it is first asked for: `--version` needs none of it."""
     if name not in _HOMES:
         raise AttributeError(f"module 'dsstail' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    from importlib import import_module
+
+    public: object = getattr(import_module(_HOMES[name]), name)
+    return public
 
 
 def __dir__() -> list[str]:

@@ -9,8 +9,9 @@ import sys
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    gc.set_threshold(5000)  # imports make no garbage: look for some less often
     try:
+        _die_of_ctrl_c()
+        gc.set_threshold(5000)  # imports make no garbage: look for some less often
         _open_standard_streams()
         from dsstail.cli.run import run
 
@@ -19,6 +20,14 @@ def main() -> int:
         return 130
     finally:
         gc.freeze()  # or Python looks through everything several times at its exit
+
+
+def _die_of_ctrl_c() -> None:
+    """Let SIGINT end the process until more is set up: an import may crash for an exception."""
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _open_standard_streams() -> None:

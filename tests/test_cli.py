@@ -479,9 +479,35 @@ def test_a_signal_at_the_prompt_leaves_the_terminal_as_it_was(
     terminal = on_terminal()
     terminal.read_until("Stream key for stream.aylanetworks.com: ")
     assert not terminal.echoes
-    terminal.signal(signal.SIGTERM)
+    terminal.signal(number)
     wait_until(lambda: terminal.echoes)
     assert terminal.finish() == (130, "\n")
+
+
+def test_ctrl_c_is_dealt_with_before_anything_is_imported() -> None:
+    script = (
+        "import sys; before = set(sys.modules); import dsstail.__main__;"
+        "print(*sorted(set(sys.modules) - before - {'__future__', 'gc', 'os'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("dsstail dsstail.__main__\n", "")
+
+
+def test_ctrl_c_within_an_import_says_nothing() -> None:
+    """Where Python would raise another exception instead: from within the body of an enum."""
+    script = """if True:
+        import signal, sys
+        class Interrupted:
+            def __set_name__(self, *_): signal.raise_signal(signal.SIGINT)
+        class Finder:
+            def find_spec(self, name, *_):
+                if name == "dsstail.cli.run": type("Crashing", (), {"member": Interrupted()})
+        sys.meta_path.insert(0, Finder())
+        from dsstail.__main__ import main
+        sys.exit(main())
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_the_key_stays_hidden_after_ctrl_z_and_fg(tmp_path: Path) -> None:
