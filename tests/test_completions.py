@@ -42,6 +42,10 @@ TYPED = [
     ("dsstail watch -r eu cert", "-r eu certificates.pem"),
     ("dsstail record cert", "record certificates.pem"),
     ("dsstail -t datapoint,reg", "-t datapoint,registration"),
+    ("dsstail -t '!loc", "!location"),
+    ("dsstail -t \\!loc", "!location"),
+    ("dsstail -t '!location,!reg", "!location,!registration"),
+    ("dsstail help comp", "help completion"),
 ]
 
 OFFERED = [
@@ -51,6 +55,8 @@ OFFERED = [
     ("dsstail --event-type data", ["datapoint", "datapointack"]),
     ("dsstail --f", ["--field", "--from-seq", "--fill-gaps", "--format", "--fold"]),
     ("dsstail completion ", ["bash", "zsh", "fish", "powershell"]),
+    ("dsstail help ", list(COMMANDS)),
+    ("dsstail -t '!data", ["!datapoint", "!datapointack"]),
 ]
 
 NOTHING = [
@@ -59,6 +65,7 @@ NOTHING = [
     "dsstail --url ",
     "dsstail --region x",
     "dsstail recrod ",
+    "dsstail help tail ",
 ]
 
 CLEAR = "\x15"
@@ -153,8 +160,10 @@ def test_what_is_no_single_word_is_quoted(
     configuration.parent.mkdir(parents=True)
     configuration.write_text('[profiles."big lab"]\n')
     terminal = request.getfixturevalue(shell)
-    terminal.type("dsstail -p b\t")
-    terminal.read_until(r"big\ lab")
+    for typed, completed in (("b", r"big\ lab"), ("'b", "'big lab'"), ('"b', '"big lab"')):
+        terminal.type(f"dsstail -p {typed}\t")
+        terminal.read_until(completed)
+        terminal.type(CLEAR)
 
 
 def test_zsh_loads_the_script_from_its_function_path(home: Path) -> None:

@@ -60,7 +60,7 @@ def _candidates(line: Line, last: str) -> Iterator[Candidate]:
 
 
 def _arguments(line: Line, start: str) -> Iterator[Candidate]:
-    if line.command is None:
+    if line.command is None or (line.command == "help" and not line.arguments):
         yield from (entry for entry in COMMANDS.items() if entry[0].startswith(start))
     elif line.command in COMMANDS:
         params = load(line.command).params

@@ -38,6 +38,11 @@ def among(*values: str) -> Callable[[], list[str]]:
     return lambda: list(values)
 
 
+def _event_types(start: str) -> list[str]:
+    """What completes a filter of event types, which may exclude one."""
+    return [f"!{one}" if start.startswith("!") else one for one in EVENT_TYPES]
+
+
 def _profile_names() -> list[str]:
     from dsstail.profiles import names
 
@@ -214,7 +219,7 @@ class Filters:
             "--event-type",
             "-t",
             metavar="TYPE",
-            autocompletion=among(*EVENT_TYPES),
+            autocompletion=_event_types,
             help="connectivity, datapoint, datapointack, location or registration",
         ),
     ] = None
