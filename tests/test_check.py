@@ -953,6 +953,7 @@ def test_ascii_is_enough(read: Callable[..., Finished], serve: Serve) -> None:
         "--url", serve(silent).url(), timeout=BRIEFLY, environment={"PYTHONIOENCODING": "ascii"}
     )
     assert done.out.isascii()
+    assert f"key {KEY[:4]}...{KEY[-4:]}" in done.out.decode()
     lines = done.out.decode().splitlines()
     assert [line[0] for line in lines if re.match(r"[-+!x] \w", line)] == ["+", "+", "+", "!", "-"]
 

@@ -11,7 +11,7 @@ from dsstail.cli.console import columns, say, without_keys
 from dsstail.config import Connecting
 from dsstail.dialing import Endpoint
 from dsstail.domains import at
-from dsstail.escaping import shows_unicode, visible, width
+from dsstail.escaping import shows_unicode, spelled, visible, width
 from dsstail.keys import concealed, masked
 from dsstail.render.ink import ink
 from dsstail.report import Reporter
@@ -42,8 +42,7 @@ class Checklist:
         self._keys = connecting.keys
         self._json = json
         self._ink = ink(color)
-        self._unicode = shows_unicode(sys.stdout)
-        self._signs = _SIGNS if self._unicode else _ASCII_SIGNS
+        self._signs = _SIGNS if shows_unicode(sys.stdout) else _ASCII_SIGNS
         self._inks = {OK: self._ink.good, WARNING: self._ink.doubt, FAILED: self._ink.bad}
         self._width = columns(sys.stdout)
         self._steps: list[Step] = []
@@ -151,7 +150,7 @@ class Checklist:
 
     def _wrapped(self, text: str, cells: int | None = None) -> list[str]:
         """Text from anywhere, safe to look at, on lines of so many cells."""
-        safe = visible(concealed(text)[:LONGEST], unicode=self._unicode)
+        safe = spelled(visible(concealed(text)[:LONGEST]), sys.stdout)
         return wrap(safe, cells or self._width, break_on_hyphens=False) or [""]
 
     def _painted(self, ink: str, text: str) -> str:
