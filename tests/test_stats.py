@@ -386,6 +386,36 @@ def test_memory_is_bounded_whatever_there_is_much_of(tmp_path: Path, kind: str, 
 # The picture
 
 
+def test_the_picture_has_its_colours_where_no_css_variables_are_known(
+    tmp_path: Path, stats: Stats
+) -> None:
+    """As in Inkscape, LibreOffice and librsvg, which know no media queries either."""
+    record(tmp_path, two_days(5))
+    stats("out.jsonl", "--svg", "a.svg")
+    picture = ElementTree.parse(tmp_path / "a.svg").getroot()
+    (style,) = (element.text or "" for element in picture.iter(f"{XML}style"))
+    light, _ = style.split("@media")
+    colored = set(re.findall(r"\.(\w+) \{ (?:fill|stroke): #[0-9a-f]{6}; \}", light))
+    for kind in ("rect", "line", "polyline"):
+        drawn = {element.attrib["class"] for element in picture.iter(f"{XML}{kind}")}
+        assert drawn
+        assert drawn <= colored
+    assert re.search(r"^text \{ fill: #[0-9a-f]{6}; \}", light, re.MULTILINE)
+
+
+def test_many_files_are_counted_and_the_first_and_the_last_named(
+    tmp_path: Path, stats: Stats
+) -> None:
+    lines = two_days(5).splitlines(keepends=True)
+    names = [f"out.2026112{day}T120000.000Z.jsonl" for day in range(1, 9)]
+    for at, name in enumerate(names):
+        record(tmp_path, lines[at], name)
+    printed = stats(*names, "--svg", "a.svg").out.decode()
+    told = f"8 files, {names[0]} to {names[-1]}"
+    assert printed.splitlines()[0] == told
+    assert f"<title>{told}</title>" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
 def test_the_picture_needs_nothing_else(tmp_path: Path, stats: Stats) -> None:
     record(tmp_path, two_days(5))
     stats("out.jsonl", "--svg", "a.svg", "--utc")

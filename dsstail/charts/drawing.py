@@ -53,7 +53,7 @@ def drawing(view: View) -> str:
     y = _flow(sheet, view, y, WHOLE, (_tiles, _rate))
     y = _flow(sheet, view, y, HALF, (_types, _hours, _devices, _gone, _acks, _failures))
     y = _flow(sheet, view, y, WHOLE, (_properties, _streams))
-    return sheet.document(", ".join(view.all.files), y)
+    return sheet.document(sentences.sources(view.all), y)
 
 
 def _flow(sheet: Sheet, view: View, y: float, width: float, panels: Sequence[Panel]) -> float:
@@ -71,7 +71,7 @@ def _flow(sheet: Sheet, view: View, y: float, width: float, panels: Sequence[Pan
 
 
 def _head(sheet: Sheet, view: View, y: float) -> float:
-    sheet.text(MARGIN, y + 18, ", ".join(view.all.files[:20]), "name", cells=75)
+    sheet.text(MARGIN, y + 18, sentences.sources(view.all), "name", cells=62)
     lines = list(sentences.beyond(view.all, view.span, view.clock))
     if view.span is not None:
         lines.insert(0, sentences.period(view.span, view.clock, utc=view.utc))

@@ -42,7 +42,7 @@ def page(view: View, style: Style) -> str:
 
 
 def _head(view: View, canvas: Canvas) -> Iterator[str]:
-    yield canvas.title(canvas.shown(", ".join(view.all.files[:20]), canvas.width))
+    yield canvas.title(canvas.shown(sentences.sources(view.all), canvas.width))
     yield sentences.contents(view.all)
     if view.span:
         yield sentences.period(view.span, view.clock, utc=view.utc)

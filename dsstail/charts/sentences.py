@@ -18,6 +18,14 @@ from dsstail.verification.verdict import DAMAGED, TORN, Verdict
 from dsstail.wording import counted, to_the_second
 
 
+def sources(statistics: Statistics) -> str:
+    """`in.jsonl, out.jsonl`; of more `9 files, events.20261123T142501.000Z.jsonl.gz to …`."""
+    first, *others = files = statistics.files
+    if len(files) <= 2:
+        return ", ".join(files)
+    return f"{counted(len(files), 'file')}, {first} to {others[-1]}"
+
+
 def contents(statistics: Statistics) -> str:
     """`425,000 events of 1,000 devices`; of `about 9,970,000` where not all can be remembered."""
     events = counted(statistics.events, "event", ",")

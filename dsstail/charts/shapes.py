@@ -10,21 +10,36 @@ from dsstail.escaping import cut, visible
 
 WIDTH = 1000
 
-_STYLE = """\
-svg { --ground: #ffffff; --panel: #f6f8fa; --text: #1f2328; --faint: #656d76; --line: #d8dee4;
-  --plot: #2f81f7; --other: #8250df; --good: #2da44e; --bad: #cf222e; color-scheme: light dark; }
-@media (prefers-color-scheme: dark) {
-  svg { --ground: #0d1117; --panel: #161b22; --text: #e6edf3; --faint: #8d96a0; --line: #30363d;
-    --plot: #58a6ff; --other: #a371f7; --good: #3fb950; --bad: #f85149; } }
+_LIGHT = {
+    **{"ground": "#ffffff", "panel": "#f6f8fa", "text": "#1f2328", "faint": "#656d76"},
+    **{"line": "#d8dee4", "plot": "#2f81f7", "other": "#8250df", "good": "#2da44e"},
+    "bad": "#cf222e",
+}
+_DARK = {
+    **{"ground": "#0d1117", "panel": "#161b22", "text": "#e6edf3", "faint": "#8d96a0"},
+    **{"line": "#30363d", "plot": "#58a6ff", "other": "#a371f7", "good": "#3fb950"},
+    "bad": "#f85149",
+}
+
+_FORMS = """\
+svg { color-scheme: light dark; }
 text { font: 13px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif;
-  fill: var(--text); white-space: pre; }
+  white-space: pre; }
 .mono { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 .name { font-size: 21px; font-weight: 600; } .title { font-size: 15px; font-weight: 600; }
 .figure { font-size: 24px; font-weight: 600; } .small { font-size: 11px; }
-.faint { fill: var(--faint); } .bad { fill: var(--bad); } .good { fill: var(--good); }
-.plot { fill: var(--plot); } .other { fill: var(--other); } .ground { fill: var(--ground); }
-.panel { fill: var(--panel); } .line { stroke: var(--line); } .track { fill: var(--line); }
-.curve { fill: none; stroke: var(--other); stroke-width: 1.5; stroke-linejoin: round; }"""
+.curve { fill: none; stroke-width: 1.5; stroke-linejoin: round; }"""
+
+# No variables: outside browsers few programs know them, and all would be black.
+_INKS = """\
+text { fill: %(text)s; } .faint { fill: %(faint)s; } .bad { fill: %(bad)s; }
+.good { fill: %(good)s; } .plot { fill: %(plot)s; } .other { fill: %(other)s; }
+.ground { fill: %(ground)s; } .panel { fill: %(panel)s; } .track { fill: %(line)s; }
+.line { stroke: %(line)s; } .curve { stroke: %(other)s; }"""
+
+_STYLE = "\n".join(
+    [_FORMS, _INKS % _LIGHT, "@media (prefers-color-scheme: dark) {", _INKS % _DARK, "}"]
+)
 
 _NOT_XML = re.compile("[\ufffe\uffff]")
 
