@@ -127,6 +127,19 @@ def test_the_latest_events_of_a_recording_tell_their_streams(tmp_path: Path, wat
     screen.wait_for("10:00:01 in  datapoint", "10:00:02 out datapoint")
 
 
+def test_the_day_of_the_chosen_event_is_told(tmp_path: Path, watch: Watch) -> None:
+    old = change(1, "AC1").replace(b"2026-11-26", b"2026-11-24")
+    assert old != change(1, "AC1")
+    recording(tmp_path, old, change(2, "AC1"))
+    screen = watch("out.jsonl")
+    screen.wait_for("AC1", "ended", "2026-11-26 10:00:02")
+    for page in ("\t", "\t\t" + ENTER):
+        screen.type(page)
+        screen.wait_for("last 2 of 2 events ─", "─ 2026-11-26 ─")
+        screen.type(UP)
+        screen.wait_for("─ 2026-11-24 ─")
+
+
 def test_all_of_a_device(tmp_path: Path, watch: Watch) -> None:
     recording(tmp_path, *SCENE)
     screen = watch("out.jsonl")

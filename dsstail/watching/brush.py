@@ -74,8 +74,14 @@ class Brush:
 
     def clock_time(self, at: float) -> str:
         """A time in seconds since the epoch, as a watch shows it."""
-        zone = time.gmtime if self.style.utc else time.localtime
-        return time.strftime("%H:%M:%S", zone(at))
+        return time.strftime("%H:%M:%S", self._zone(at))
+
+    def day(self, at: float) -> str:
+        """The day of such a time."""
+        return time.strftime("%Y-%m-%d", self._zone(at))
+
+    def _zone(self, at: float) -> time.struct_time:
+        return time.gmtime(at) if self.style.utc else time.localtime(at)
 
     def of_device(self, dsn: str) -> str:
         return of_device(dsn) if self.style.color else ""

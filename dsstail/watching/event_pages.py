@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
+from dsstail.clock import Clock
 from dsstail.layout import skimmed
 from dsstail.render import Style
 from dsstail.render.pretty import Pretty
@@ -25,6 +26,7 @@ class EventPages:
 
     def __init__(self, brush: Brush) -> None:
         self._brush = brush
+        self._clock = Clock(utc=brush.style.utc)
         self._tail = _Tail(brush.style, Latest(), 0)
         self._json_of: tuple[Kept | None, int, list[str]] = (None, 0, [])
 
@@ -42,10 +44,12 @@ class EventPages:
             shown.append(f"{row}{wrapped(line, columns - 2)[0]}")
         return shown
 
-    def told(self, browser: Browser) -> str:
-        """How many events these are."""
-        count = len(browser.kept)
-        return f"last {count:,} of {browser.kept.total:,} events"
+    def head(self, columns: int, browser: Browser) -> str:
+        """How many events these are, and of which day the one that is chosen."""
+        kept = browser.kept
+        told = f"last {len(kept):,} of {kept.total:,} events"
+        day = self._day(kept[browser.event_number]) if kept else ""
+        return self._brush.rule(columns, left=told, right=day)
 
     def one(self, columns: int, room: int, browser: Browser) -> list[str]:
         """The event that is chosen, as JSON on `room` lines."""
@@ -66,6 +70,13 @@ class EventPages:
         if received_at:
             words.append(f"received {self._brush.clock_time(received_at)}")
         return self._brush.seen("  ".join(words), cells)
+
+    def _day(self, kept: Kept) -> str:
+        text, _, received_at = kept
+        reading = self._clock.read(skimmed(text).time)
+        if reading is None and received_at:
+            reading = self._clock.at(int(received_at))
+        return reading[0] if reading else ""
 
     def _json(self, kept: Kept, columns: int) -> Sequence[str]:
         remembered, cells, lines = self._json_of

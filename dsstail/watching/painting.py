@@ -29,6 +29,9 @@ _HINTS = {
 LEAST_BESIDE = 6
 """Lines in which streams have room above devices or events; else Tab leads to them."""
 
+LEAST_DATED = 60
+"""Columns where there is room for a day, too."""
+
 _TIME_CELLS = len("00:00:00 ")
 
 
@@ -43,12 +46,14 @@ class Subject:
 class Painter:
     """Draws the view that the person is in, for a terminal of any size."""
 
-    def __init__(self, brush: Brush, subject: Subject) -> None:
+    def __init__(self, brush: Brush, subject: Subject, *, past: bool = False) -> None:
+        """What is `past` is of another day, which is told with the time."""
         self._brush = brush
         self._ink = brush.ink
         self._unicode = brush.unicode
         self._title = visible(subject.title, unicode=brush.unicode)
         self._filters = visible(subject.filters, unicode=brush.unicode)
+        self._past = past
         self._stream_rows = StreamRows(brush)
         self._device_rows = DeviceRows(brush)
         self._device_page = DevicePage(brush)
@@ -89,7 +94,7 @@ class Painter:
                 why_none = self._why_none(streams)
                 return self._device_rows.table(columns, room, browser, moment, why_none)
             case View.EVENTS:
-                rule = self._brush.rule(columns, left=self._event_pages.told(browser))
+                rule = self._event_pages.head(columns, browser)
                 return [rule, *self._event_pages.latest(columns, room - 1, browser)]
             case View.STREAMS:
                 head, *lines = self._stream_rows.page(columns, streams, moment.steady)
@@ -127,7 +132,7 @@ class Painter:
         if shown := list(device.properties.values())[browser.shift :]:
             most = max((room - 5) // 2, 1)
             lines += ["", *self._device_page.properties(columns, most, shown, moment)]
-        lines += ["", self._brush.rule(columns, left=self._event_pages.told(browser))]
+        lines += ["", self._event_pages.head(columns, browser)]
         return lines + self._event_pages.latest(columns, room - len(lines), browser)
 
     # Head and foot
@@ -135,7 +140,7 @@ class Painter:
     def _heading(self, columns: int, moment: Moment) -> str:
         row = self._brush.row(columns)
         row.add(" dsstail watch ", ink=self._ink.chosen)
-        clock = f"{self._brush.clock_time(moment.wall)}{' UTC' if self._brush.style.utc else ''} "
+        clock = f"{self._clock(columns, moment)} "
         room = row.left - len(clock) - 1
         title = cut(f" {self._title}", room, unicode=self._unicode)
         row.add(title)
@@ -143,6 +148,15 @@ class Painter:
         row.add(cut(filters, room - width(title), unicode=self._unicode), ink=self._ink.doubt)
         row.fill(clock, ink=self._ink.faint)
         return str(row)
+
+    def _clock(self, columns: int, moment: Moment) -> str:
+        """The time; of a recording, where there is room, with its day, and none before an event."""
+        if self._past and not moment.wall:
+            return ""
+        time = self._brush.clock_time(moment.wall)
+        dated = self._past and columns >= LEAST_DATED
+        zone = " UTC" if self._brush.style.utc else ""
+        return f"{self._brush.day(moment.wall)} {time}{zone}" if dated else f"{time}{zone}"
 
     def _message(self, columns: int, browser: Browser, log: Log) -> str:
         row = self._brush.row(columns)

@@ -57,7 +57,7 @@ class Watch:
         """
         self._terminal = terminal
         self._brush = Brush(style)
-        self._painter = Painter(self._brush, subject)
+        self._painter = Painter(self._brush, subject, past=past)
         self._complete = complete
         self._past = past
         self._devices = Devices(utc=style.utc, unicode=style.unicode)
