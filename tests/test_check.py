@@ -895,6 +895,18 @@ def test_a_terminal_is_asked_before_a_mobile_key_is_used(
     assert_no_key(printed.encode(), KEY, "the terminal")
 
 
+@pytest.mark.parametrize(("typed", "code"), [("\x04", 2), ("\x03", 130)])
+def test_what_follows_a_question_that_got_no_answer_begins_on_a_line_of_its_own(
+    typed: str, code: int, on_terminal: Callable[..., Terminal], serve: Serve
+) -> None:
+    terminal = on_terminal("--url", serve(honest).url(), *MOBILE, DSSTAIL_KEY=f"stream={KEY}")
+    terminal.read_until("Connect with it? [y/N] ")
+    terminal.type(typed)
+    ended, printed = terminal.finish()
+    assert ended == code
+    assert printed.removeprefix("^C").startswith("\n")
+
+
 def test_a_terminal_is_asked_for_a_key_and_may_have_none(
     on_terminal: Callable[..., Terminal], serve: Serve
 ) -> None:

@@ -98,8 +98,17 @@ def _may_use_up() -> bool:
     warn(MOBILE)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    print("Connect with it? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    from dsstail.interruption import raising
+
+    answer = ""
+    try:
+        with raising():
+            print("Connect with it? [y/N] ", end="", file=sys.stderr, flush=True)
+            answer = sys.stdin.readline()
+    finally:
+        if not answer.endswith("\n"):  # but with Ctrl-D or Ctrl-C
+            print(file=sys.stderr)
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _interrupt() -> None:
