@@ -11,13 +11,25 @@ from dsstail.escaping import cut, visible
 WIDTH = 1000
 
 _LIGHT = {
-    **{"ground": "#ffffff", "panel": "#f6f8fa", "text": "#1f2328", "faint": "#656d76"},
-    **{"line": "#d8dee4", "plot": "#2f81f7", "other": "#8250df", "good": "#2da44e"},
+    "ground": "#ffffff",
+    "panel": "#f6f8fa",
+    "text": "#1f2328",
+    "faint": "#656d76",
+    "line": "#d8dee4",
+    "plot": "#2f81f7",
+    "other": "#8250df",
+    "good": "#2da44e",
     "bad": "#cf222e",
 }
 _DARK = {
-    **{"ground": "#0d1117", "panel": "#161b22", "text": "#e6edf3", "faint": "#8d96a0"},
-    **{"line": "#30363d", "plot": "#58a6ff", "other": "#a371f7", "good": "#3fb950"},
+    "ground": "#0d1117",
+    "panel": "#161b22",
+    "text": "#e6edf3",
+    "faint": "#8d96a0",
+    "line": "#30363d",
+    "plot": "#58a6ff",
+    "other": "#a371f7",
+    "good": "#3fb950",
     "bad": "#f85149",
 }
 
