@@ -903,6 +903,31 @@ def test_a_file_that_is_just_begun_is_not_taken_for_complete(
     assert names(tmp_path) == ["2026110102.jsonl.gz", "2026110103.jsonl"]
 
 
+def test_a_file_that_becomes_live_again_while_it_is_compressed_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that was behind at the start and is put right comes to a file that was complete."""
+    compared, written = threading.Event(), threading.Event()
+    reads_the_same = Tidier._reads_the_same
+
+    def late_answer(tidier: Tidier, packed: Path, plain: Path) -> bool:
+        same = reads_the_same(tidier, packed, plain)
+        compared.set()
+        written.wait(PATIENCE)
+        return same
+
+    monkeypatch.setattr(Tidier, "_reads_the_same", late_answer)
+    (tmp_path / "2026110103.jsonl").write_bytes(lines([1]))
+    monkeypatch.setattr(time, "time", lambda: at("2026-11-01T02:30:00"))
+    with Recording(tmp_path / "%Y%m%d%H.jsonl", compress="gz") as recording:
+        assert compared.wait(PATIENCE)
+        recording.write(event(2), received_at=at("2026-11-01T03:00:00"))
+        written.set()
+    assert recording.told == []
+    assert content(tmp_path / "2026110103.jsonl") == lines([1, 2])
+    assert names(tmp_path) == ["2026110102.jsonl.gz", "2026110103.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("file", "complaint"),
     [
