@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -98,6 +99,7 @@ def _decompressed(
                         break  # zeros behind the end are no damage: blocks can be filled with them
                     if decompressor.eof:
                         decompressor = new()
+                    before = decompressor.copy() if step == _GZIP_STEP else None
                     out += decompressor.decompress(packed)
                     packed = decompressor.unused_data if decompressor.eof else b""
                     if len(out) >= PIECE:
@@ -108,11 +110,24 @@ def _decompressed(
                     yield bytes(out)
                     out.clear()
                 yield None
-    except failure:
+    except failure as error:
+        out += _up_to_damage(before, packed)
         spoiled = "the compressed data is damaged here"
+        if "too much memory" in str(error):  # as it would be for a window of more than 128 MiB
+            spoiled += ", or needs zstd -d --long=31"
     if out:
         yield bytes(out)
     if not spoiled and not decompressor.eof:
         spoiled = "the compressed data ends too early"
     if spoiled:
         raise Spoiled(spoiled)
+
+
+def _up_to_damage(decompressor: Any, packed: bytes) -> bytes:
+    """What comes out of this data before it is damaged; of zstd, nothing can be told."""
+    out = bytearray()
+    if decompressor is not None:
+        with suppress(zlib.error):
+            for at in range(len(packed)):
+                out += decompressor.decompress(packed[at : at + 1])
+    return bytes(out)
