@@ -660,6 +660,19 @@ def test_a_rotated_file_that_is_removed_unread_is_told(follow: Follow) -> None:
     assert followed.news() == ([event(3)], [told])
 
 
+@pytest.mark.parametrize("form", ["gz", "zst"])
+def test_what_is_left_of_rotations_between_two_looks_is_followed(form: str, follow: Follow) -> None:
+    """Where the file itself is removed by then, the next segment is not taken for it."""
+    followed = follow(lines([0]))
+    settings = RecordingSettings(str(followed.path), rotate_size=1, compress=form, keep=2)
+    recorder = Recorder(settings, ["stream"], print)
+    assert followed.news() == ([event(0)], [])
+    recorder.write([event(seq) for seq in range(1, 6)], "stream", 0.0)
+    recorder.close(in_haste=False)
+    told = Damage(1, 1, "segments may have been removed before they were read", b"")
+    assert followed.news() == ([event(3), event(4), event(5)], [told])
+
+
 @pytest.mark.parametrize(
     "torn",
     [
