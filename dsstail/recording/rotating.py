@@ -19,9 +19,9 @@ from pathlib import Path
 
 from dsstail.errors import DsstailError
 from dsstail.recording import compression
-from dsstail.recording.appending import sync_directory, sync_file
 from dsstail.recording.locking import lock
 from dsstail.recording.naming import PART, Naming, Segment
+from dsstail.recording.syncing import sync_directory, sync_file
 
 HASTE = 0.3
 """Seconds that are waited for the thread when there is no time."""
