@@ -1053,6 +1053,17 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
 
 
+def test_what_cannot_be_gone_on_with_ends_it_and_the_last_event_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with Recording(path) as recording:
+        recording.write(event(431))
+        path.rename(tmp_path / "old.jsonl")
+        path.write_bytes(b"no recording")
+        with pytest.raises(OutputError, match=r"it\. The last event recorded is seq 431\.$"):
+            recording.write(event(432))
+    assert path.read_bytes() == b"no recording"
+
+
 @pytest.mark.parametrize("another", [False, True], ids=["moved", "replaced"])
 def test_a_file_that_is_renamed_while_it_is_synced_to_be_rotated_is_begun_anew(
     another: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -99,9 +99,11 @@ class LiveFile:
                 raise
         except OSError as error:
             reason = "disk full" if error.errno in FULL else error.strerror
-            last = self.end
-            after = f" The last event recorded is {last}." if last else ""
-            raise OutputError(f"cannot open {self.name}: {reason}.{after}") from None
+            failure = f"cannot open {self.name}: {reason}."
+        except OutputError as error:
+            failure = str(error)
+        last = f" The last event recorded is {self.end}." if self.end else ""
+        raise OutputError(f"{failure}{last}")
 
     def append(self, lines: bytes) -> int:
         """Append whole lines, in one write unless the system takes fewer bytes.
