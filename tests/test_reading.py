@@ -27,7 +27,7 @@ from dsstail.messages import Event
 from dsstail.recording import reading, scanning
 from dsstail.recording.following import Follower
 from dsstail.recording.locking import lock
-from dsstail.recording.reading import read, read_recording, rest_of_line
+from dsstail.recording.reading import is_plain, read, read_recording, rest_of_line
 from dsstail.recording.recorder import Recorder, RecordingSettings
 from dsstail.recording.splitting import Damage, Found, Lines, Splitter
 from dsstail.recording.unpacking import unpacked
@@ -433,6 +433,19 @@ def test_a_byte_order_mark_is_no_damage(tmp_path: Path, pack: Callable[[bytes], 
     path = tmp_path / "out.jsonl"
     path.write_bytes(pack(b"\xef\xbb\xbf" + lines([1, 2])))
     assert sorted_out(read(path)) == ([(1, event(1)), (2, event(2))], [])
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("pack", [bytes, gz])
+def test_utf_16_is_read_as_powershell_writes_it(
+    tmp_path: Path, codec: str, pack: Callable[[bytes], bytes]
+) -> None:
+    written = [event(1), *(event(seq, "ü\U0001f600".encode()) for seq in range(2, 1000))]
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(pack("\r\n".join(["\ufeff", *map(bytes.decode, written), ""]).encode(codec)))
+    assert sorted_out(read(path)) == ([*enumerate(written, 2)], [])
+    with FileIO(path) as file:
+        assert not is_plain(file)
 
 
 def test_a_recording_is_events_in_python(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,7 +17,9 @@ MAGIC = 4
 PIECE = 1 << 16
 """Bytes that are given at once, about: what is made of them stays in the processor's cache."""
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = codecs.BOM_UTF8
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -34,7 +37,7 @@ class Spoiled(Exception):
 
 def is_bare(magic: bytes) -> bool:
     """Whether what follows these MAGIC bytes, with which a file begins, is what it holds."""
-    return not (is_packed(magic) or magic.startswith(BYTE_ORDER_MARK))
+    return not (is_packed(magic) or magic.startswith((BYTE_ORDER_MARK, *_UTF_16)))
 
 
 def is_packed(magic: bytes) -> bool:
@@ -58,10 +61,20 @@ def unpacked(pieces: Iterator[bytes | None], name: str) -> Iterator[bytes | None
     pieces = chain([head], pieces)
     if is_packed(head):
         pieces = _decompressed(pieces, *_form(head, name))
+    yield from _as_utf8(pieces)
+
+
+def _as_utf8(pieces: Iterator[bytes | None]) -> Iterator[bytes | None]:
+    """The same without a byte order mark; recoded where that is one of UTF-16, as of PowerShell."""
+    decoder = None
     first = True
     for piece in pieces:
-        yield piece.removeprefix(BYTE_ORDER_MARK) if first and piece is not None else piece
-        first = first and piece is None
+        if first and piece is not None:
+            first = False
+            piece = piece.removeprefix(BYTE_ORDER_MARK)
+            if piece.startswith(_UTF_16):
+                decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        yield decoder.decode(piece).encode() if decoder and piece is not None else piece
 
 
 def _is_zstd(magic: bytes) -> bool:
