@@ -17,7 +17,7 @@ from dsstail.messages import Event
 from dsstail.recording import compression
 from dsstail.recording.appending import LiveFile, Patience, Warn
 from dsstail.recording.device import Device, is_device
-from dsstail.recording.naming import Naming, check_fields
+from dsstail.recording.naming import Naming, check_fields, resolved
 from dsstail.recording.resuming import NO_PAST, Past, look_back
 from dsstail.recording.rotating import Tidier
 from dsstail.wording import counted
@@ -186,6 +186,7 @@ class Recorder:
             )
         if makes_segments:
             naming.check_length(name)
+            _check_writable(name)
         return Track(naming, settings, streams, self._tidier, self._patience, self._warn)
 
     def _check_unshared(self, name: Path, stream: str) -> None:
@@ -196,6 +197,13 @@ class Recorder:
                     f"the streams {other} and {stream} would go into the same file, {name}. "
                     "Name one of them differently."
                 )
+
+
+def _check_writable(name: Path) -> None:
+    """Raises OutputError where another file could not be begun in the directory of this one."""
+    directory = resolved(name).parent
+    if directory.is_dir() and not os.access(directory, os.W_OK | os.X_OK):
+        raise OutputError(f"{name} could never be rotated: no file can be made in {directory}.")
 
 
 class Track:
