@@ -1,7 +1,8 @@
 """What becomes of segments once they are complete: compressed, and removed when there are enough.
 
 All of it can be cut short at any instant and done again. A segment's original is removed only
-when the compressed one is on the disk, under its name, and reads the same.
+when the compressed one is on the disk, under its name, and reads the same, and never once it is
+live again: a clock that is put right can come to a date whose file was complete.
 """
 
 from __future__ import annotations
@@ -101,9 +102,9 @@ class Tidier:
 
     @contextmanager
     def _claimed(self, naming: Naming, path: Path, size: int | None = None) -> Iterator[None]:
-        """Nobody records to this file, or begins to, or did since it had this size.
+        """Have nobody begin to record to this file meanwhile.
 
-        Raises _Taken where somebody does.
+        Raises _Taken where somebody does so already, or did since it had this size.
         """
         with self._claiming:
             if path == self._live[naming] or not _is_free(path):
