@@ -34,10 +34,10 @@ def _open_standard_streams() -> None:
     """Open what was closed by whoever started us (`>&-`): a socket must not become stdout.
 
     So all three are there from here on. What is written to a stdout that was closed is lost, and
-    that is an error.
+    nothing can be read from such a stdin: both are errors.
     """
     for descriptor, name, mode, access in (
-        (0, "stdin", "r", os.O_RDWR),
+        (0, "stdin", "r", os.O_WRONLY),
         (1, "stdout", "w", os.O_RDONLY),
         (2, "stderr", "w", os.O_RDWR),
     ):

@@ -19,9 +19,10 @@ _NAME = b'"_dsstail":'
 MEMBER = _NAME + b'{"stream":'
 """How the member begins."""
 
-_ENDING = re.compile(
-    rb"[,{]" + re.escape(MEMBER) + rb'("(?:[^"\\]|\\.)*+")'
-    rb'(?:,"received_at":"([0-9T:.-]+Z)")?\}\}[ \t\r]*'
+_BLANKS = b" \t\r\n"
+_ENDING = re.compile(  # also as other programs write JSON, with blanks between its tokens
+    re.escape(_NAME) + rb'\s*\{\s*"stream":\s*("(?:[^"\\]|\\.)*+")'
+    rb'(?:\s*,\s*"received_at":\s*"([0-9T:.-]+Z)")?\s*\}\s*\}\s*'
 )
 _EMPTY = re.compile(rb"[ \t\r\n]*+\{[ \t\r\n]*+\}")
 _BEGINNING, _ENDS = itemgetter(slice(-1)), itemgetter(slice(-2, None))  # all but the last brace
@@ -80,19 +81,22 @@ def member(stream: str) -> bytes:
 
 def may_be_annotated(lines: list[bytes]) -> bool:
     """Whether any of these lines, stripped of blanks, may have the member."""
-    return _NAME in b"".join([line for line in lines if line.endswith(b'"}}')])
+    return _NAME in b"".join([line for line in lines if line.endswith((b'"}}', b"\n}"))])
 
 
 def told_apart(line: bytes) -> tuple[bytes, About | None]:
     """The event's own text, and what the member tells, if it is there."""
-    at = line.rfind(_NAME) - 1
+    at = line.rfind(_NAME)
     if at < 0:
         return line, None
     ending = line[at:]
     about = _remembered(ending) if len(ending) <= _SHORT else _about(ending)
     if about is None:
         return line, None
-    return (line[:at] if ending.startswith(b",") else b"{") + b"}", about
+    before = line[:at].rstrip(_BLANKS)
+    if not before.endswith((b",", b"{")):
+        return line, None
+    return before.removesuffix(b",") + b"}", about
 
 
 def unannotated(line: bytes) -> tuple[bytes, str | None]:

@@ -11,7 +11,7 @@ from itertools import chain, groupby
 from math import inf
 from operator import itemgetter
 
-from dsstail.annotation import UNTOLD, may_be_annotated, told_apart
+from dsstail.annotation import UNTOLD, may_be_annotated, told_apart, unannotated
 from dsstail.clock import since_epoch
 from dsstail.escaping import visible
 from dsstail.filters import Filter
@@ -186,8 +186,8 @@ class Replay:
             items = chain.from_iterable(roads)
         if asked.speed is not None:
             items = paced(items, asked.speed, asked.max_idle)
-        yield from gathered(items)
-        yield from gathered(self._follow())
+        items = chain(gathered(items), gathered(self._follow()))
+        yield from items if asked.annotated or asked.apart else map(_bare, items)
         self.ended = True
         while asked.stay:
             yield Pause(POLL)
@@ -302,17 +302,21 @@ class Replay:
         return [event.text for event in events if window.spans(moment(event))]
 
     def _passages(self, texts: list[bytes]) -> Iterator[Passage]:
-        """The events, and what their last members tell; these are taken off unless wanted."""
+        """The events; if they are to come apart, by what their last members tell."""
         asked = self._asked
-        if not may_be_annotated(texts) or (asked.annotated and not asked.apart):
+        if not asked.apart or not may_be_annotated(texts):
             yield Passage(texts)
             return
         divided = [told_apart(text) for text in texts]
         own = texts if asked.annotated else [text for text, _ in divided]
-        if not asked.apart:
-            yield Passage(own)
-            return
         abouts = [about or UNTOLD for _, about in divided]
         for (stream, received), group in groupby(zip(own, abouts, strict=True), itemgetter(1)):
             received_at = since_epoch(received) or 0.0 if received else 0.0
             yield Passage([text for text, _ in group], stream, received_at)
+
+
+def _bare(item: Item) -> Item:
+    """The same without what was added to events."""
+    if not isinstance(item, Passage) or not may_be_annotated(item.texts):
+        return item
+    return Passage([unannotated(text)[0] for text in item.texts])

@@ -71,6 +71,21 @@ def test_the_member_is_taken_off_as_it_was_added(
     assert may_be_annotated([event, line])
 
 
+@pytest.mark.parametrize("indent", [None, 2, "\t"])
+@pytest.mark.parametrize("event", [b'{"seq":"1","a":{"b":[{}]}}', b"{}"])
+@pytest.mark.parametrize("received_at", [None, 1.5])
+def test_the_member_is_known_however_a_program_lays_it_out(
+    event: bytes, indent: int | str | None, received_at: float | None
+) -> None:
+    [line] = annotated([event], "in", received_at)
+    laid_out = json.dumps(json.loads(line), indent=indent).encode()
+    for written in (laid_out, laid_out.replace(b"\n", b"\r\n")):
+        text, about = told_apart(written)
+        assert json.loads(text) == json.loads(event)
+        assert about == ("in", "" if received_at is None else instant(received_at))
+        assert may_be_annotated([written])
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -432,6 +432,12 @@ def test_of_closed_standard_streams_only_stdout_matters(closed: str, code: int) 
     assert shell(f"dsstail demo --count 2 --rate 100 {closed}").returncode == code
 
 
+def test_a_stdin_that_was_closed_is_no_empty_recording() -> None:
+    finished = shell("dsstail verify - <&-")
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr == "error: cannot read stdin: Bad file descriptor.\n"
+
+
 # On a terminal
 
 

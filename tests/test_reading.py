@@ -27,7 +27,7 @@ from dsstail.messages import Event
 from dsstail.recording import reading, scanning
 from dsstail.recording.following import Follower
 from dsstail.recording.locking import lock
-from dsstail.recording.reading import read, read_recording, rest_of_line
+from dsstail.recording.reading import is_plain, read, read_recording, rest_of_line
 from dsstail.recording.recorder import Recorder, RecordingSettings
 from dsstail.recording.splitting import Damage, Found, Lines, Splitter
 from dsstail.recording.unpacking import unpacked
@@ -330,7 +330,29 @@ def test_damaged_compression_is_told_where_it_is(
     path.write_bytes(pack(lines(range(500))) + pack(lines(range(500)))[:8] + b"\xff" * 100)
     events, damage = sorted_out(read(path))
     assert [text for _, text in events][:500] == [event(seq) for seq in range(500)]
-    assert damage[-1].reason == "the compressed data is damaged here"
+    assert damage[-1].reason.startswith("the compressed data is damaged here")
+
+
+def test_up_to_the_byte_that_is_damaged_compressed_events_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "out.gz"
+    packed = bytearray(gz(lines(range(500))))
+    packed[-8] ^= 1  # of the checksum behind them
+    path.write_bytes(packed)
+    events, damage = sorted_out(read(path))
+    assert [text for _, text in events] == [event(seq) for seq in range(500)]
+    assert [(one.first, one.reason) for one in damage] == [
+        (501, "the compressed data is damaged here")
+    ]
+
+
+def test_compression_that_takes_too_much_memory_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "out.zst"
+    wide = zstandard.ZstdCompressionParameters(window_log=28)
+    compressor = zstandard.ZstdCompressor(compression_params=wide).compressobj()
+    path.write_bytes(compressor.compress(lines([1])) + compressor.flush())
+    events, (damage,) = sorted_out(read(path))
+    assert events == []
+    assert damage.reason == "the compressed data is damaged here, or needs zstd -d --long=31"
 
 
 @pytest.mark.parametrize("pack", [gz, zst])
@@ -411,6 +433,19 @@ def test_a_byte_order_mark_is_no_damage(tmp_path: Path, pack: Callable[[bytes], 
     path = tmp_path / "out.jsonl"
     path.write_bytes(pack(b"\xef\xbb\xbf" + lines([1, 2])))
     assert sorted_out(read(path)) == ([(1, event(1)), (2, event(2))], [])
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("pack", [bytes, gz])
+def test_utf_16_is_read_as_powershell_writes_it(
+    tmp_path: Path, codec: str, pack: Callable[[bytes], bytes]
+) -> None:
+    written = [event(1), *(event(seq, "ü\U0001f600".encode()) for seq in range(2, 1000))]
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(pack("\r\n".join(["\ufeff", *map(bytes.decode, written), ""]).encode(codec)))
+    assert sorted_out(read(path)) == ([*enumerate(written, 2)], [])
+    with FileIO(path) as file:
+        assert not is_plain(file)
 
 
 def test_a_recording_is_events_in_python(tmp_path: Path) -> None:
@@ -636,6 +671,19 @@ def test_a_rotated_file_that_is_removed_unread_is_told(follow: Follow) -> None:
     followed.path.write_bytes(lines([3]))
     told = Damage(1, 1, f"{gone.name} was removed before it was read", b"")
     assert followed.news() == ([event(3)], [told])
+
+
+@pytest.mark.parametrize("form", ["gz", "zst"])
+def test_what_is_left_of_rotations_between_two_looks_is_followed(form: str, follow: Follow) -> None:
+    """Where the file itself is removed by then, the next segment is not taken for it."""
+    followed = follow(lines([0]))
+    settings = RecordingSettings(str(followed.path), rotate_size=1, compress=form, keep=2)
+    recorder = Recorder(settings, ["stream"], print)
+    assert followed.news() == ([event(0)], [])
+    recorder.write([event(seq) for seq in range(1, 6)], "stream", 0.0)
+    recorder.close(in_haste=False)
+    told = Damage(1, 1, "segments may have been removed before they were read", b"")
+    assert followed.news() == ([event(3), event(4), event(5)], [told])
 
 
 @pytest.mark.parametrize(

@@ -646,6 +646,20 @@ def test_without_permission_it_ends_with_6(serve: Serve, tmp_path: Path) -> None
     )
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", "%Y.jsonl"])
+def test_what_could_never_be_rotated_is_told_at_the_start(tmp_path: Path, name: str) -> None:
+    directory = tmp_path / "closed"
+    directory.mkdir()
+    for live in ("out.jsonl", f"{datetime.now().year}.jsonl"):
+        (directory / live).touch(0o666)
+    directory.chmod(0o500)
+    arguments = (f"closed/{name}", "--url", "ws://127.0.0.1:9", "--rotate-every", "1d")
+    done = unprivileged(tmp_path, "record", *arguments)
+    directory.chmod(0o700)
+    assert done.returncode == 6
+    assert f"could never be rotated: no file can be made in {directory}.\n" in done.stderr
+
+
 def test_a_permission_that_was_revoked_ends_it_with_6(serve: Serve, tmp_path: Path) -> None:
     """The file that is open can be written still, but no other one can be begun."""
     directory = tmp_path / "revoked"

@@ -903,6 +903,31 @@ def test_a_file_that_is_just_begun_is_not_taken_for_complete(
     assert names(tmp_path) == ["2026110102.jsonl.gz", "2026110103.jsonl"]
 
 
+def test_a_file_that_becomes_live_again_while_it_is_compressed_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that was behind at the start and is put right comes to a file that was complete."""
+    compared, written = threading.Event(), threading.Event()
+    reads_the_same = Tidier._reads_the_same
+
+    def late_answer(tidier: Tidier, packed: Path, plain: Path) -> bool:
+        same = reads_the_same(tidier, packed, plain)
+        compared.set()
+        written.wait(PATIENCE)
+        return same
+
+    monkeypatch.setattr(Tidier, "_reads_the_same", late_answer)
+    (tmp_path / "2026110103.jsonl").write_bytes(lines([1]))
+    monkeypatch.setattr(time, "time", lambda: at("2026-11-01T02:30:00"))
+    with Recording(tmp_path / "%Y%m%d%H.jsonl", compress="gz") as recording:
+        assert compared.wait(PATIENCE)
+        recording.write(event(2), received_at=at("2026-11-01T03:00:00"))
+        written.set()
+    assert recording.told == []
+    assert content(tmp_path / "2026110103.jsonl") == lines([1, 2])
+    assert names(tmp_path) == ["2026110102.jsonl.gz", "2026110103.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("file", "complaint"),
     [
@@ -1026,6 +1051,17 @@ def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     assert (tmp_path / "old.jsonl").read_bytes() == lines([1])
     assert path.read_bytes() == lines([2])
     assert recording.told == [f"{path} was renamed or removed: recording to a new one."]
+
+
+def test_what_cannot_be_gone_on_with_ends_it_and_the_last_event_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with Recording(path) as recording:
+        recording.write(event(431))
+        path.rename(tmp_path / "old.jsonl")
+        path.write_bytes(b"no recording")
+        with pytest.raises(OutputError, match=r"it\. The last event recorded is seq 431\.$"):
+            recording.write(event(432))
+    assert path.read_bytes() == b"no recording"
 
 
 @pytest.mark.parametrize("another", [False, True], ids=["moved", "replaced"])

@@ -346,7 +346,7 @@ def test_what_only_resembles_a_last_member_stays_on(tmp_path: Path) -> None:
     member = b'"_dsstail":{"stream":"in"}}'
     [text] = annotated([b"{}"], "in", None)
     assert text == b"{" + member
-    others = [b'{"a":1, ' + member, b'{"a":{' + member + b"}"]
+    others = [b'{"a":{' + member + b"}", b'{"a":1,"_dsstail":{"stream":1}}']
     path = tmp_path / "out.jsonl"
     path.write_bytes(b"\n".join([text, *others, b'{"a":1 ,' + member]))
     assert replayed(path) == ([b"{}", *others, b'{"a":1 }'], [])

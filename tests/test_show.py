@@ -206,6 +206,17 @@ def test_merging_puts_several_files_in_the_order_of_time(tmp_path: Path, show: S
     assert show("--merge", "odd.jsonl.gz", "even.jsonl", "-n5").out.splitlines() == texts[-5:]
 
 
+@pytest.mark.parametrize("form", [["-o", "json"], ["--format", '{{"seq":"{seq}","a":{{}}}}']])
+def test_merging_heeds_when_events_came_that_tell_no_time_of_their_own(
+    tmp_path: Path, show: Show, form: list[str]
+) -> None:
+    texts = [b'{"seq":"%d","a":{}}' % at for at in range(4)]
+    for name, kept in (("even", texts[::2]), ("odd", texts[1::2])):
+        came = (annotated([text], name, float(text[8:9]))[0] for text in kept)
+        record(tmp_path, b"\n".join([*came, b""]), f"{name}.jsonl")
+    assert show("odd.jsonl", "even.jsonl", "--merge", *form).out.splitlines() == texts
+
+
 def test_the_last_events_cost_the_same_in_a_long_recording(tmp_path: Path, show: Show) -> None:
     """A recording of 1 TB, most of it a hole that nobody could read in time."""
     with record(tmp_path, b"").open("wb") as file:

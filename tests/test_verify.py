@@ -24,8 +24,8 @@ from dsstail.annotation import annotated
 from dsstail.fingerprints import Bound, Fingerprints
 from dsstail.numbering import CONFLICT, GAP, REPEAT, RESET, Anomaly, Numbering
 from dsstail.recording.odometer import MOST_HELD, Odometer
-from dsstail.verification.verdict import Verdict
-from dsstail.verification.verifying import LISTED, verify
+from dsstail.verification.verdict import UNCHECKED, Place, Verdict
+from dsstail.verification.verifying import LISTED, MOST_STREAMS, verify
 
 Verify = Callable[..., Finished]
 COMPLETE = "complete: every line is an event, and every seq is there once"
@@ -389,6 +389,15 @@ def test_streams_in_one_file_are_told_apart(tmp_path: Path, run: Verify) -> None
         "out.jsonl:4: stream out: gap: seq 2 (1 event) missing before",
         "incomplete: 1 gap (1 event missing)",
     ]
+
+
+def test_events_of_too_many_streams_are_unchecked_and_not_damaged(tmp_path: Path) -> None:
+    texts = (b'{"seq":"%d","_dsstail":{"stream":"s%d"}}\n' % (n, n % 300) for n in range(600))
+    verdict = verify(Odometer([str(record(tmp_path, b"".join(texts)))]))
+    assert len(verdict.contents) == MOST_STREAMS
+    (finding,) = (one for one in verdict.findings if one.kind != GAP)
+    assert (finding.kind, finding.place) == (UNCHECKED, Place(0, MOST_STREAMS + 1))
+    assert verdict.extents == {GAP: 299 * MOST_STREAMS, UNCHECKED: 200}
 
 
 def test_a_repetition_received_at_another_time_is_one(tmp_path: Path) -> None:

@@ -292,6 +292,15 @@ def test_a_stream_in_trouble_says_which() -> None:
     assert bare(page[2]) == "  live for 1s; 11s ago: reset by the other side"
 
 
+def test_of_a_recording_nothing_is_told_that_is_not_known() -> None:
+    """Whether its numbers are complete, and begin again, is for verify to say."""
+    streams = Streams((), 0.0)
+    streams.take(Batch("", 0.0, [b'{"seq":"9"}', b'{"seq":"0"}']), 1.0)
+    assert bare(rows_of(streams, 4, columns=120)[1]).split()[-2:] == ["#0", "0"]
+    streams[""].missing = 0
+    assert bare(rows_of(streams, 4, columns=120)[1]).split()[-5:] == ["#0", *"0000"]
+
+
 def test_names_of_streams_that_are_cut_still_tell_them_apart() -> None:
     streams = Streams(("factory-berlin-in", "factory-berlin-out"), 0.0)
     rows = [bare(row) for row in rows_of(streams, 4, columns=60)]

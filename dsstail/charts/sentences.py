@@ -14,7 +14,7 @@ from dsstail.statistics.outcomes import Acks
 from dsstail.statistics.records import Property
 from dsstail.statistics.tables import Table
 from dsstail.statistics.timeline import Span
-from dsstail.verification.verdict import DAMAGED, TORN, Verdict
+from dsstail.verification.verdict import DAMAGED, TORN, UNCHECKED, Verdict
 from dsstail.wording import counted, to_the_second
 
 
@@ -140,6 +140,7 @@ def completeness(verdict: Verdict) -> str:
         (verdict.counts[RESET], "reset"),
         (verdict.extents[DAMAGED], "damaged line"),
         (verdict.counts[TORN], "torn end"),
+        (verdict.extents[UNCHECKED], "unchecked event"),
     )
     told = ", ".join(counted(count, noun, ",") for count, noun in parts if count)
     return f"{told}; dsstail verify tells where"

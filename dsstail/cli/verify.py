@@ -102,6 +102,7 @@ def _finding(finding: Finding) -> str:
     what = {
         "damaged": f"{finding.detail}{lines}",
         "torn": f"{finding.detail}, the recording ends here{lines}",
+        "unchecked": f"{counted(finding.last, 'event')} from here on, of {finding.detail}",
         "gap": f"{numbers} missing"
         + (f", if this goes on from {finding.detail}" if finding.detail else " before"),
         "repeat": f"{numbers} again",
@@ -122,6 +123,7 @@ def _conclusion(verdict: Verdict) -> str:
     parts = {
         "damaged": counted(extents["damaged"], "damaged line"),
         "torn": counted(counts["torn"], "torn end"),
+        "unchecked": f"{counted(extents['unchecked'], 'event')} unchecked",
         "gap": f"{counted(counts['gap'], 'gap')} ({counted(extents['gap'], 'event')} missing)",
         "repeat": f"{counted(extents['repeat'], 'event')} repeated",
         "conflict": f"{counted(extents['conflict'], 'event')} in conflict",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from dsstail.messages import Event
 from dsstail.recording.healing import beginning, is_torn_event, may_be_recording, torn_line
 from dsstail.recording.locking import holder, lock
 from dsstail.recording.naming import resolved
+from dsstail.recording.syncing import sync_directory, sync_file
 
 SYNC_AFTER = 0.5
 """Seconds that a line waits to be synced. Who calls `sync_if_due` does so twice a second: a power
@@ -99,9 +99,11 @@ class LiveFile:
                 raise
         except OSError as error:
             reason = "disk full" if error.errno in FULL else error.strerror
-            last = self.end
-            after = f" The last event recorded is {last}." if last else ""
-            raise OutputError(f"cannot open {self.name}: {reason}.{after}") from None
+            failure = f"cannot open {self.name}: {reason}."
+        except OutputError as error:
+            failure = str(error)
+        last = f" The last event recorded is {self.end}." if self.end else ""
+        raise OutputError(f"{failure}{last}")
 
     def append(self, lines: bytes) -> int:
         """Append whole lines, in one write unless the system takes fewer bytes.
@@ -316,44 +318,6 @@ class LiveFile:
         if not self.last_line:
             return f"no event was written to {self.name}"
         return f"{self.name} ends cleanly at {last}"
-
-
-def is_device(path: Path) -> bool:
-    """Whether something is there that can only be written to, and keeps nothing."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
-
-
-def sync_file(fd: int) -> None:
-    """Have what was written to an open file survive a power cut."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync leaves it in the drive's memory there
-    elif sys.platform == "win32":
-        os.fsync(fd)
-    else:
-        os.fdatasync(fd)
-
-
-def sync_directory(directory: Path) -> None:
-    """Have what was created, renamed and removed in a directory survive a power cut."""
-    if sys.platform == "win32":
-        return
-    try:
-        fd = os.open(directory, os.O_RDONLY)
-    except PermissionError:  # it may be written and not read
-        return
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that does this unasked
-            raise
-    finally:
-        os.close(fd)
 
 
 def _leads_to(path: Path, fd: int) -> bool:

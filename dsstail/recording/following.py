@@ -8,6 +8,7 @@ from io import FileIO
 from pathlib import Path
 
 from dsstail.errors import ConfigurationError
+from dsstail.recording import compression
 from dsstail.recording.backwards import numbered
 from dsstail.recording.naming import Segment, resolved, segments_beside
 from dsstail.recording.reading import opened, read_file, read_on, unreadable
@@ -62,22 +63,28 @@ class Follower:
     def _go_on(self) -> Iterator[list[Found] | None]:
         """What was rotated since this file was; then the one that has its name now is the file."""
         last_read = self._own_stamp()
+        removed = last_read is None and os.fstat(self._file.fileno()).st_nlink == 0
         while True:
             # Opened first: what is not rotated yet when the segments are listed comes after them.
             file = self._successor()
             if file is None:
                 yield None
                 continue
-            unread = [one for one in self._segments() if one.stamp > last_read]
+            segments = self._segments()
+            unread = [one for one in segments if one.stamp > (last_read or self._before)]
             if not unread:
                 break
             file.close()
+            if last_read is not None:
+                removed = all(one.stamp != last_read for one in segments)
+            if removed:  # the oldest ones are, and there may have been more
+                yield [Damage(1, 1, "segments may have been removed before they were read", b"")]
             for segment in unread:
                 yield from _whole(segment)
             last_read = unread[-1].stamp
         self._file.close()
         self._file, self._splitter, self._start = file, Splitter(), 0
-        self._before = last_read
+        self._before = last_read or self._before
 
     def _successor(self) -> FileIO | None:
         """The file that has the name now; for a moment of a rotation, none may have it."""
@@ -99,13 +106,30 @@ class Follower:
             stamp = segment.stamp
         return stamp
 
-    def _own_stamp(self) -> str:
-        """The stamp of the segment that this file has become; if it is none, of the one before."""
+    def _own_stamp(self) -> str | None:
+        """The stamp of the segment that this file has become, None if it is none."""
         for segment in self._segments():
             if segment.stamp > self._before:
-                ours = self._is_at(segment.plain) or not segment.plain.exists()  # but compressed
-                return segment.stamp if ours else self._before
-        return self._before
+                return segment.stamp if self._has_become(segment) else None
+        return None
+
+    def _has_become(self, segment: Segment) -> bool:
+        """Whether a segment is the file, or holds the same, compressed."""
+        if self._is_at(segment.plain):
+            return True
+        for path in segment.forms[1:]:
+            try:
+                piece = next(compression.pieces(path), b"")
+            except OSError:
+                continue
+            except ConfigurationError:  # for lack of a package: then it need not be read either
+                return True
+            at = self._file.tell()
+            self._file.seek(0)
+            own = self._file.read(len(piece))
+            self._file.seek(at)
+            return own == piece
+        return False
 
     def _look_back(self) -> list[Found] | None:
         """Go back, where the file has changed, to what was unfinished, or to the beginning.

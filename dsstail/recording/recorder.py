@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import select
-import stat
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
@@ -15,11 +12,12 @@ from pathlib import Path
 
 from dsstail.annotation import Annotation, unannotated
 from dsstail.clock import since_epoch
-from dsstail.errors import ConfigurationError, OutputClosed, OutputError
+from dsstail.errors import ConfigurationError, OutputError
 from dsstail.messages import Event
 from dsstail.recording import compression
-from dsstail.recording.appending import LiveFile, Patience, Warn, is_device
-from dsstail.recording.naming import Naming, check_fields
+from dsstail.recording.appending import LiveFile, Patience, Warn
+from dsstail.recording.device import Device, is_device
+from dsstail.recording.naming import Naming, check_fields, resolved
 from dsstail.recording.resuming import NO_PAST, Past, look_back
 from dsstail.recording.rotating import Tidier
 from dsstail.wording import counted
@@ -188,6 +186,7 @@ class Recorder:
             )
         if makes_segments:
             naming.check_length(name)
+            _check_writable(name)
         return Track(naming, settings, streams, self._tidier, self._patience, self._warn)
 
     def _check_unshared(self, name: Path, stream: str) -> None:
@@ -198,6 +197,13 @@ class Recorder:
                     f"the streams {other} and {stream} would go into the same file, {name}. "
                     "Name one of them differently."
                 )
+
+
+def _check_writable(name: Path) -> None:
+    """Raises OutputError where another file could not be begun in the directory of this one."""
+    directory = resolved(name).parent
+    if directory.is_dir() and not os.access(directory, os.W_OK | os.X_OK):
+        raise OutputError(f"{name} could never be rotated: no file can be made in {directory}.")
 
 
 class Track:
@@ -354,68 +360,3 @@ class Track:
         live.close()
         self._live = self._open(live.last_line)
         self._tidier.tidy(self._naming)
-
-
-class Device:
-    """A FIFO, a terminal or another device: what is written there is gone, and that is all.
-
-    Raises OutputError, and where it is our own stdout, which nobody reads any more, OutputClosed.
-    """
-
-    past = NO_PAST
-    end = ""
-
-    def __init__(self, name: Path, streams: Sequence[str], warn: Warn) -> None:
-        """Open it; a FIFO waits for a reader, of which `warn` is told. Raises OutputError."""
-        self.streams = streams
-        self.name = name
-        self.size = 0
-        try:
-            self._fd = _open_device(name, warn)
-        except OSError as error:
-            raise self._failure(error) from None
-
-    def append(self, lines: bytes, received_at: float) -> None:
-        """Write whole lines."""
-        rest = memoryview(lines)
-        try:
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-        except OSError as error:
-            raise self._failure(error) from None
-        self.size += len(lines)
-
-    def look(self) -> None:
-        """See whether somebody still reads it."""
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            poll.register(self._fd, 0)
-            if stat.S_ISFIFO(os.fstat(self._fd).st_mode) and poll.poll(0):
-                raise self._failure(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
-
-    def sync(self) -> None:
-        """There is nothing to sync."""
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-    def _failure(self, error: OSError) -> OutputError | OutputClosed:
-        with suppress(OSError):
-            if error.errno == errno.EPIPE and os.path.samestat(os.fstat(1), os.fstat(self._fd)):
-                return OutputClosed()
-        return OutputError(f"cannot write {self.name}: {error.strerror}.")
-
-
-def _open_device(name: Path, warn: Warn) -> int:
-    flags = os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    if name.is_fifo():
-        try:
-            fd = os.open(name, flags | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            warn(f"waiting for somebody to read {name}.")
-        else:
-            os.set_blocking(fd, True)
-            return fd
-    return os.open(name, flags)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -15,7 +17,9 @@ MAGIC = 4
 PIECE = 1 << 16
 """Bytes that are given at once, about: what is made of them stays in the processor's cache."""
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = codecs.BOM_UTF8
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -33,7 +37,7 @@ class Spoiled(Exception):
 
 def is_bare(magic: bytes) -> bool:
     """Whether what follows these MAGIC bytes, with which a file begins, is what it holds."""
-    return not (is_packed(magic) or magic.startswith(BYTE_ORDER_MARK))
+    return not (is_packed(magic) or magic.startswith((BYTE_ORDER_MARK, *_UTF_16)))
 
 
 def is_packed(magic: bytes) -> bool:
@@ -57,10 +61,20 @@ def unpacked(pieces: Iterator[bytes | None], name: str) -> Iterator[bytes | None
     pieces = chain([head], pieces)
     if is_packed(head):
         pieces = _decompressed(pieces, *_form(head, name))
+    yield from _as_utf8(pieces)
+
+
+def _as_utf8(pieces: Iterator[bytes | None]) -> Iterator[bytes | None]:
+    """The same without a byte order mark; recoded where that is one of UTF-16, as of PowerShell."""
+    decoder = None
     first = True
     for piece in pieces:
-        yield piece.removeprefix(BYTE_ORDER_MARK) if first and piece is not None else piece
-        first = first and piece is None
+        if first and piece is not None:
+            first = False
+            piece = piece.removeprefix(BYTE_ORDER_MARK)
+            if piece.startswith(_UTF_16):
+                decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        yield decoder.decode(piece).encode() if decoder and piece is not None else piece
 
 
 def _is_zstd(magic: bytes) -> bool:
@@ -98,6 +112,7 @@ def _decompressed(
                         break  # zeros behind the end are no damage: blocks can be filled with them
                     if decompressor.eof:
                         decompressor = new()
+                    before = decompressor.copy() if step == _GZIP_STEP else None
                     out += decompressor.decompress(packed)
                     packed = decompressor.unused_data if decompressor.eof else b""
                     if len(out) >= PIECE:
@@ -108,11 +123,24 @@ def _decompressed(
                     yield bytes(out)
                     out.clear()
                 yield None
-    except failure:
+    except failure as error:
+        out += _up_to_damage(before, packed)
         spoiled = "the compressed data is damaged here"
+        if "too much memory" in str(error):  # as it would be for a window of more than 128 MiB
+            spoiled += ", or needs zstd -d --long=31"
     if out:
         yield bytes(out)
     if not spoiled and not decompressor.eof:
         spoiled = "the compressed data ends too early"
     if spoiled:
         raise Spoiled(spoiled)
+
+
+def _up_to_damage(decompressor: Any, packed: bytes) -> bytes:
+    """What comes out of this data before it is damaged; of zstd, nothing can be told."""
+    out = bytearray()
+    if decompressor is not None:
+        with suppress(zlib.error):
+            for at in range(len(packed)):
+                out += decompressor.decompress(packed[at : at + 1])
+    return bytes(out)

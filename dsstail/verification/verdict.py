@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dsstail.numbering import RESET
 
-DAMAGED, TORN = "damaged", "torn"
+DAMAGED, TORN, UNCHECKED = "damaged", "torn", "unchecked"
 """Kinds of findings about lines; those about numbers are in `numbering`."""
 
 
@@ -23,8 +23,9 @@ class Place:
 class Finding:
     """Something wrong. Of a stream's numbers it tells what an `Anomaly` does.
 
-    damaged, torn: from `first` to `last`, the lines are no events; `detail` says why. Of a gap it
-    is the file before, where that may be of another stream.
+    damaged, torn: from `first` to `last`, the lines are no events; `detail` says why. unchecked:
+    from this place on, events 1 to `last` are of streams that are too many, which `detail` says. Of
+    a gap it is the file before, where that may be of another stream.
     """
 
     kind: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dsstail.annotation import may_be_annotated, unannotated
 from dsstail.fingerprints import Bound
@@ -12,7 +13,7 @@ from dsstail.recording.reading import named, read_file
 from dsstail.recording.splitting import Damage, Lines
 from dsstail.verification.streams import CheckedStream
 from dsstail.verification.unnamed import UnnamedStreams
-from dsstail.verification.verdict import DAMAGED, TORN, Finding, Place, Verdict
+from dsstail.verification.verdict import DAMAGED, TORN, UNCHECKED, Finding, Place, Verdict
 
 LISTED = 1000
 """Findings that are listed; more are only counted."""
@@ -51,6 +52,7 @@ class Verification:
         self._bound = Bound(SEEN_BLOCK, SEEN_BLOCKS)
         self._named: dict[str, CheckedStream] = {}
         self._unnamed = UnnamedStreams(paths, self._bound, self._add)
+        self._unchecked: Finding | None = None
         self._findings: list[Finding] = []
         self._counts: Counter[str] = Counter()
         self._extents: Counter[str] = Counter()
@@ -77,6 +79,8 @@ class Verification:
 
     def verdict(self) -> Verdict:
         """All that is known now that nothing more comes."""
+        if self._unchecked is not None:
+            self._add(self._unchecked)
         contents = (*self._unnamed.end(), *(stream.end() for stream in self._named.values()))
         findings = tuple(sorted(self._findings, key=lambda finding: finding.place))
         return Verdict(self.files, contents, findings, self._counts, self._extents)
@@ -85,26 +89,29 @@ class Verification:
         """Take events of one stream; usually their own numbers just go on."""
         place = Place(file, numbers[0])
         stream = self._stream(name) if name else self._unnamed.take(place, texts)
-        if stream is not None:
-            files = stream.contents.files
-            if not files or files[-1] != self.files[file]:
-                files.append(self.files[file])
-            if stream.goes_on(texts):
-                stream.take_run(texts)
-                return
+        if stream is None:
+            self._leave_unchecked(place, len(texts))
+            return
+        files = stream.contents.files
+        if not files or files[-1] != self.files[file]:
+            files.append(self.files[file])
+        if stream.goes_on(texts):
+            stream.take_run(texts)
+            return
         for number, text in zip(numbers, texts, strict=True):
-            place = Place(file, number)
-            if stream is None:
-                detail = f"more than {MOST_STREAMS} streams"
-                self._add(Finding(DAMAGED, place, "", number, number, detail))
-            else:
-                stream.take(text, place)
+            stream.take(text, Place(file, number))
 
     def _stream(self, name: str) -> CheckedStream | None:
         stream = self._named.get(name)
         if stream is None and len(self._named) < MOST_STREAMS:
             stream = self._named[name] = CheckedStream(name, self._bound, self._add)
         return stream
+
+    def _leave_unchecked(self, place: Place, events: int) -> None:
+        before = self._unchecked or Finding(
+            UNCHECKED, place, "", 1, 0, f"more than {MOST_STREAMS} streams"
+        )
+        self._unchecked = replace(before, last=before.last + events)
 
     def _add(self, finding: Finding) -> None:
         """List and count a finding."""

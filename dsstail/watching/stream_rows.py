@@ -158,13 +158,14 @@ class StreamRows:
                 color = self._ink.doubt if ago is not None and ago > OVERDUE else ""
             case "SEQ" if stream.last is not None:
                 told = f"#{stream.last}"
-            case "RECONN" if stream.missing is not None:  # not of a recording
+            case "RECONN" | "LOST" | "RESETS" if stream.missing is None:
+                pass  # a recording is not checked
+            case "RECONN":
                 told = f"{stream.reconnects}"
             case "LOST" | "BAD" | "RESETS":
-                faults = {"LOST": stream.missing, "BAD": stream.malformed}
-                count = faults.get(title, stream.resets)
-                told = "" if count is None else f"{count}"
-                color = self._ink.bad if count else ""
+                faults = {"LOST": stream.missing, "BAD": stream.malformed, "RESETS": stream.resets}
+                told = f"{faults[title]}"
+                color = self._ink.bad if faults[title] else ""
         row.add(told, cells, right=True, ink=color)
 
     def _trouble(self, stream: StreamState, now: float) -> str:
