@@ -40,11 +40,18 @@ ASK_AFTER = 0.3
 DISORDER = 5
 """A live connection may mix up neighbours: a number less far back than that may be a late one."""
 
+ODD_EVENTS = 10
+"""Events of what looks like a new numbering, after which the old one may still go on."""
+
 MOST_LOST = 1000
 """Gaps that are still known as such when an event comes late."""
 
 MOST_OWED = 100
 """Gaps that a second connection is asked for later, because none could be asked for them."""
+
+VAIN_CONNECTIONS = 10
+"""Connections in a row that gave only live events, and not what they were asked for: then it is not
+asked for again. Until then they may have ended before the answer."""
 
 HOLES_AFTER = 3
 """Gaps in a row that were asked for in vain: then the numbers are taken to have holes."""
@@ -153,11 +160,12 @@ class Session:
         self._latest = 0.0  # and at most
         self._outage_until: float | None = None  # and while there is no connection, since a break
         self._awaited: Gap | None = None  # what they wait for
-        self._asked_to = -1  # the highest number that was asked for, and is not asked for again
+        self._asked_to = -1  # the highest number that a connection was asked for, ...
+        self._filled_to = -1  # ... and a second one: then it is not asked for again
         self._unasked: int | None = None  # the lowest one given up without having been asked for
         self._asked_for: int | None = None  # the same of what this connection is asked for, ...
         self._unanswered: int | None = None  # ... and has not answered yet
-        self._asked_in_vain: int | None = None  # where the last one gave nothing but live events
+        self._asked_in_vain = 0  # connections in a row that gave nothing but live events
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None  # what a second connection was asked for
@@ -178,7 +186,7 @@ class Session:
         self._recalls = False  # the events of an earlier run come, of which none is awaited
         if asks_again and resume_after is None:
             self._recall(known)
-            if len(self._lost) >= HOLES_UNASKED:  # most numbers are missing, perhaps
+            if self._has_holes(len(known)):
                 resume_after = self._last_come(known)
             elif self._lost and fill_gaps:
                 self._unasked = self._lost[0].first
@@ -257,11 +265,11 @@ class Session:
         self._settle_older(now)
         if not self._cut:
             unanswered, self._unanswered = self._unanswered, None
-            is_vain = not self._answers_request and unanswered == self._asked_in_vain
-            if unanswered is not None and not is_vain:
-                self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
             if not self._answers_request:
-                self._asked_in_vain = unanswered if unanswered == self._asked_for else None
+                is_vain = unanswered is not None and unanswered == self._asked_for
+                self._asked_in_vain = self._asked_in_vain + 1 if is_vain else 0
+            if unanswered is not None and self._asked_in_vain < VAIN_CONNECTIONS:
+                self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
         self._cut = True
         self._asked_again = False
         if self._early and self._last is not None:
@@ -283,7 +291,8 @@ class Session:
         assert self._wanted is not None
         self._replaying, self._wanted = self._wanted, None
         self._asked_again = False
-        self._asked_to = max(self._asked_to, self._replaying.last)
+        self._filled_to = max(self._filled_to, self._replaying.last)
+        self._asked_to = max(self._asked_to, self._filled_to)
         self._deadline = now + HOLD_LIMIT
 
     def replay_again(self) -> Gap | None:
@@ -340,6 +349,7 @@ class Session:
             return self._delivered()
         is_awaited = self._awaits(replaying)
         if not asked:
+            self._filled_to = min(self._filled_to, replaying.first - 1)
             if is_awaited and not self._asked_again:
                 self._asked_to = min(self._asked_to, replaying.first - 1)
                 if not self._cut:
@@ -380,7 +390,7 @@ class Session:
         """Give up the number after `last`: no connection survives what comes under it."""
         assert self._last is not None
         lost = Gap(self._last + 1, self._last + 1)
-        self._asked_to = max(self._asked_to, lost.last)
+        self._filled_to = max(self._filled_to, lost.last)
         self._lose(lost)
         self._last = lost.last
         self._advance(now)
@@ -406,6 +416,11 @@ class Session:
         self._before = None
         self._recalls, self._replay_until = False, 0.0
         self._uncounted_to = -1 if self._last is None else self._last
+
+    def _has_holes(self, events: int) -> bool:
+        """Whether of an earlier run with so many events more are missing, and not in one piece."""
+        missing = sum(gap.count for gap in self._lost)
+        return len(self._lost) >= HOLES_UNASKED and missing > events
 
     def _remember(self, known: Sequence[bytes]) -> None:
         """Know the texts of an earlier run again; it may lack much, so they tell nothing else."""
@@ -490,6 +505,8 @@ class Session:
             elif self._last < seq <= self._recalled_to and seq not in self._early:
                 self._wait(seq, KNOWN, now)
                 return
+            elif self._is_late(seq):
+                self._find(seq)
         elif seq == self._last + 1:
             self._append(seq, text)
         elif seq > self._last and seq not in self._early:
@@ -515,7 +532,13 @@ class Session:
 
     def _is_old(self, seq: int, before: _Numbering) -> bool:
         """Whether the old numbering goes on with this number, as the new one does not."""
-        return seq == before.last + 1 and not (len(self._early) > 1 and seq - 1 in self._early)
+        follows = self._follows(before, seq)
+        return follows and not (len(self._early) > 1 and seq - 1 in self._early)
+
+    def _follows(self, before: _Numbering, seq: int) -> bool:
+        """Whether this is the next number of the old one, and the new one had few events so far."""
+        few = self.counts.events - before.events <= ODD_EVENTS
+        return seq == before.last + 1 and few
 
     def _fingerprint(self, seq: int) -> int:
         """The hash of the text that was seen under this number in this numbering, 0 for none."""
@@ -525,15 +548,16 @@ class Session:
         """Whether this event came before, as far as that is remembered."""
         if text in (self._early.get(seq), self._older.get(seq)):
             return True
-        seen = self._fingerprint(seq)
+        seen = self._seen.of(seq)
         return seen != 0 and seen in (hash(text), hash(_recorded(text)))
 
     def _is_late(self, seq: int) -> bool:
         """Whether this number is missing in this numbering."""
         assert self._last is not None
-        if self._fingerprint(seq) or not self._start <= seq <= self._last:
+        if not self._start <= seq <= self._last:
             return False
-        return seq >= self._seen.forgotten_to or self._lost_after(seq - 1) == seq
+        is_lost = self._lost_after(seq - 1) == seq
+        return is_lost or (seq >= self._seen.forgotten_to and not self._fingerprint(seq))
 
     def _is_neighbour(self, seq: int) -> bool:
         """Whether the numbering is likely to have begun with this new one, not with the first."""
@@ -578,8 +602,20 @@ class Session:
 
     def _take_late(self, seq: int, text: bytes) -> None:
         """A number that was given up as missing comes after all."""
-        is_counted = seq > self._uncounted_to
-        if is_counted and (seq > 0 or not self._spared):
+        self._seen.add(seq, [text])
+        match self._out:
+            case [*_, list(), Filled(first, last, late=True)] if last == seq - 1:
+                self._out.pop()
+            case _:
+                first = seq
+        self._deliver([text])
+        self._out.append(Filled(first, seq, late=True))
+        self._find(seq)
+
+    def _find(self, seq: int) -> None:
+        """A number is not missing any more."""
+        is_counted = seq > self._uncounted_to and not (seq == 0 and self._spared)
+        if is_counted:
             self.counts.missing -= 1
         self._spared = self._spared and seq > 0
         at = bisect_left(self._lost, seq, key=lambda gap: gap.last)
@@ -592,14 +628,6 @@ class Session:
             self._lost[at : at + 1] = parts
         if seq == self._unasked:
             self._unasked = self._lost_after(seq)
-        self._seen.add(seq, [text])
-        match self._out:
-            case [*_, list(), Filled(first, last, late=True)] if last == seq - 1:
-                self._out.pop()
-            case _:
-                first = seq
-        self._deliver([text])
-        self._out.append(Filled(first, seq, late=True))
 
     def _take_outdated(self, seq: int, text: bytes) -> None:
         """What was missing in the numbering before this one comes after all: it has no place."""
@@ -638,6 +666,7 @@ class Session:
             self._seen.forgotten_to,
             self._spared,
             self._lost,
+            self.counts.events,
             self.counts.gaps,
             self.counts.missing,
         )
@@ -648,12 +677,21 @@ class Session:
             self._replaying = None
         start = seq if asked and seq > 1 else 0
         self._begin(start, start - 1)
-        self._spared = seq == 1
         if seq > 1 and not asked:
             self._deadline = now + HOLD_LIMIT
             self._wait(seq, text, now)
-        else:
-            self._append(seq, text)
+            return
+        if seq == 1:
+            self._spare_zero()
+            if not asked and self.fill_gaps:
+                self._unasked = 0
+                self._owed.append(Gap(0, 0))
+        self._append(seq, text)
+
+    def _spare_zero(self) -> None:
+        """The new numbering may have begun at 1: its 0 is not counted as missing, but may come."""
+        self._spared = True
+        self._lost.append(Gap(0, 0))
 
     def _go_back(self, before: _Numbering) -> None:
         """The old numbering goes on: what came since it ended was no other, and lacks nothing."""
@@ -683,8 +721,9 @@ class Session:
         self._start, self._last = start, last
         self._uncounted_to = last
         self._recalled_to = -1
-        self._asked_to = -1
-        self._unasked = self._unanswered = self._asked_in_vain = None
+        self._asked_to = self._filled_to = -1
+        self._unasked = self._unanswered = None
+        self._asked_in_vain = 0
         self._owed.clear()
         self._breaks = set()
         self._answers_request = self._spared = self._goes_on = False
@@ -795,16 +834,15 @@ class Session:
 
     def _ends(self, before: _Numbering, seq: int) -> bool:
         """Whether the numbering ends here, because the old one goes on; a replay may still tell."""
-        return seq == before.last + 1 and self._replaying is None
+        return self._follows(before, seq) and self._replaying is None
 
     def _lose(self, missing: Gap) -> None:
         self._awaited = None
-        asked = missing.last <= self._asked_to
+        asked = missing.last <= self._filled_to
         if not asked and self._unasked is None and self.fill_gaps:
             self._unasked = missing.first
-        self._seen.forget(missing.first, missing.last)
         if self._before is not None and missing.first == 0:  # the new numbering may begin at 1
-            self._spared = True
+            self._spare_zero()
             missing = Gap(1, missing.last)
         else:
             self._before = None
@@ -812,6 +850,8 @@ class Session:
         self.counts.missing += missing.count
         self._lost.append(missing)
         if len(self._lost) > 2 * MOST_LOST:
+            for gap in self._lost[:MOST_LOST]:
+                self._seen.forget(gap.first, gap.last)
             del self._lost[:MOST_LOST]
         if not self._is_hole(missing):
             self._out.append(missing)
@@ -858,6 +898,7 @@ class _Numbering:
     forgotten_to: int
     spared: bool
     lost: list[Gap]
+    events: int
     gaps: int
     missing: int
 
