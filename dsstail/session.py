@@ -767,15 +767,22 @@ class Session:
         self._deadline = self._wanted = None
 
     def _give_up(self, now: float) -> None:
-        """Wait no longer for the first missing ones, nor for others unless a replay leads there."""
+        """Wait no longer for the first missing ones, nor for others unless a replay leads there.
+
+        What this connection passed over is asked for once more: live events may have overtaken it.
+        """
         until = min(self._overtaken_at + REPLAY_GRACE, self._latest)
         if now < until:
             self._wanted = None
             self._deliver_first_early(self._missing())
             self._deadline = until
             self._advance(now)
+            return
+        self._replay_until = 0.0
+        if self._asked_to > self._filled_to and not self._cut and now < self._latest:
+            self._asked_to = self._filled_to
+            self._advance(now)
         else:
-            self._replay_until = 0.0
             self._release()
 
     def _release(self) -> None:

@@ -322,7 +322,7 @@ def test_without_filling_a_gap_is_only_reported() -> None:
 
 
 def test_a_late_replay_is_awaited_for_a_grace_and_then_lost() -> None:
-    session = live(0, 1)
+    session = live(0, 1, fill_gaps=False)
     session.disconnected(1.0)
     session.connected(asked=True, now=2.0)
     assert session.take(texts(4, 5), 2.0) == []
@@ -346,13 +346,21 @@ def test_what_a_connection_did_not_give_is_asked_of_a_second_one() -> None:
     """Its first event may have been a live one, before which others got lost."""
     session = resumed(0, 1)
     session.take(texts(4), 0.0)
-    assert session.tick(REPLAY_GRACE) == [Gap(2, 3), texts(4)]
-    assert session.replay_again() == Gap(2, 3)
-    given = session.take_replayed(texts(2), 3.0)
-    assert given == [texts(2), Filled(2, 2, late=True)]
-    assert session.replay_ended(3.0, asked=True) == []
+    assert session.tick(REPLAY_GRACE) == []
+    assert ask(session, REPLAY_GRACE) == Gap(2, 3)
+    assert session.take_replayed(texts(2), 3.0) == [texts(2)]
+    assert session.replay_ended(3.0, asked=True) == [Gap(3, 3), texts(4)]
     assert not session.owes
     assert (session.counts.missing, session.resume_from) == (1, 5)
+
+
+def test_what_was_passed_over_and_cannot_be_asked_for_waits_no_longer() -> None:
+    session = resumed(0, 1)
+    session.take(texts(4), 0.0)
+    assert session.tick(REPLAY_GRACE) == []
+    assert session.tick(REPLAY_GRACE + HOLD_LIMIT) == [Gap(2, 3), texts(4)]
+    assert session.owes
+    assert session.resume_from == 2
 
 
 def test_what_no_second_connection_could_be_asked_for_is_asked_of_the_next_connection() -> None:
