@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from math import inf
 
 from dsstail.connection import Connection
+from dsstail.deliveries import Delivery, Gap
 from dsstail.errors import Closed, ConnectionFailed, Cut, DsstailError, Rejected
 from dsstail.handover import Handover, NotFilling, Room, Status
 from dsstail.inbox import Inbox
 from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat
-from dsstail.session import HOLD_BYTES, Delivery, Gap, Session
+from dsstail.session import HOLD_BYTES, Session
 
 SILENCE = 1.5
 """Seconds without one of the missing events after which the second connection has given all."""

@@ -13,7 +13,8 @@ from math import inf
 
 import pytest
 
-from dsstail.session import Delivery, Filled, Gap, Holes, Reset, Session
+from dsstail.deliveries import Delivery, Filled, Gap, Holes, Reset
+from dsstail.session import Session
 
 STEP = 0.05
 """Seconds between two looks at what came, as in a stream that awaits events."""

@@ -10,23 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsstail.deliveries import Counts, Delivery, Filled, Gap, Holes, Reset
+from dsstail.holes import HOLES_UNASKED
+from dsstail.losses import VAIN_CONNECTIONS
 from dsstail.messages import Malformed
 from dsstail.session import (
     ASK_AFTER,
     HOLD_BYTES,
     HOLD_LIMIT,
-    HOLES_UNASKED,
     LONGEST_HOLD,
     ODD_EVENTS,
     OUTAGE_LIMIT,
     REPLAY_GRACE,
-    VAIN_CONNECTIONS,
-    Counts,
-    Delivery,
-    Filled,
-    Gap,
-    Holes,
-    Reset,
     Session,
 )
 
