@@ -9,6 +9,8 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as typing has it, which takes time in which Ctrl-C is a traceback
 
 if TYPE_CHECKING:
+    from dsstail.deliveries import Gap as Gap
+    from dsstail.deliveries import Reset as Reset
     from dsstail.errors import ConfigurationError as ConfigurationError
     from dsstail.errors import ConnectionFailed as ConnectionFailed
     from dsstail.errors import DsstailError as DsstailError
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from dsstail.messages import Event as Event
     from dsstail.messages import Malformed as Malformed
     from dsstail.recording.reading import read_recording as read_recording
-    from dsstail.session import Gap as Gap
-    from dsstail.session import Reset as Reset
     from dsstail.stream import StreamSettings as StreamSettings
     from dsstail.stream import open_stream as open_stream
 
@@ -38,8 +38,8 @@ _HOMES = {
     "Batch": "dsstail.handover",
     "Connected": "dsstail.handover",
     "Disconnected": "dsstail.handover",
-    "Gap": "dsstail.session",
-    "Reset": "dsstail.session",
+    "Gap": "dsstail.deliveries",
+    "Reset": "dsstail.deliveries",
     "Malformed": "dsstail.messages",
 }
 

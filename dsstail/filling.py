@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from math import inf
 
 from dsstail.connection import Connection
+from dsstail.deliveries import Delivery, Gap
 from dsstail.errors import Closed, ConnectionFailed, Cut, DsstailError, Rejected
 from dsstail.handover import Handover, NotFilling, Room, Status
 from dsstail.inbox import Inbox
 from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat
-from dsstail.session import HOLD_BYTES, Delivery, Gap, Session
+from dsstail.session import HOLD_BYTES, Session
 
 SILENCE = 1.5
 """Seconds without one of the missing events after which the second connection has given all."""
@@ -46,7 +47,10 @@ BLAME_FOR_A_CUT = 0.3
 VAIN_FILLINGS = 3
 """Second connections in a row that could not be opened: then there is no other."""
 
-REPLACED = "the live connection ended when a second one was opened"
+OBJECTIONS = 2
+"""Second connections in a row with which the live one ended: then it does so because of them."""
+
+REPLACED = "live connections ended when a second one was opened"
 
 Opener = Callable[[int, int, float, Callable[[int], bool]], Connection]
 """Opens a connection that asks for a range, within so many seconds, and with what it admits."""
@@ -200,6 +204,8 @@ class Filler:
         self._opened_at = -inf  # when the last one was
         self._answered = False  # whether it gave all that the service has
         self._cut = False  # perhaps it cut the live one: it shows in whether it goes on itself
+        self._suspected = False  # whether the live one seems to have ended because of it, ...
+        self._objections = 0  # ... and of how many in a row
 
     @property
     def active(self) -> bool:
@@ -228,15 +234,17 @@ class Filler:
         age = now - (self._filling.opened_at if self._filling else self._opened_at)
         if isinstance(failure, Closed):
             if age < BLAME and not failure.restarts:
-                self._stop(REPLACED)
+                self._suspect()
         elif isinstance(failure, Cut) and age < BLAME_FOR_A_CUT:
             self._cut = self._filling is not None
             if self._filling is None and self._answered:
-                self._stop(REPLACED)
+                self._suspect()
 
     def _ask_for(self, missing: Gap, *, again: bool) -> None:
         self._filling = Filling(self._opener, missing, self._handover, self._stopping)
         self._again = again
+        self._objections = self._objections if self._suspected else 0
+        self._suspected = False
 
     def _end(self, filling: Filling, now: float) -> None:
         self._filling = None
@@ -246,7 +254,7 @@ class Filler:
         if filling.failure is not None:
             self._learn_of_failure(filling.failure)
         elif self._cut and filling.answered:
-            self._stop(REPLACED)
+            self._suspect()
         self._cut = False
         self._put_all(self._session.replay_ended(now, asked=filling.answered))
         if filling.answered:
@@ -261,6 +269,13 @@ class Filler:
         refused = isinstance(failure, Rejected) and 400 <= failure.status < 500
         if refused or self._failed >= VAIN_FILLINGS:
             self._stop(f"no second connection to ask for missing events ({failure})")
+
+    def _suspect(self) -> None:
+        """The live connection seems to have ended because of this second one: once, by chance."""
+        self._objections += not self._suspected
+        self._suspected = True
+        if self._objections >= OBJECTIONS:
+            self._stop(REPLACED)
 
     def _stop(self, reason: str) -> None:
         if self._session.fill_gaps:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dsstail import filters
 from dsstail.config import Stopping
+from dsstail.deliveries import Counts, Gap, Reset
 from dsstail.errors import (
     ExpectationTimeout,
     OutputBehind,
@@ -32,7 +33,6 @@ from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
 from dsstail.printing import Writer, write_all
 from dsstail.report import INFO, Reporter, Totals, clear_line, describe, write_to_stderr
-from dsstail.session import Counts, Gap, Reset
 from dsstail.wording import spoken
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dsstail.deliveries import Delivery
 from dsstail.errors import Crowded
 from dsstail.memory import give_back_large_blocks
 from dsstail.messages import Heartbeat, Malformed, WrongLength
-from dsstail.session import Delivery
 
 CAPACITY = 64 << 20
 """Bytes of events that may wait for the writer, over all streams."""

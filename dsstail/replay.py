@@ -13,6 +13,7 @@ from operator import itemgetter
 
 from dsstail.annotation import UNTOLD, may_be_annotated, told_apart, unannotated
 from dsstail.clock import since_epoch
+from dsstail.deliveries import Counts
 from dsstail.escaping import visible
 from dsstail.filters import Filter
 from dsstail.handover import Batch, Ended
@@ -34,7 +35,6 @@ from dsstail.recording.following import Follower
 from dsstail.recording.odometer import Odometer
 from dsstail.recording.reading import check, is_pipe, is_plain, named, opened, read_file
 from dsstail.recording.splitting import Found, Lines, Splitter
-from dsstail.session import Counts
 
 POLL = 0.1
 """Seconds between two looks at files that are followed."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
 
+from dsstail.deliveries import Delivery, Filled, Gap, Holes, Reset
 from dsstail.escaping import cut, shortened, shows_unicode, spelled, visible
 from dsstail.handover import (
     Backlogged,
@@ -28,7 +29,6 @@ from dsstail.handover import (
 )
 from dsstail.keys import concealed
 from dsstail.messages import Heartbeat, Malformed, WrongLength
-from dsstail.session import Delivery, Filled, Gap, Holes, Reset
 from dsstail.wording import counted, sentence, seqs, spoken
 from dsstail.writing import last_words, write_text
 

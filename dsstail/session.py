@@ -10,14 +10,15 @@ a duplicate only when both its seq and its text were seen before; every other ev
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
 from dsstail import json_text
+from dsstail.deliveries import Counts, Delivery, Filled, Gap, Holes, Reset
 from dsstail.fingerprints import Bound, Fingerprints
+from dsstail.holes import HOLES_UNASKED, HoleRule
+from dsstail.losses import Losses
 from dsstail.messages import MAX_SEQ, Event, Malformed, numbered_from
 
 REPLAY_GRACE = 2.0
@@ -40,17 +41,8 @@ ASK_AFTER = 0.3
 DISORDER = 5
 """A live connection may mix up neighbours: a number less far back than that may be a late one."""
 
-MOST_LOST = 1000
-"""Gaps that are still known as such when an event comes late."""
-
-MOST_OWED = 100
-"""Gaps that a second connection is asked for later, because none could be asked for them."""
-
-HOLES_AFTER = 3
-"""Gaps in a row that were asked for in vain: then the numbers are taken to have holes."""
-
-HOLES_UNASKED = 10
-"""The same for gaps that were not asked for, which are weaker evidence."""
+ODD_EVENTS = 10
+"""Events of what looks like a new numbering, after which the old one may still go on."""
 
 RECALLED_AT_ONCE = 500
 """Events of an earlier run whose numbers are likely to follow one another without a break."""
@@ -60,60 +52,6 @@ KNOWN = b""
 
 SEEN_BLOCK, SEEN_BLOCKS = 4096, 128
 """Numbers, and how often so many: of the latest ones it is known which text they had."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Numbers `first` to `last`, both inclusive, that did not come and are not awaited any more."""
-
-    first: int
-    last: int
-
-    @property
-    def count(self) -> int:
-        return self.last - self.first + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """Numbers that were missing, and were delivered after all: in their place, or `late`."""
-
-    first: int
-    last: int
-    late: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """The numbering started again: after `before` came `after`, an event never seen.
-
-    With `asked`, `before` was not seen either: it is what the service was asked to go on after.
-    """
-
-    before: int
-    after: int
-    asked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Holes:
-    """The service's numbers are not complete; from here on missing ones are only counted."""
-
-
-Delivery = list[bytes] | Gap | Filled | Reset | Holes | Malformed
-"""A run of event texts to hand over, or what is to be known at this place among them."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What happened so far; `missing` counts numbers, `gaps` the ranges that they form."""
-
-    events: int = 0
-    duplicates: int = 0
-    gaps: int = 0
-    missing: int = 0
-    resets: int = 0
-    malformed: int = 0
 
 
 class Session:
@@ -153,16 +91,12 @@ class Session:
         self._latest = 0.0  # and at most
         self._outage_until: float | None = None  # and while there is no connection, since a break
         self._awaited: Gap | None = None  # what they wait for
-        self._asked_to = -1  # the highest number that was asked for, and is not asked for again
-        self._unasked: int | None = None  # the lowest one given up without having been asked for
-        self._asked_for: int | None = None  # the same of what this connection is asked for, ...
-        self._unanswered: int | None = None  # ... and has not answered yet
-        self._asked_in_vain: int | None = None  # where the last one gave nothing but live events
+        self._asked_to = -1  # the highest number that a connection was asked for, ...
+        self._filled_to = -1  # ... and a second one: then it is not asked for again
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None  # what a second connection was asked for
         self._asked_again = False  # whether the first one that there is now was asked for it, too
-        self._owed: deque[Gap] = deque(maxlen=MOST_OWED)  # what one is to be asked for later
         self._outdated: list[Gap] = []  # what it may still fill of the numbering before
         self._outdated_taken: set[int] = set()
         self._cut = False  # there was a connection, and there is none
@@ -171,17 +105,17 @@ class Session:
         self._answer_until = 0.0  # until when the first one may be of those
         self._replay_until = 0.0  # when the others of them have come, unless one more does before
         self._spared = False  # whether 0 was missing, and not counted
-        self._lost: list[Gap] = []  # the latest ones, of which late events may still come
+        self._losses = Losses()
         self._before: _Numbering | None = None  # what the last reset put an end to
-        self._holes = _HoleRule()
+        self._holes = HoleRule()
         self._out: list[Delivery] = []
         self._recalls = False  # the events of an earlier run come, of which none is awaited
         if asks_again and resume_after is None:
             self._recall(known)
-            if len(self._lost) >= HOLES_UNASKED:  # most numbers are missing, perhaps
+            if self._has_holes(len(known)):
                 resume_after = self._last_come(known)
-            elif self._lost and fill_gaps:
-                self._unasked = self._lost[0].first
+            elif self._losses.gaps and fill_gaps:
+                self._losses.ask_next(self._losses.gaps[0].first)
         else:
             self._remember(known)
             resume_after = self._last_come(known) if resume_after is None else resume_after
@@ -200,10 +134,8 @@ class Session:
         """What to ask the next connection for with `seq_start`; None: nothing came yet."""
         if self._last is None:
             return None
-        first = self._unasked
-        if first is not None and first < self._seen.forgotten_to:
-            # Events would come with it that are not known any more.
-            first = self._lost_after(self._seen.forgotten_to - 1)
+        # With lower ones, events would come that are not known any more.
+        first = self._losses.unasked_from(self._seen.forgotten_to)
         return self._last + 1 if first is None else min(first, self._last + 1)
 
     @property
@@ -214,7 +146,7 @@ class Session:
     @property
     def owes(self) -> bool:
         """Whether `replay_again` may have something to ask a second connection for."""
-        return self.fill_gaps and not self._cut and bool(self._owed)
+        return self.fill_gaps and not self._cut and self._losses.owed
 
     @property
     def taken(self) -> int:
@@ -242,9 +174,7 @@ class Session:
             recent = {seq for seq in self._breaks if seq >= self._last}
             self._breaks = recent | {self._highest_early if self._early else self._last}
         if asked:
-            self._unanswered = self._asked_for = self._unasked
-            self._unasked = None
-            self._owed.clear()
+            self._losses.connected()
         if self._early:
             self._wanted = None
             self._deadline = now
@@ -256,12 +186,7 @@ class Session:
         """The connection ended, or failed; what is missing will be asked for by the next one."""
         self._settle_older(now)
         if not self._cut:
-            unanswered, self._unanswered = self._unanswered, None
-            is_vain = not self._answers_request and unanswered == self._asked_in_vain
-            if unanswered is not None and not is_vain:
-                self._unasked = min(seq for seq in (unanswered, self._unasked) if seq is not None)
-            if not self._answers_request:
-                self._asked_in_vain = unanswered if unanswered == self._asked_for else None
+            self._losses.disconnected(silent=self._answers_request)
         self._cut = True
         self._asked_again = False
         if self._early and self._last is not None:
@@ -274,27 +199,23 @@ class Session:
 
     def ask_for_less(self) -> bool:
         """Ask for nothing before `last` any more; whether there was something to ask for."""
-        was_asked = self._unasked is not None or self._unanswered is not None
-        self._unasked = self._unanswered = None
-        return was_asked
+        return self._losses.ask_for_less()
 
     def replay_started(self, now: float) -> None:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
         assert self._wanted is not None
         self._replaying, self._wanted = self._wanted, None
         self._asked_again = False
-        self._asked_to = max(self._asked_to, self._replaying.last)
+        self._filled_to = max(self._filled_to, self._replaying.last)
+        self._asked_to = max(self._asked_to, self._filled_to)
         self._deadline = now + HOLD_LIMIT
 
     def replay_again(self) -> Gap | None:
         """A second connection asks for this, which none could be asked for; None: nothing lacks."""
-        while self._owed:
-            lost = self._lost_of(self._owed.popleft())
-            if lost:
-                self._owed.extendleft(reversed(lost[1:]))
-                self._replaying, self._asked_again = lost[0], False
-                return lost[0]
-        return None
+        owed = self._losses.next_owed()
+        if owed is not None:
+            self._replaying, self._asked_again = owed, False
+        return owed
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
         """Take the texts of events, in the order of their arrival; return what to hand over."""
@@ -340,26 +261,19 @@ class Session:
             return self._delivered()
         is_awaited = self._awaits(replaying)
         if not asked:
+            self._filled_to = min(self._filled_to, replaying.first - 1)
             if is_awaited and not self._asked_again:
                 self._asked_to = min(self._asked_to, replaying.first - 1)
                 if not self._cut:
                     self._release()
-            self._ask_again(replaying)
+            if self.fill_gaps:
+                self._losses.not_filled(replaying)
         elif not self._asked_again:
-            if self._unasked in range(replaying.first, replaying.last + 1):
-                self._unasked = self._lost_after(replaying.last)
+            self._losses.filled(replaying)
             if is_awaited:
                 self._deadline = None
                 self._advance(now)
         return self._delivered()
-
-    def _ask_again(self, missing: Gap) -> None:
-        """Have others asked for what was given up while a second connection was asked."""
-        lost = self._lost_of(missing)
-        if lost and self.fill_gaps:
-            self._owed.extend(gap for gap in lost if gap not in self._owed)
-            unasked = self._unasked
-            self._unasked = lost[0].first if unasked is None else min(unasked, lost[0].first)
 
     def _await_connection(self, now: float) -> None:
         """Have events wait for the next connection, which will be asked for what is missing."""
@@ -380,7 +294,7 @@ class Session:
         """Give up the number after `last`: no connection survives what comes under it."""
         assert self._last is not None
         lost = Gap(self._last + 1, self._last + 1)
-        self._asked_to = max(self._asked_to, lost.last)
+        self._filled_to = max(self._filled_to, lost.last)
         self._lose(lost)
         self._last = lost.last
         self._advance(now)
@@ -402,10 +316,15 @@ class Session:
             self.take(known[at : at + RECALLED_AT_ONCE], 0.0)
         self.flush()
         self.counts = Counts()
-        self._holes = _HoleRule()
+        self._holes = HoleRule()
         self._before = None
         self._recalls, self._replay_until = False, 0.0
         self._uncounted_to = -1 if self._last is None else self._last
+
+    def _has_holes(self, events: int) -> bool:
+        """Whether of an earlier run with so many events more are missing, and not in one piece."""
+        gaps = self._losses.gaps
+        return len(gaps) >= HOLES_UNASKED and sum(gap.count for gap in gaps) > events
 
     def _remember(self, known: Sequence[bytes]) -> None:
         """Know the texts of an earlier run again; it may lack much, so they tell nothing else."""
@@ -465,8 +384,8 @@ class Session:
                 self._overtaken_at = now
             if is_awaited and self._early:
                 self._wait_on(now)
-            if self._unanswered is not None and self._unanswered <= seq and not is_new:
-                self._unanswered = self._lost_after(seq)
+            if not is_new:
+                self._losses.answered(seq)
 
     def _note_replay(self, now: float) -> None:
         """An event came: as long as it may be of a replay, the next one may be, too."""
@@ -490,6 +409,8 @@ class Session:
             elif self._last < seq <= self._recalled_to and seq not in self._early:
                 self._wait(seq, KNOWN, now)
                 return
+            elif self._is_late(seq):
+                self._find(seq)
         elif seq == self._last + 1:
             self._append(seq, text)
         elif seq > self._last and seq not in self._early:
@@ -515,7 +436,13 @@ class Session:
 
     def _is_old(self, seq: int, before: _Numbering) -> bool:
         """Whether the old numbering goes on with this number, as the new one does not."""
-        return seq == before.last + 1 and not (len(self._early) > 1 and seq - 1 in self._early)
+        follows = self._follows(before, seq)
+        return follows and not (len(self._early) > 1 and seq - 1 in self._early)
+
+    def _follows(self, before: _Numbering, seq: int) -> bool:
+        """Whether this is the next number of the old one, and the new one had few events so far."""
+        few = self.counts.events - before.events <= ODD_EVENTS
+        return seq == before.last + 1 and few
 
     def _fingerprint(self, seq: int) -> int:
         """The hash of the text that was seen under this number in this numbering, 0 for none."""
@@ -525,15 +452,16 @@ class Session:
         """Whether this event came before, as far as that is remembered."""
         if text in (self._early.get(seq), self._older.get(seq)):
             return True
-        seen = self._fingerprint(seq)
+        seen = self._seen.of(seq)
         return seen != 0 and seen in (hash(text), hash(_recorded(text)))
 
     def _is_late(self, seq: int) -> bool:
         """Whether this number is missing in this numbering."""
         assert self._last is not None
-        if self._fingerprint(seq) or not self._start <= seq <= self._last:
+        if not self._start <= seq <= self._last:
             return False
-        return seq >= self._seen.forgotten_to or self._lost_after(seq - 1) == seq
+        is_unseen = seq >= self._seen.forgotten_to and not self._fingerprint(seq)
+        return is_unseen or self._losses.have(seq)
 
     def _is_neighbour(self, seq: int) -> bool:
         """Whether the numbering is likely to have begun with this new one, not with the first."""
@@ -578,20 +506,6 @@ class Session:
 
     def _take_late(self, seq: int, text: bytes) -> None:
         """A number that was given up as missing comes after all."""
-        is_counted = seq > self._uncounted_to
-        if is_counted and (seq > 0 or not self._spared):
-            self.counts.missing -= 1
-        self._spared = self._spared and seq > 0
-        at = bisect_left(self._lost, seq, key=lambda gap: gap.last)
-        if at < len(self._lost) and self._lost[at].first <= seq:
-            gap = self._lost[at]
-            parts = [
-                part for part in (Gap(gap.first, seq - 1), Gap(seq + 1, gap.last)) if part.count
-            ]
-            self.counts.gaps += len(parts) - 1 if is_counted else 0
-            self._lost[at : at + 1] = parts
-        if seq == self._unasked:
-            self._unasked = self._lost_after(seq)
         self._seen.add(seq, [text])
         match self._out:
             case [*_, list(), Filled(first, last, late=True)] if last == seq - 1:
@@ -600,6 +514,16 @@ class Session:
                 first = seq
         self._deliver([text])
         self._out.append(Filled(first, seq, late=True))
+        self._find(seq)
+
+    def _find(self, seq: int) -> None:
+        """A number is not missing any more."""
+        is_counted = seq > self._uncounted_to and not (seq == 0 and self._spared)
+        if is_counted:
+            self.counts.missing -= 1
+        self._spared = self._spared and seq > 0
+        gaps = self._losses.find(seq)
+        self.counts.gaps += gaps if is_counted else 0
 
     def _take_outdated(self, seq: int, text: bytes) -> None:
         """What was missing in the numbering before this one comes after all: it has no place."""
@@ -637,23 +561,35 @@ class Session:
             self._uncounted_to,
             self._seen.forgotten_to,
             self._spared,
-            self._lost,
+            self._losses.gaps,
+            self.counts.events,
             self.counts.gaps,
             self.counts.missing,
         )
         if (filling := self._replaying) is not None:
             self._outdated = [
-                gap for gap in self._lost if gap.last >= filling.first and gap.first <= filling.last
+                gap
+                for gap in self._losses.gaps
+                if gap.last >= filling.first and gap.first <= filling.last
             ]
             self._replaying = None
         start = seq if asked and seq > 1 else 0
         self._begin(start, start - 1)
-        self._spared = seq == 1
         if seq > 1 and not asked:
             self._deadline = now + HOLD_LIMIT
             self._wait(seq, text, now)
-        else:
-            self._append(seq, text)
+            return
+        if seq == 1:
+            self._spare_zero()
+            if not asked and self.fill_gaps:
+                self._losses.ask_next(0)
+                self._losses.ask_second(Gap(0, 0))
+        self._append(seq, text)
+
+    def _spare_zero(self) -> None:
+        """The new numbering may have begun at 1: its 0 is not counted as missing, but may come."""
+        self._spared = True
+        self._losses.add(Gap(0, 0))
 
     def _go_back(self, before: _Numbering) -> None:
         """The old numbering goes on: what came since it ended was no other, and lacks nothing."""
@@ -675,7 +611,7 @@ class Session:
         self._begin(before.start, before.last)
         self._uncounted_to = before.uncounted_to
         self._seen.forgotten_to = before.forgotten_to
-        self._spared, self._lost = before.spared, before.lost
+        self._spared, self._losses = before.spared, Losses(before.lost)
         self._before = None
 
     def _begin(self, start: int, last: int) -> None:
@@ -683,13 +619,11 @@ class Session:
         self._start, self._last = start, last
         self._uncounted_to = last
         self._recalled_to = -1
-        self._asked_to = -1
-        self._unasked = self._unanswered = self._asked_in_vain = None
-        self._owed.clear()
+        self._asked_to = self._filled_to = -1
         self._breaks = set()
         self._answers_request = self._spared = self._goes_on = False
         self._replay_until = 0.0
-        self._lost = []
+        self._losses = Losses()
         self._seen.forgotten_to = 0
 
     def _wait(self, seq: int, text: bytes, now: float) -> None:
@@ -728,15 +662,22 @@ class Session:
         self._deadline = self._wanted = None
 
     def _give_up(self, now: float) -> None:
-        """Wait no longer for the first missing ones, nor for others unless a replay leads there."""
+        """Wait no longer for the first missing ones, nor for others unless a replay leads there.
+
+        What this connection passed over is asked for once more: live events may have overtaken it.
+        """
         until = min(self._overtaken_at + REPLAY_GRACE, self._latest)
         if now < until:
             self._wanted = None
             self._deliver_first_early(self._missing())
             self._deadline = until
             self._advance(now)
+            return
+        self._replay_until = 0.0
+        if self._asked_to > self._filled_to and not self._cut and now < self._latest:
+            self._asked_to = self._filled_to
+            self._advance(now)
         else:
-            self._replay_until = 0.0
             self._release()
 
     def _release(self) -> None:
@@ -795,45 +736,35 @@ class Session:
 
     def _ends(self, before: _Numbering, seq: int) -> bool:
         """Whether the numbering ends here, because the old one goes on; a replay may still tell."""
-        return seq == before.last + 1 and self._replaying is None
+        return self._follows(before, seq) and self._replaying is None
 
     def _lose(self, missing: Gap) -> None:
         self._awaited = None
-        asked = missing.last <= self._asked_to
-        if not asked and self._unasked is None and self.fill_gaps:
-            self._unasked = missing.first
-        self._seen.forget(missing.first, missing.last)
+        asked = missing.last <= self._filled_to
+        is_owed = self.fill_gaps and not asked
+        if is_owed:
+            self._losses.ask_next(missing.first)
         if self._before is not None and missing.first == 0:  # the new numbering may begin at 1
-            self._spared = True
+            self._spare_zero()
             missing = Gap(1, missing.last)
         else:
             self._before = None
         self.counts.gaps += 1
         self.counts.missing += missing.count
-        self._lost.append(missing)
-        if len(self._lost) > 2 * MOST_LOST:
-            del self._lost[:MOST_LOST]
+        for gap in self._losses.add(missing):
+            self._seen.forget(gap.first, gap.last)
         if not self._is_hole(missing):
             self._out.append(missing)
-            if not asked and self.fill_gaps:
-                self._owed.append(missing)
+            if is_owed:
+                self._losses.ask_second(missing)
         if self._answers_request or self._is_in_break(missing):
             return
         if self._holes.learn(missing, asked=asked):
             self._out.append(Holes())
 
-    def _lost_after(self, seq: int) -> int | None:
-        """The first number after this one that was given up as missing."""
-        at = bisect_left(self._lost, seq + 1, key=lambda gap: gap.last)
-        return max(self._lost[at].first, seq + 1) if at < len(self._lost) else None
-
     def _awaits(self, missing: Gap | None) -> bool:
         """Whether one of these is still to be delivered in its place, if it comes."""
         return missing is not None and self._last is not None and self._last < missing.last
-
-    def _lost_of(self, missing: Gap) -> list[Gap]:
-        """What of a range was given up as missing, and has not come yet."""
-        return [gap for gap in self._lost if missing.first <= gap.first <= missing.last]
 
     def _is_hole(self, missing: Gap) -> bool:
         return self._holes.explain(missing, in_break=self._is_in_break(missing))
@@ -858,41 +789,6 @@ class _Numbering:
     forgotten_to: int
     spared: bool
     lost: list[Gap]
+    events: int
     gaps: int
     missing: int
-
-
-class _HoleRule:
-    """Tells a service whose numbers have holes from one that loses events.
-
-    Holes are many. When several gaps came close together and nothing of them came back, gaps of
-    that width explain themselves, and only a much wider one is worth a word; or one that is wider
-    at all, in a break between connections, where events get lost.
-    """
-
-    NEAR = 1000  # numbers between two holes that belong to one pattern
-
-    def __init__(self) -> None:
-        self._in_a_row = 0
-        self._widest = 0
-        self._end = 0
-        self._established = False
-
-    def explain(self, missing: Gap, *, in_break: bool) -> bool:
-        widest = self._widest if in_break else 10 * self._widest
-        return self._established and missing.count <= widest
-
-    def learn(self, missing: Gap, *, asked: bool) -> bool:
-        """Take in a gap of which nothing came back; True when that makes it a pattern."""
-        if self._established:
-            return False
-        near = 0 <= missing.first - self._end <= self.NEAR
-        self._in_a_row = self._in_a_row + 1 if near else 1
-        self._widest = max(self._widest if near else 0, missing.count)
-        self._end = missing.last
-        self._established = self._in_a_row >= (HOLES_AFTER if asked else HOLES_UNASKED)
-        return self._established
-
-    def disprove(self) -> None:
-        self._in_a_row = 0
-        self._established = False

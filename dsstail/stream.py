@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from dsstail import dialing
 from dsstail.connection import LINGER, Connection, open_connection
+from dsstail.deliveries import Counts, Delivery
 from dsstail.domains import stream_url
 from dsstail.errors import (
     ConfigurationError,
@@ -46,7 +47,7 @@ from dsstail.memory import give_back_what_is_free
 from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat, Malformed, Message, WrongLength
 from dsstail.opening import Opening
 from dsstail.retrying import LONGEST_PAUSE, Requests, Retries
-from dsstail.session import Counts, Delivery, Session
+from dsstail.session import Session
 
 POLL = 0.5
 """Seconds after which a silent read looks up: for a stop, and for time that has run out."""

@@ -8,10 +8,10 @@ import pytest
 from command import MS, PATIENCE, wait_until
 
 from dsstail import handover
+from dsstail.deliveries import Delivery
 from dsstail.errors import Crowded
 from dsstail.handover import Batch, Handover, Room
 from dsstail.messages import Heartbeat, Malformed
-from dsstail.session import Delivery
 
 SIZE = 1 << 20
 

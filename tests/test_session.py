@@ -10,21 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsstail.deliveries import Counts, Delivery, Filled, Gap, Holes, Reset
+from dsstail.holes import HOLES_UNASKED
+from dsstail.losses import VAIN_CONNECTIONS
 from dsstail.messages import Malformed
 from dsstail.session import (
     ASK_AFTER,
     HOLD_BYTES,
     HOLD_LIMIT,
-    HOLES_UNASKED,
     LONGEST_HOLD,
+    ODD_EVENTS,
     OUTAGE_LIMIT,
     REPLAY_GRACE,
-    Counts,
-    Delivery,
-    Filled,
-    Gap,
-    Holes,
-    Reset,
     Session,
 )
 
@@ -116,7 +113,7 @@ def test_a_duplicate_is_dropped() -> None:
 
 
 def test_the_same_seq_with_another_text_is_a_reset() -> None:
-    session = live(0, 1, 2)
+    session = live(0, 1, 2, fill_gaps=False)
     assert session.take([text(1, 9)], 0.0) == [Reset(2, 1), [text(1, 9)]]
     assert session.counts.resets == 1
     assert session.resume_from == 2
@@ -320,7 +317,7 @@ def test_without_filling_a_gap_is_only_reported() -> None:
 
 
 def test_a_late_replay_is_awaited_for_a_grace_and_then_lost() -> None:
-    session = live(0, 1)
+    session = live(0, 1, fill_gaps=False)
     session.disconnected(1.0)
     session.connected(asked=True, now=2.0)
     assert session.take(texts(4, 5), 2.0) == []
@@ -338,6 +335,40 @@ def test_what_is_missing_before_an_event_that_is_no_answer_is_asked_for() -> Non
     assert ask(session, 2.0 + REPLAY_GRACE) == Gap(2, 3)
     given = session.take_replayed(texts(2, 3), 5.0)
     assert given == [texts(2, 3), Filled(2, 3), texts(4)]
+
+
+def test_what_a_connection_did_not_give_is_asked_of_a_second_one() -> None:
+    """Its first event may have been a live one, before which others got lost."""
+    session = resumed(0, 1)
+    session.take(texts(4), 0.0)
+    assert session.tick(REPLAY_GRACE) == []
+    assert ask(session, REPLAY_GRACE) == Gap(2, 3)
+    assert session.take_replayed(texts(2), 3.0) == [texts(2)]
+    assert session.replay_ended(3.0, asked=True) == [Gap(3, 3), texts(4)]
+    assert not session.owes
+    assert (session.counts.missing, session.resume_from) == (1, 5)
+
+
+def test_what_was_passed_over_and_cannot_be_asked_for_waits_no_longer() -> None:
+    session = resumed(0, 1)
+    session.take(texts(4), 0.0)
+    assert session.tick(REPLAY_GRACE) == []
+    assert session.tick(REPLAY_GRACE + HOLD_LIMIT) == [Gap(2, 3), texts(4)]
+    assert session.owes
+    assert session.resume_from == 2
+
+
+def test_what_no_second_connection_could_be_asked_for_is_asked_of_the_next_connection() -> None:
+    """Though one that was opened meanwhile had been asked for it, too."""
+    session = live(0)
+    session.take(texts(3), 0.0)
+    assert ask(session, 0.0) == Gap(1, 2)
+    session.disconnected(1.0)
+    session.connected(asked=True, now=1.5)
+    session.replay_ended(2.0, asked=False)
+    session.disconnected(2.0)
+    assert session.tick(2.0 + OUTAGE_LIMIT) == [Gap(1, 2), texts(3)]
+    assert session.resume_from == 1
 
 
 def test_a_replay_behind_live_events_is_put_in_order() -> None:
@@ -638,7 +669,7 @@ def test_events_wait_no_longer_while_older_ones_are_asked_for_again(asked: bool)
 @pytest.mark.parametrize("failed", [0, 2], ids=["at once", "after attempts that failed"])
 def test_what_was_not_answered_is_asked_for_again_and_not_for_ever(failed: int) -> None:
     session = missing_unasked(1)
-    for asked_for in (1, 1, 3):
+    for asked_for in (*[1] * VAIN_CONNECTIONS, 3):
         assert session.resume_from == asked_for
         session.connected(asked=True, now=2.0)
         session.take(texts(9), 2.0)
@@ -677,7 +708,7 @@ def test_what_was_answered_in_part_is_asked_for_as_often_from_there() -> None:
     session.connected(asked=True, now=2.0)
     session.take(texts(1, 2), 2.0)
     session.disconnected(2.0)
-    for asked_for in (3, 3, 5):
+    for asked_for in (*[3] * VAIN_CONNECTIONS, 5):
         assert session.resume_from == asked_for
         session.connected(asked=True, now=2.0)
         session.take(texts(9), 2.0)
@@ -859,6 +890,13 @@ def test_what_lacks_much_is_not_asked_for(fill_gaps: bool) -> None:
     assert Session(known=sparse[1:], fill_gaps=fill_gaps).resume_from == last + 1
 
 
+def test_what_an_earlier_run_lacks_is_asked_for_however_often_it_lost_some() -> None:
+    """As long as it has most numbers."""
+    known = texts(*(n for n in range(20 * HOLES_UNASKED) if n % 10 != 5))
+    session = Session(known=known, asks_again=True)
+    assert session.resume_from == 5
+
+
 def test_a_number_that_is_given_counts_more_than_an_earlier_run() -> None:
     session = Session(resume_after=4, known=texts(*range(1, 6), 8, 9))
     assert session.resume_from == 5
@@ -891,7 +929,7 @@ def test_what_comes_before_the_first_event_is_a_reset_where_it_leads_to_other_te
     anew = [text(seq, 9) for seq in range(1, 9)]
     assert session.take(anew[:7], 1.0) == []
     assert merged(session.take(anew[7:], 1.0)) == [Reset(9, 1), anew]
-    assert session.resume_from == 9
+    assert session.last == 8
 
 
 def test_what_comes_before_the_first_event_is_a_reset_where_it_differs_from_itself() -> None:
@@ -910,7 +948,7 @@ def test_what_comes_before_the_first_event_is_a_reset_where_it_leads_to_nothing(
     session = resumed(8, 9)
     session.take(texts(1, 2), 1.0)
     assert merged(session.disconnected(1.0)) == started
-    assert session.resume_from == 3
+    assert session.last == 2
     session = resumed(8, 9)
     session.take(texts(1, 2), 1.0)
     assert merged(session.flush()) == started
@@ -1036,6 +1074,44 @@ def test_an_old_number_with_another_text_is_no_reset_where_the_old_numbering_goe
     assert session.take(texts(3), 0.0) == []
 
 
+def test_a_new_numbering_that_begins_with_what_the_old_one_lacked_comes_once() -> None:
+    session = live(0, 2, 3, fill_gaps=False)
+    anew = [text(seq, 9) for seq in range(6)]
+    assert session.take(anew[1:2], 0.0) == [anew[1:2], Filled(1, 1, late=True)]
+    session.take(anew[2:3], 1.0)
+    session.tick(LONG)
+    given = session.take(anew, LONG)
+    assert events_in(given) == [anew[0], *anew[3:]]
+    assert (session.counts.resets, session.counts.missing) == (1, 0)
+
+
+def test_a_new_numbering_may_have_lost_its_0() -> None:
+    session = live(*range(5))
+    anew = [text(seq, 9) for seq in range(3)]
+    assert session.take(anew[1:], 0.0) == [Reset(4, 1), anew[1:]]
+    assert session.replay_again() == Gap(0, 0)
+    assert session.take_replayed(anew[:1], 1.0) == [anew[:1], Filled(0, 0, late=True)]
+    assert session.replay_ended(1.0, asked=True) == []
+    assert (session.counts.gaps, session.counts.missing, session.resume_from) == (0, 0, 3)
+
+
+def test_a_new_numbering_whose_0_nobody_was_asked_for_asks_the_next_connection() -> None:
+    session = live(*range(5))
+    session.take([text(1, 9)], 0.0)
+    session.disconnected(0.0)
+    assert session.resume_from == 0
+
+
+@pytest.mark.parametrize("events", [ODD_EVENTS, ODD_EVENTS + 1])
+def test_a_new_numbering_of_many_events_is_no_odd_one(events: int) -> None:
+    """A gap up to the number that would have been the next of the old one is a gap."""
+    session = live(*range(30), fill_gaps=False)
+    session.take([text(seq, 9) for seq in range(events)], 0.0)
+    given = session.take([text(30, 9)], 0.0)
+    told = Reset(events - 1, 30) if events <= ODD_EVENTS else Gap(events, 29)
+    assert given == [told, [text(30, 9)]]
+
+
 def test_a_gap_of_a_new_numbering_up_to_the_end_of_the_old_one_is_asked_for() -> None:
     session = live(*range(5))
     anew = [text(seq, 1) for seq in range(7)]
@@ -1104,8 +1180,8 @@ def test_after_a_reset_nothing_older_is_asked_for() -> None:
     assert ask(session, 0.0) == Gap(2, 3)
     session.replay_ended(0.4, asked=False)
     assert session.resume_from == 2
-    session.take([text(1, 9)], 1.0)
-    assert session.resume_from == 2
+    session.take([text(0, 9)], 1.0)
+    assert session.resume_from == 1
 
 
 def test_what_was_asked_for_before_a_reset_has_no_place_after_it() -> None:

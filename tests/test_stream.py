@@ -32,6 +32,7 @@ from scenarios import (
 )
 
 from dsstail import filling, retrying, session, stream
+from dsstail.deliveries import Filled, Gap
 from dsstail.errors import ConfigurationError, ConnectionFailed, Rejected
 from dsstail.handover import (
     Backlogged,
@@ -46,7 +47,6 @@ from dsstail.keys import StreamKey
 from dsstail.messages import Event
 from dsstail.report import describe
 from dsstail.retrying import LATE_REJECTIONS
-from dsstail.session import Filled, Gap
 from dsstail.stream import Stream, StreamSettings, open_stream
 
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsstail.deliveries import Gap, Reset
 from dsstail.errors import ConnectionFailed, Rejected
 from dsstail.escaping import visible, width
 from dsstail.handover import TEXT_OVERHEAD, Backlogged, Batch, Connected, Disconnected, Ended
 from dsstail.keys import Source, stream_keys
 from dsstail.messages import Heartbeat
 from dsstail.render import Style
-from dsstail.session import Gap, Reset
 from dsstail.watching.browsing import TABS, Browser, View
 from dsstail.watching.brush import Brush, Moment
 from dsstail.watching.cells import Row, age, paragraph, sparkline, wrapped

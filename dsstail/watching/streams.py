@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from dsstail.deliveries import Gap, Reset
 from dsstail.errors import Rejected
 from dsstail.escaping import visible
 from dsstail.handover import Backlogged, Batch, Connected, Disconnected, Ended, Violated
 from dsstail.keys import concealed
 from dsstail.messages import Event, Heartbeat, Malformed
 from dsstail.report import describe
-from dsstail.session import Gap, Reset
 
 SECONDS = 60
 """How far back the pace of a stream is known."""
