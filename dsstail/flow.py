@@ -148,8 +148,9 @@ class Flow:
         """Start the streams, and write until the end; the exit code, or a DsstailError."""
         count_no_lines()
         self._writer.begin(self._until)
+        allow_breaks()
         self._limit_time()
-        with interruptible(self._interrupt, self._leave, self._abandon):
+        with interruptible(self._interrupt, self._leave, self._abandon, self._hurry):
             for stream in self._streams:
                 stream.start()
             closed = behind = False
@@ -344,7 +345,6 @@ class Flow:
     def _limit_time(self) -> None:
         """Have the process end when its time has run out, though the output takes nothing."""
         if self._until < float("inf") and self._writer.waits_for_reader:
-            allow_breaks()
             threading.Thread(target=self._leave_when_stuck, daemon=True).start()
 
     def _leave_when_stuck(self) -> None:
@@ -355,10 +355,15 @@ class Flow:
         left = STOP_LIMIT
         while left > 0:
             if left <= STOP_LIMIT / 2:
-                break_off(self._main)
+                self._hurry()
             time.sleep(min(left, STOP_LIMIT / 2))
             left = max(self._taking_since, self._until) + STOP_LIMIT - time.monotonic()
         self._leave()
+
+    def _hurry(self) -> None:
+        """Have what is written end with a whole line soon, from another thread."""
+        self._writer.hurry()
+        break_off(self._main)
 
     def _interrupt(self) -> None:
         self._signalled = True

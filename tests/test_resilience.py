@@ -1728,6 +1728,24 @@ def test_its_time_ends_it_with_a_whole_line_where_somebody_reads_slowly(
     assert out == lines(range(out.count(b"\n")))
 
 
+def test_a_signal_ends_it_with_a_whole_line_where_somebody_reads_slowly(
+    dsstail: Starter, serve: Serve
+) -> None:
+    reading, writing = os.pipe()
+    server = serve(opened(tell(*range(150_000)), Visit.stay))
+    command = dsstail("--url", server.url(), stdout=writing)
+    os.close(writing)
+    out = b""
+    while len(out) < 1 << 20:
+        out += os.read(reading, 1 << 16)
+    command.interrupt(signal.SIGTERM)
+    out += read_slowly(reading, command)
+    done = command.finish()
+    assert done.code == 0
+    assert done.lines[-1].endswith("; not all was read in time")
+    assert out == lines(range(out.count(b"\n")))
+
+
 def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None:
     command, reading = unread(dsstail, serve)
     while command.process.poll() is None:  # one that comes twice at once counts as one
