@@ -326,6 +326,17 @@ def write_all(
         except OSError as error:
             if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
                 raise OutputClosed from None  # a terminal that is gone
+            written = data[: len(data) - len(view)]
+            _take_back(fd, len(written) - written.rfind(b"\n") - 1)
             raise OutputError(f"cannot write {name}: {error.strerror}") from None
     if not whole:
         raise OutputBehind
+
+
+def _take_back(fd: int, size: int) -> None:
+    """Cut the last bytes, of a torn line, off what was written, where that is the end of a file."""
+    with contextlib.suppress(OSError):
+        file, end = os.fstat(fd), os.lseek(fd, 0, os.SEEK_CUR)
+        if stat.S_ISREG(file.st_mode) and file.st_size == end:
+            os.ftruncate(fd, end - size)
+            os.lseek(fd, end - size, os.SEEK_SET)
