@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 FLUSH_LIMIT = 1.0
 """Seconds after a signal, or when time is up, in which what the readers still have is written."""
 
+HURRY_EVERY = 0.1
+"""Seconds until a write that is to end is broken off again."""
+
 TICK = 0.5
 """Seconds after which a writer with nothing to do looks at the time."""
 
@@ -350,13 +353,14 @@ class Flow:
     def _leave_when_stuck(self) -> None:
         """Wait until one write has taken STOP_LIMIT seconds of what comes after the end.
 
-        After half of them it is broken off, so that it ends with a whole line if somebody reads.
+        In the second half of them it is broken off, so that it ends with a whole line if somebody
+        reads; again and again, since that takes a write of which some was written.
         """
-        left = STOP_LIMIT
+        left, half = STOP_LIMIT, STOP_LIMIT / 2
         while left > 0:
-            if left <= STOP_LIMIT / 2:
+            if left <= half:
                 self._hurry()
-            time.sleep(min(left, STOP_LIMIT / 2))
+            time.sleep(min(left - half, half) if left > half else min(left, HURRY_EVERY))
             left = max(self._taking_since, self._until) + STOP_LIMIT - time.monotonic()
         self._leave()
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 STOP_LIMIT = 1.5
 """Seconds after a signal when the process ends, whatever blocks it."""
 
-HURRY_LIMIT = 1.0
-"""Seconds after a signal when what still goes on has to come to its end."""
+HURRIES = (0.5, 0.4, 0.3, 0.2, 0.1)
+"""Seconds before that when what still goes on is told to come to its end."""
 
 SAME = 0.03
 """Seconds within which a signal that comes again is no second one: `timeout` sends it to the
@@ -91,9 +91,9 @@ def interruptible(
     """The first signal calls `end`, in the main thread, where it may raise.
 
     If the process has not ended STOP_LIMIT seconds later, another thread calls `leave`, to end it
-    from there, and `hurry` after HURRY_LIMIT. A second signal ends it at once, after a call of
-    `abandon`; but not SIGHUP, which shells send once more than the terminal does, nor one that
-    comes after the block. With that the process has come to its end, unless it `goes_on`, and
+    from there, and before that `hurry`, several times. A second signal ends it at once, after a
+    call of `abandon`; but not SIGHUP, which shells send once more than the terminal does, nor one
+    that comes after the block. With that the process has come to its end, unless it `goes_on`, and
     signals are what they were before.
     """
     from socket import socketpair
@@ -185,7 +185,8 @@ def _guard(
             for number in filter(wanted.__contains__, numbers):
                 if not due:
                     first, came_at = number, now
-                    due = [(now + HURRY_LIMIT, hurry), (now + STOP_LIMIT, leave)]
+                    end = now + STOP_LIMIT
+                    due = [*((end - before, hurry) for before in HURRIES), (end, leave)]
                 elif number != _HANGUP and (number != first or now - came_at >= SAME):
                     abandon()
                     os._exit(130)

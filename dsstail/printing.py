@@ -236,10 +236,11 @@ class Tee:
         self._handover.put(Batch("", 0.0, Ended(None)))
         left = 0.0 if in_haste else self._until - time.monotonic()
         self._thread.join(None if left == inf else max(left, TEE_HASTE))
-        if self._thread.is_alive() and self._thread.ident is not None:
-            self._printer.hurry()
+        self._printer.hurry()
+        until = time.monotonic() + TEE_HASTE
+        while self._thread.is_alive() and time.monotonic() < until and self._thread.ident:
             break_off(self._thread.ident)
-            self._thread.join(TEE_HASTE)
+            self._thread.join(TEE_POLL)
         self._tell_failure()
 
     @property
