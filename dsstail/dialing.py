@@ -70,7 +70,8 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy that opens tunnels with CONNECT; `credentials` is `user:password`.
+    """An HTTP proxy that opens tunnels with CONNECT; `credentials` is `user:password`, in which a
+    lone surrogate stands for a byte that is not UTF-8.
 
     `variable` is what names it in the environment, as written there.
     """
@@ -171,7 +172,8 @@ def proxy_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -
         )
     credentials = None
     if parts.username is not None:
-        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        given = f"{parts.username}:{parts.password or ''}"
+        credentials = unquote(given, errors="surrogateescape")
     proxy = Proxy(Endpoint(parts.hostname, port, secure=False), credentials, variable)
     leads_away = not endpoint.secure and is_here(endpoint.host) and not is_here(parts.hostname)
     return None if leads_away else proxy
@@ -369,7 +371,7 @@ def open_tunnel(
     """Have the proxy at the other end of `sock` connect to `endpoint`."""
     lines = [f"CONNECT {endpoint.address} HTTP/1.1", f"Host: {endpoint.address}"]
     if proxy.credentials is not None:
-        token = base64.b64encode(proxy.credentials.encode()).decode()
+        token = base64.b64encode(proxy.credentials.encode(errors="surrogateescape")).decode()
         lines.append(f"Proxy-Authorization: Basic {token}")
     head = bytearray()
     try:

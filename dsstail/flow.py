@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 FLUSH_LIMIT = 1.0
 """Seconds after a signal, or when time is up, in which what the readers still have is written."""
 
+HURRY_EVERY = 0.1
+"""Seconds until a write that is to end is broken off again."""
+
 TICK = 0.5
 """Seconds after which a writer with nothing to do looks at the time."""
 
@@ -148,8 +151,9 @@ class Flow:
         """Start the streams, and write until the end; the exit code, or a DsstailError."""
         count_no_lines()
         self._writer.begin(self._until)
+        allow_breaks()
         self._limit_time()
-        with interruptible(self._interrupt, self._leave, self._abandon):
+        with interruptible(self._interrupt, self._leave, self._abandon, self._hurry):
             for stream in self._streams:
                 stream.start()
             closed = behind = False
@@ -344,21 +348,26 @@ class Flow:
     def _limit_time(self) -> None:
         """Have the process end when its time has run out, though the output takes nothing."""
         if self._until < float("inf") and self._writer.waits_for_reader:
-            allow_breaks()
             threading.Thread(target=self._leave_when_stuck, daemon=True).start()
 
     def _leave_when_stuck(self) -> None:
         """Wait until one write has taken STOP_LIMIT seconds of what comes after the end.
 
-        After half of them it is broken off, so that it ends with a whole line if somebody reads.
+        In the second half of them it is broken off, so that it ends with a whole line if somebody
+        reads; again and again, since that takes a write of which some was written.
         """
-        left = STOP_LIMIT
+        left, half = STOP_LIMIT, STOP_LIMIT / 2
         while left > 0:
-            if left <= STOP_LIMIT / 2:
-                break_off(self._main)
-            time.sleep(min(left, STOP_LIMIT / 2))
+            if left <= half:
+                self._hurry()
+            time.sleep(min(left - half, half) if left > half else min(left, HURRY_EVERY))
             left = max(self._taking_since, self._until) + STOP_LIMIT - time.monotonic()
         self._leave()
+
+    def _hurry(self) -> None:
+        """Have what is written end with a whole line soon, from another thread."""
+        self._writer.hurry()
+        break_off(self._main)
 
     def _interrupt(self) -> None:
         self._signalled = True

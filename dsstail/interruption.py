@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 STOP_LIMIT = 1.5
 """Seconds after a signal when the process ends, whatever blocks it."""
 
+HURRIES = (0.5, 0.4, 0.3, 0.2, 0.1)
+"""Seconds before that when what still goes on is told to come to its end."""
+
 SAME = 0.03
 """Seconds within which a signal that comes again is no second one: `timeout` sends it to the
 process and to its group, a wrapper hands on what the terminal has sent already."""
@@ -81,15 +84,17 @@ def interruptible(
     end: Callable[[], None],
     leave: Callable[[], None],
     abandon: Callable[[], None] = lambda: None,
+    hurry: Callable[[], None] = lambda: None,
     *,
     goes_on: bool = False,
 ) -> Iterator[None]:
     """The first signal calls `end`, in the main thread, where it may raise.
 
     If the process has not ended STOP_LIMIT seconds later, another thread calls `leave`, to end it
-    from there. A second signal ends it at once, after a call of `abandon`; but not SIGHUP, which
-    shells send once more than the terminal does, nor one that comes after the block. With that the
-    process has come to its end, unless it `goes_on`, and signals are what they were before.
+    from there, and before that `hurry`, several times. A second signal ends it at once, after a
+    call of `abandon`; but not SIGHUP, which shells send once more than the terminal does, nor one
+    that comes after the block. With that the process has come to its end, unless it `goes_on`, and
+    signals are what they were before.
     """
     from socket import socketpair
 
@@ -106,7 +111,7 @@ def interruptible(
     ours, theirs = socketpair()
     theirs.setblocking(False)
     guard = threading.Thread(
-        target=_guard, args=[ours, [*before], leave, abandon], name="guard", daemon=True
+        target=_guard, args=[ours, [*before], leave, abandon, hurry], name="guard", daemon=True
     )
     guard.start()
     woken = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
@@ -158,23 +163,30 @@ def _guard(
     wanted: list[int],
     leave: Callable[[], None],
     abandon: Callable[[], None],
+    hurry: Callable[[], None],
 ) -> None:
     """Take the numbers of the signals that came, until there is to be no more of them."""
-    first, came_at = 0, None
+    first, came_at = 0, 0.0
+    due: list[tuple[float, Callable[[], None]]] = []  # what else there is to do, and when
     with wakeups:
         while True:
-            if came_at is not None:
-                wakeups.settimeout(max(came_at + STOP_LIMIT - time.monotonic(), 0.001))
+            if due:
+                wakeups.settimeout(max(due[0][0] - time.monotonic(), 0.001))
             try:
                 numbers = wakeups.recv(64)
             except TimeoutError:
-                return leave()
+                due.pop(0)[1]()
+                if not due:
+                    return
+                continue
             if not numbers:
-                return None
+                return
             now = time.monotonic()
             for number in filter(wanted.__contains__, numbers):
-                if came_at is None:
+                if not due:
                     first, came_at = number, now
+                    end = now + STOP_LIMIT
+                    due = [*((end - before, hurry) for before in HURRIES), (end, leave)]
                 elif number != _HANGUP and (number != first or now - came_at >= SAME):
                     abandon()
                     os._exit(130)

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -82,7 +81,8 @@ def _record(
     _check_is_only_recording(recorder, settings, tee=tee)
     selection = filters.build(**asdict(settings.filtering))
     streams = [_resuming(settings.connecting, key, handover, recorder, selection) for key in keys]
-    printer = Printer(settings.showing, names, reporter.warn) if tee else None
+    turn = reporter.turn if _is_same_place() else None
+    printer = Printer(settings.showing, names, reporter.warn, turn) if tee else None
     writer = Tee(recorder, printer) if printer else recorder
     events_on_terminal = tee and sys.stdout.isatty()
     progress = None if events_on_terminal else Progress(reporter, streams, lambda: recorder.size)
@@ -111,9 +111,15 @@ def _reporting(settings: TailSettings, run: Callable[[Reporter], int], *, aside:
 
 def _is_stderr_apart() -> bool:
     """Whether what is told goes elsewhere than events, so that its place does not matter."""
-    with suppress(OSError):
-        return not sys.stderr.isatty() and not os.path.sameopenfile(1, 2)
-    return False
+    return not sys.stderr.isatty() and not _is_same_place()
+
+
+def _is_same_place() -> bool:
+    """Whether stdout and stderr are one, as with 2>&1, as far as that is known."""
+    try:
+        return os.path.sameopenfile(1, 2)
+    except OSError:
+        return True
 
 
 def _tell_places(recorder: Recorder, reporter: Reporter) -> None:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from math import inf
 from typing import Protocol
@@ -38,8 +39,8 @@ TEE_TICK = 0.5
 TEE_POLL = 0.05
 """Seconds between two looks at whether a reader of stdout has caught up."""
 
-TEE_HASTE = 0.5
-"""Seconds that are waited for one when there is no time."""
+TEE_HASTE = 0.3
+"""Seconds that are waited for one when there is no time, and once more for the end of its line."""
 
 
 class Writer(Protocol):
@@ -54,6 +55,9 @@ class Writer(Protocol):
 
     def begin(self, until: float) -> None:
         """Events come from now on. `until` is when their time is over, by the monotonic clock."""
+
+    def hurry(self) -> None:
+        """Time is over; called by another thread, which then breaks off what is being written."""
 
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Write these events, all of them."""
@@ -71,10 +75,15 @@ class Printer:
     waits_for_reader = True
 
     def __init__(
-        self, showing: Showing, streams: tuple[str, ...], warn: Callable[[str], None]
+        self,
+        showing: Showing,
+        streams: tuple[str, ...],
+        warn: Callable[[str], None],
+        turn: AbstractContextManager[object] | None = None,
     ) -> None:
-        """`warn` is told what the user should know."""
+        """`warn` is told what the user should know. Each write takes the `turn`, if any."""
         self._until = inf
+        self._turn = turn or contextlib.nullcontext()
         style = style_for(showing, streams, warn)
         self._terminal, self._width = style.terminal, style.width
         self._renderer = render.renderer(showing.output, style=style)
@@ -84,6 +93,9 @@ class Printer:
 
     def begin(self, until: float) -> None:
         self._until = until
+
+    def hurry(self) -> None:
+        self._until = -inf
 
     def write_at_once(self, texts: list[bytes], stream: str, received_at: float) -> bool:
         """`write` where that need not wait: JSON, into a pipe that has room. Whether it did.
@@ -121,7 +133,8 @@ class Printer:
         self._put(self._renderer.rest())
 
     def _put(self, lines: bytes) -> None:
-        write_all(1, lines, "stdout", until=self._until)
+        with self._turn:
+            write_all(1, lines, "stdout", is_over=lambda: time.monotonic() >= self._until)
 
     @cached_property
     def _pipe(self) -> int | None:
@@ -202,6 +215,9 @@ class Tee:
         self._printer.begin(until)
         self._thread.start()
 
+    def hurry(self) -> None:
+        self._until = -inf
+
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         self._recorder.write(texts, stream, received_at)
         while self._must_wait:
@@ -220,9 +236,11 @@ class Tee:
         self._handover.put(Batch("", 0.0, Ended(None)))
         left = 0.0 if in_haste else self._until - time.monotonic()
         self._thread.join(None if left == inf else max(left, TEE_HASTE))
-        if not in_haste and self._thread.is_alive() and self._thread.ident is not None:
+        self._printer.hurry()
+        until = time.monotonic() + TEE_HASTE
+        while self._thread.is_alive() and time.monotonic() < until and self._thread.ident:
             break_off(self._thread.ident)
-            self._thread.join(TEE_HASTE)
+            self._thread.join(TEE_POLL)
         self._tell_failure()
 
     @property
@@ -285,18 +303,20 @@ def _widen_pipe() -> None:
                 fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, WIDE_PIPE)
 
 
-def write_all(fd: int, data: bytes, name: str, *, until: float = inf) -> None:
+def write_all(
+    fd: int, data: bytes, name: str, *, is_over: Callable[[], bool] = lambda: False
+) -> None:
     """Write everything. Raises OutputClosed when nobody reads, OutputError when it cannot be.
 
-    A write that a signal breaks off after `until`, by the monotonic clock, is completed to the end
-    of its line, and raises OutputBehind.
+    A write that a signal breaks off when time `is_over` is completed to the end of its line, and
+    raises OutputBehind.
     """
     view = memoryview(data)
     whole = True
     while view:
         try:
             view = view[os.write(fd, view) :]
-            if whole and view and time.monotonic() >= until:
+            if whole and view and is_over():
                 at = len(data) - len(view)
                 end = data.find(b"\n", at - 1) + 1 or len(data)
                 view, whole = view[: end - at], end == len(data)
@@ -307,6 +327,17 @@ def write_all(fd: int, data: bytes, name: str, *, until: float = inf) -> None:
         except OSError as error:
             if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
                 raise OutputClosed from None  # a terminal that is gone
+            written = data[: len(data) - len(view)]
+            _take_back(fd, len(written) - written.rfind(b"\n") - 1)
             raise OutputError(f"cannot write {name}: {error.strerror}") from None
     if not whole:
         raise OutputBehind
+
+
+def _take_back(fd: int, size: int) -> None:
+    """Cut the last bytes, of a torn line, off what was written, where that is the end of a file."""
+    with contextlib.suppress(OSError):
+        file, end = os.fstat(fd), os.lseek(fd, 0, os.SEEK_CUR)
+        if stat.S_ISREG(file.st_mode) and file.st_size == end:
+            os.ftruncate(fd, end - size)
+            os.lseek(fd, end - size, os.SEEK_SET)

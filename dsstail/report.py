@@ -73,7 +73,9 @@ class Aside:
     that is not too much.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn: threading.Lock) -> None:
+        """`turn` is taken for each write."""
+        self._turn = turn
         self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="report", daemon=True)
         self._thread.start()
@@ -95,7 +97,8 @@ class Aside:
 
     def _run(self) -> None:
         while (text := self._texts.get()) is not None:
-            write_to_stderr(text)
+            with self._turn:
+                write_to_stderr(text)
 
 
 def in_background() -> bool:
@@ -186,7 +189,9 @@ class Reporter:
         Without it that goes to stderr, and `aside` is not to wait for it: then `close` is due.
         Of one kind, `burst` lines are told within BURST_SECONDS; the others are counted.
         """
-        self._aside = Aside() if aside else None
+        self.turn = threading.Lock()
+        """Taken for each thing told aside: by others, too, who write to the same place."""
+        self._aside = Aside(self.turn) if aside else None
         self._write = write or (self._aside.write if self._aside else write_to_stderr)
         self.is_quiet = quiet
         self._level = ERROR if quiet else INFO + min(verbosity, 2)

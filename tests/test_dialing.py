@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import selectors
 import shutil
 import socket
@@ -160,6 +161,15 @@ def test_a_proxy_has_credentials() -> None:
     assert proxy == Proxy(Endpoint("p", 3128, secure=False), "us@er:p:ss")
     proxy = proxy_for(SECURE, {"https_proxy": "http://user@p:3128"})
     assert proxy == Proxy(Endpoint("p", 3128, secure=False), "user:")
+
+
+@pytest.mark.parametrize("password", ["%E9", os.fsdecode(b"\xe9")])
+def test_a_password_need_not_be_utf8(password: str, serve: Serve) -> None:
+    server = serve(lambda visit: visit.answer("200 OK"))
+    through = proxy_for(PLAIN, {"http_proxy": f"http://user:{password}@127.0.0.1:{server.port}"})
+    dialing.dial(PLAIN, time.monotonic() + PATIENCE, proxy=through, context=None).close()
+    token = base64.b64encode(b"user:\xe9").decode()
+    assert f"Proxy-Authorization: Basic {token}\r\n" in server.visits[0].request
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,26 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import KEY, PATIENCE, Command, installed, read_slowly, wait_until
+from command import KEY, MS, PATIENCE, Command, installed, read_slowly, wait_until
 from conftest import Here, Serve, Starter
-from scenarios import Server, Visit, answer, event, honest, lines, opened, silent, tell, unit
+from scenarios import (
+    Server,
+    Visit,
+    answer,
+    event,
+    honest,
+    lines,
+    opened,
+    say,
+    silent,
+    tell,
+    unit,
+)
 from terminal import Terminal as OnTerminal
 from torture.disks import NotPossible, small_disk
 from torture.faults import PACKED, Fault, can_inject, judge
@@ -319,6 +332,41 @@ def test_its_time_ends_what_it_shows_with_a_whole_line_where_somebody_reads_slow
     assert command.finish().code == 0
     assert shown == lines(range(shown.count(b"\n")))
     assert read(tmp_path / "out.jsonl").startswith(shown)
+
+
+def test_a_signal_ends_what_it_shows_with_a_whole_line_where_somebody_reads_slowly(
+    serve: Serve, tmp_path: Path, dsstail: Starter
+) -> None:
+    reading, writing = os.pipe()
+    server = serve(opened(tell(*range(3000)), Visit.stay))
+    command = record_into(writing, dsstail, server, "--tee")
+    wait_until(lambda: read(tmp_path / "out.jsonl") == lines(range(3000)))
+    command.interrupt()
+    shown = read_slowly(reading, command)
+    assert command.finish().code == 0
+    assert shown == lines(range(shown.count(b"\n")))
+
+
+def test_no_event_that_it_shows_is_torn_by_what_it_tells(
+    serve: Serve, tmp_path: Path, dsstail: Starter
+) -> None:
+    """Where both go into one pipe, as with 2>&1 or in a service."""
+    reading, writing = os.pipe()
+    parts = [(tell(*range(at, at + 500)), say(b"odd")) for at in range(0, 3000, 500)]
+    server = serve(opened(*chain.from_iterable(parts), Visit.stay))
+    options = ["--url", server.url(), "--tee", "-c", "3000"]
+    command = dsstail("record", "out.jsonl", *options, stdout=writing, stderr=writing)
+    os.close(writing)
+    wait_until(lambda: read(tmp_path / "out.jsonl") == lines(range(3000)))
+    out = b""
+    while part := os.read(reading, 20_000):
+        out += part
+        time.sleep(5 * MS)
+    os.close(reading)
+    told = out.splitlines(keepends=True)
+    assert command.finish().code == 0
+    assert b"warning: malformed (no LENGTH| at its start): odd\n" in told
+    assert b"".join(line for line in told if line.startswith(b"{")) == lines(range(3000))
 
 
 def test_no_slow_disk_is_left_alone_when_time_is_over(serve: Serve, tmp_path: Path) -> None:

@@ -1753,6 +1753,24 @@ def test_its_time_ends_it_with_a_whole_line_where_somebody_reads_slowly(
     assert out == lines(range(out.count(b"\n")))
 
 
+def test_a_signal_ends_it_with_a_whole_line_where_somebody_reads_slowly(
+    dsstail: Starter, serve: Serve
+) -> None:
+    reading, writing = os.pipe()
+    server = serve(opened(tell(*range(150_000)), Visit.stay))
+    command = dsstail("--url", server.url(), stdout=writing)
+    os.close(writing)
+    out = b""
+    while len(out) < 1 << 20:
+        out += os.read(reading, 1 << 16)
+    command.interrupt(signal.SIGTERM)
+    out += read_slowly(reading, command)
+    done = command.finish()
+    assert done.code == 0
+    assert done.lines[-1].endswith("; not all was read in time")
+    assert out == lines(range(out.count(b"\n")))
+
+
 def test_a_second_signal_ends_it_at_once(dsstail: Starter, serve: Serve) -> None:
     command, reading = unread(dsstail, serve)
     while command.process.poll() is None:  # one that comes twice at once counts as one
@@ -1993,3 +2011,26 @@ def test_a_full_disk_ends_with_6(dsstail: Starter, serve: Serve) -> None:
         done = dsstail("--url", server.url(), stdout=full).finish()
     assert done.code == 6
     assert done.lines[-1] == "error: cannot write stdout: No space left on device."
+
+
+@pytest.mark.parametrize("redirection", [">", ">>"])
+def test_a_file_that_can_grow_no_more_ends_with_a_whole_line(
+    redirection: str, serve: Serve, tmp_path: Path
+) -> None:
+    script = f'ulimit -f 10; exec "$@" {redirection}out'
+    url = serve(honest, newest=99).url()
+    shell = subprocess.run(
+        ["sh", "-c", script, "sh", installed(), "--url", url],
+        env={
+            **{"PATH": os.defpath, "HOME": str(tmp_path), "DSSTAIL_KEY": f"stream={KEY}"},
+            "PYTHONDONTWRITEBYTECODE": "1",  # which would be cut off, too
+        },
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert shell.returncode == 6
+    out = (tmp_path / "out").read_bytes()
+    assert out
+    assert out == lines(range(out.count(b"\n")))

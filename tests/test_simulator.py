@@ -78,7 +78,8 @@ def receive_to_the_end(client: ClientConnection) -> tuple[list[int], Close | Non
 class Wire:
     """A bare socket after its handshake."""
 
-    def __init__(self, simulator: Simulator, query: str) -> None:
+    def __init__(self, simulator: Simulator, query: str, hasty: bytes = b"") -> None:
+        """`hasty` goes out with the request, before that is answered."""
         port = port_of(simulator)
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.socket.sendall(
@@ -86,6 +87,7 @@ class Wire:
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
             "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n".encode()
+            + hasty
         )
         self.unread = b""
         self.deadline = time.monotonic() + PATIENCE
@@ -212,6 +214,12 @@ def test_what_is_not_a_websocket_request_gets_an_answer() -> None:
 
 
 # Replay
+
+
+def test_a_client_that_does_not_wait_for_the_answer_gets_it() -> None:
+    answer = b"\x81\x81\0\0\0\0Z"
+    with simulated() as simulator, Wire(simulator, "stream_key=k", hasty=answer) as wire:
+        assert wire.head.startswith(b"HTTP/1.1 101 ")
 
 
 def test_a_window_is_inclusive_and_then_only_heartbeats_come() -> None:
@@ -574,6 +582,19 @@ def test_stopping_does_not_wait_for_a_client_that_does_not_read() -> None:
         stopping.start()
         stopping.join(PATIENCE)
         assert not stopping.is_alive()
+
+
+def test_stopping_says_nothing_of_a_client_that_has_asked_for_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Browsers open connections that they may need."""
+    with (
+        simulated() as simulator,
+        socket.create_connection(("127.0.0.1", port_of(simulator))),
+        join(simulator),  # which is accepted after it
+    ):
+        simulator.stop()
+    assert caplog.text == ""
 
 
 def test_a_port_in_use_is_a_configuration_error() -> None:

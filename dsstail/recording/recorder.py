@@ -133,6 +133,9 @@ class Recorder:
         """Events come from now on; later than `until`, by the monotonic clock, nothing waits."""
         self._patience.until = until
 
+    def hurry(self) -> None:
+        """A disk comes to its end, unlike somebody who does not read."""
+
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Record events that came at this time, in seconds since the epoch."""
         lines = self._annotation.lines(texts, stream, received_at)

@@ -124,8 +124,8 @@ class Server:
                 demand = await self._shake_hands(protocol, reader, writer)
             if demand is not None:
                 await self._serve(demand, protocol, reader, writer)
-        except OSError:
-            pass  # nobody is left to tell
+        except (OSError, asyncio.CancelledError):
+            pass  # nobody is left to tell, or the simulator stops
         finally:
             writer.close()
 
@@ -136,15 +136,15 @@ class Server:
         writer: asyncio.StreamWriter,
     ) -> Demand | None:
         """Answer one request; None where the answer is not an open connection."""
-        requests: list[Request | Response | Frame] = []
-        while not requests and protocol.handshake_exc is None:
+        events: list[Request | Response | Frame] = []
+        while not events and protocol.handshake_exc is None:
             data = await reader.read(READ_SIZE)
             if not data:
                 return None
             protocol.receive_data(data)
-            requests = protocol.events_received()
+            events = protocol.events_received()
         demand = None
-        for request in requests:
+        for request in events[:1]:  # frames behind it answer nothing that was said yet
             assert isinstance(request, Request)
             try:
                 demand = read_demand(request.path, self._settings.key)

@@ -74,6 +74,9 @@ class Watch:
     def begin(self, until: float) -> None:
         """How much time is left changes nothing here."""
 
+    def hurry(self) -> None:
+        """Nor does that none is."""
+
     def write(self, texts: list[bytes], stream: str, received_at: float) -> None:
         """Take in events that were let through."""
         self._devices.take(texts, stream, received_at, time.monotonic())
