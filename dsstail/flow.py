@@ -174,7 +174,8 @@ class Flow:
                     with self._taking():
                         self._progress.close()
             connected = any(stream.connections for stream in self._streams)
-            if not closed and (self._failure is None or connected):
+            is_told = not closed or self._signalled  # Ctrl-C ends who reads stdout, too
+            if is_told and (self._failure is None or connected):
                 with self._taking():
                     self._summarize("not all was read in time" if behind else "")
         reached = closed or self._reached or self._enough

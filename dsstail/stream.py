@@ -143,7 +143,11 @@ class Stream:
         return self._outlet.left_out
 
     def start(self) -> None:
-        self._thread.start()
+        """Begin, in a thread of its own; where that cannot be had, the stream has failed."""
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._outlet.put(Ended(ConnectionFailed("too many threads")))
 
     def stop(self) -> None:
         """Ask the thread to end; it says so with `Ended`. Safe in a signal handler."""

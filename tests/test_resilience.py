@@ -1960,6 +1960,24 @@ def test_a_closed_pipe_ends_silently(
     assert (done.code, done.err) == (0, "")
 
 
+def test_a_signal_that_ends_the_reader_as_well_gets_a_summary(
+    dsstail: Starter, serve: Serve
+) -> None:
+    """Ctrl-C in `dsstail | jq`."""
+    server = serve(opened(tell(0), Visit.stay))
+    reading, writing = os.pipe()
+    command = dsstail("--url", server.url(), stdout=writing)
+    os.close(writing)
+    assert os.read(reading, 1 << 16) == lines([0])
+    command.interrupt(signal.SIGSTOP)
+    command.interrupt(signal.SIGINT)
+    os.close(reading)
+    command.interrupt(signal.SIGCONT)
+    done = command.finish()
+    assert done.code == 0
+    assert "1 event, 0 reconnects" in done.err
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_a_socket_that_closes_ends_silently(full: bool, dsstail: Starter, serve: Serve) -> None:
     """Some programs give their children sockets; for who waits to write, it is one that resets."""

@@ -132,6 +132,22 @@ def test_a_gap_is_reported_where_no_thread_can_be_had_to_fill_it(
     events.close()  # type: ignore[attr-defined]
 
 
+def test_a_stream_that_no_thread_can_be_had_for_has_failed(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    server = serve(honest)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    handover = Handover()
+    Stream(server.url(), StreamKey("stream", KEY), handover).start()
+    batch = handover.take(0)
+    assert batch is not None
+    assert isinstance(batch.content, Ended)
+    assert str(batch.content.error) == "too many threads"
+
+
 def test_a_second_connection_that_fails_is_tried_again(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
