@@ -253,7 +253,7 @@ class Filler:
             self._failed = 0
         if filling.failure is not None:
             self._learn_of_failure(filling.failure)
-        elif self._cut and filling.answered:
+        elif self._cut and filling.opened:
             self._suspect()
         self._cut = False
         self._put_all(self._session.replay_ended(now, asked=filling.answered))

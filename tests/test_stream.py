@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,7 @@ from dsstail.handover import (
     Disconnected,
     Ended,
     Handover,
+    NotFilling,
     NotReplaying,
 )
 from dsstail.keys import StreamKey
@@ -182,6 +185,32 @@ def test_who_comes_after_a_second_connection_that_failed_is_asked_for_the_same(
     server = serve(live, answer("503 Service Unavailable"), honest)
     assert [event.seq for event in read(server, 6, told.append)] == [0, 1, 4, 2, 3, 5]
     assert [visit.seq_start for visit in server.visits] == [None, 2, 2]
+
+
+def test_two_connections_that_end_each_other_do_not_go_on_like_that(
+    serve: Serve, longest_pauses: list[float]
+) -> None:
+    """The service ends the older one without a word, so that the second is never answered."""
+
+    def only(visit: Visit) -> None:
+        visit.shake_hands()
+        for other in visit.server.visits[: visit.number]:
+            with suppress(OSError):
+                other.sock.shutdown(socket.SHUT_RDWR)
+        if "seq_end" not in visit.query:
+            visit.send_events(visit.asked)
+            visit.server.newest += 2
+            visit.send_events([visit.server.newest])
+        visit.wait()
+
+    told: list[Batch] = []
+    server = serve(*[only] * 60, answer("403 Forbidden"), newest=0)
+    stream = open_stream(server.url(), KEY, on_status=told.append)
+    numbers: list[int | None] = []
+    while NotFilling(filling.REPLACED) not in [batch.content for batch in told]:
+        numbers.append(next(stream).seq)
+    stream.close()  # type: ignore[attr-defined]
+    assert numbers[:-1] == [*range(len(numbers) - 1)], "then a gap is only reported"
 
 
 def test_the_stream_ends_with_its_reader(serve: Serve) -> None:
