@@ -44,6 +44,10 @@ DISORDER = 5
 ODD_EVENTS = 10
 """Events of what looks like a new numbering, after which the old one may still go on."""
 
+VAIN_REPLAYS = 3
+"""Gaps in a row that a new connection passed over, and that a second one did not fill either: then
+what the next one passes over is lost, until a gap is filled. Not every service replays."""
+
 RECALLED_AT_ONCE = 500
 """Events of an earlier run whose numbers are likely to follow one another without a break."""
 
@@ -93,6 +97,8 @@ class Session:
         self._awaited: Gap | None = None  # what they wait for
         self._asked_to = -1  # the highest number that a connection was asked for, ...
         self._filled_to = -1  # ... and a second one: then it is not asked for again
+        self._passed_to = -1  # the highest number of those that a connection passed over before
+        self._in_vain = 0  # gaps in a row that it passed over, and a second one did not fill
         self._wanted: Gap | None = None
         self._ask_at = 0.0
         self._replaying: Gap | None = None  # what a second connection was asked for
@@ -543,6 +549,7 @@ class Session:
         if self._awaited is not None and seq >= self._awaited.last:
             self._out.append(Filled(self._awaited.first, self._awaited.last))
             self._awaited = None
+            self._in_vain = 0
             self._holes.disprove()
 
     def _reset(self, seq: int, text: bytes, now: float) -> None:
@@ -619,7 +626,7 @@ class Session:
         self._start, self._last = start, last
         self._uncounted_to = last
         self._recalled_to = -1
-        self._asked_to = self._filled_to = -1
+        self._asked_to = self._filled_to = self._passed_to = -1
         self._breaks = set()
         self._answers_request = self._spared = self._goes_on = False
         self._replay_until = 0.0
@@ -665,6 +672,7 @@ class Session:
         """Wait no longer for the first missing ones, nor for others unless a replay leads there.
 
         What this connection passed over is asked for once more: live events may have overtaken it.
+        Not where that was in vain again and again.
         """
         until = min(self._overtaken_at + REPLAY_GRACE, self._latest)
         if now < until:
@@ -675,7 +683,10 @@ class Session:
             return
         self._replay_until = 0.0
         if self._asked_to > self._filled_to and not self._cut and now < self._latest:
-            self._asked_to = self._filled_to
+            if self._in_vain < VAIN_REPLAYS:
+                self._passed_to, self._asked_to = self._asked_to, self._filled_to
+            else:
+                self._filled_to, self._deadline = self._asked_to, None
             self._advance(now)
         else:
             self._release()
@@ -742,6 +753,7 @@ class Session:
         self._awaited = None
         asked = missing.last <= self._filled_to
         is_owed = self.fill_gaps and not asked
+        self._in_vain += asked and missing.last <= self._passed_to
         if is_owed:
             self._losses.ask_next(missing.first)
         if self._before is not None and missing.first == 0:  # the new numbering may begin at 1

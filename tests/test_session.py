@@ -22,6 +22,7 @@ from dsstail.session import (
     ODD_EVENTS,
     OUTAGE_LIMIT,
     REPLAY_GRACE,
+    VAIN_REPLAYS,
     Session,
 )
 
@@ -347,6 +348,34 @@ def test_what_a_connection_did_not_give_is_asked_of_a_second_one() -> None:
     assert session.replay_ended(3.0, asked=True) == [Gap(3, 3), texts(4)]
     assert not session.owes
     assert (session.counts.missing, session.resume_from) == (1, 5)
+
+
+def pass_over(session: Session, seq: int, now: float) -> list[Delivery]:
+    """A connection of a service that does not replay, on which the first event has this number."""
+    given = session.disconnected(now)
+    session.connected(asked=True, now=now)
+    given += session.take(texts(seq), now)
+    return given + session.tick(now + REPLAY_GRACE)
+
+
+def test_a_service_that_gives_nothing_twice_is_not_asked_twice_for_ever() -> None:
+    """Each second connection costs time, and with some services the first one."""
+    session = live(0)
+    for seq in range(2, 2 + 2 * VAIN_REPLAYS, 2):
+        now = 100.0 * seq
+        assert pass_over(session, seq, now) == []
+        assert ask(session, now + REPLAY_GRACE) == Gap(seq - 1, seq - 1)
+        given = session.replay_ended(now + REPLAY_GRACE + 1.0, asked=True)
+        assert given == [Gap(seq - 1, seq - 1), texts(seq)]
+    given = pass_over(session, seq + 2, now + 100.0)
+    assert given == [Gap(seq + 1, seq + 1), texts(seq + 2)]
+    assert not session.owes
+    assert session.resume_from == seq + 3
+    assert session.take(texts(seq + 4), now + 200.0) == [], "in a live stream it is asked"
+    assert ask(session, now + 200.0) == Gap(seq + 3, seq + 3)
+    session.take_replayed(texts(seq + 3), now + 200.0)
+    session.replay_ended(now + 200.0, asked=True)
+    assert pass_over(session, seq + 6, now + 300.0) == [], "it does replay"
 
 
 def test_what_was_passed_over_and_cannot_be_asked_for_waits_no_longer() -> None:
