@@ -312,14 +312,12 @@ def write_all(
     raises OutputBehind.
     """
     view = memoryview(data)
-    whole = True
-    while view:
+    written, end = 0, len(data)
+    while written < end:
         try:
-            view = view[os.write(fd, view) :]
-            if whole and view and is_over():
-                at = len(data) - len(view)
-                end = data.find(b"\n", at - 1) + 1 or len(data)
-                view, whole = view[: end - at], end == len(data)
+            written += os.write(fd, view[written:end])
+            if written < end == len(data) and is_over():
+                end = data.find(b"\n", written - 1) + 1 or len(data)
         except BlockingIOError:
             select.select([], [fd], [])
         except (BrokenPipeError, ConnectionResetError):
@@ -327,10 +325,9 @@ def write_all(
         except OSError as error:
             if error.errno == errno.EIO and stat.S_ISCHR(os.fstat(fd).st_mode):
                 raise OutputClosed from None  # a terminal that is gone
-            written = data[: len(data) - len(view)]
-            _take_back(fd, len(written) - written.rfind(b"\n") - 1)
+            _take_back(fd, written - data.rfind(b"\n", 0, written) - 1)
             raise OutputError(f"cannot write {name}: {error.strerror}") from None
-    if not whole:
+    if end < len(data):
         raise OutputBehind
 
 

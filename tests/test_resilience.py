@@ -2052,3 +2052,28 @@ def test_a_file_that_can_grow_no_more_ends_with_a_whole_line(
     out = (tmp_path / "out").read_bytes()
     assert out
     assert out == lines(range(out.count(b"\n")))
+
+
+def test_a_file_that_can_grow_no_more_ends_with_a_whole_line_when_time_is_over(
+    tmp_path: Path,
+) -> None:
+    """What the end of the time spares was not written, and is not to be taken back."""
+    script = (
+        "import resource, sys; from dsstail.printing import write_all; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1050, 1050)); "
+        "data = sys.stdin.buffer.read(); "
+        "write_all(1, data, 'stdout', is_over=lambda: True)"
+    )
+    written = [b"%099d\n" % number for number in range(10)]
+    torn, spared = b"%0199d\n" % 10, [b"%029d\n" % number for number in range(10)]
+    with open(tmp_path / "out", "wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            input=b"".join([*written, torn, *spared]),
+            stdout=out,
+            stderr=subprocess.PIPE,
+            env={"PYTHONDONTWRITEBYTECODE": "1"},
+            check=False,
+        )
+    assert b"OutputError: cannot write stdout: File too large" in done.stderr
+    assert (tmp_path / "out").read_bytes() == b"".join(written)
