@@ -70,6 +70,8 @@ class Filling:
         self.failure: DsstailError | None = None
         """Why there was no second connection, if there was none."""
         self.ended = False
+        self.asks_for_zero = missing.last == 0
+        """Whether it asks for the 0 alone, which not every numbering has."""
         self._opener = opener
         self._first = self._next = missing.first
         self._last = missing.last
@@ -251,13 +253,16 @@ class Filler:
         self._opened_at, self._answered = filling.opened_at, filling.answered
         if filling.opened:
             self._failed = 0
-        if filling.failure is not None:
+        answered = filling.answered
+        if filling.failure is not None and filling.asks_for_zero and _is_refusal(filling.failure):
+            answered = True  # the numbers begin at 1
+        elif filling.failure is not None:
             self._learn_of_failure(filling.failure)
         elif self._cut and filling.opened:
             self._suspect()
         self._cut = False
-        self._put_all(self._session.replay_ended(now, asked=filling.answered))
-        if filling.answered:
+        self._put_all(self._session.replay_ended(now, asked=answered))
+        if answered:
             self._pause = FIRST_PAUSE
         else:
             self._again_at = now + self._pause
@@ -266,8 +271,7 @@ class Filler:
     def _learn_of_failure(self, failure: DsstailError) -> None:
         """A refusal is one at once; what may have other reasons has to happen to other ranges."""
         self._failed += not self._again
-        refused = isinstance(failure, Rejected) and 400 <= failure.status < 500
-        if refused or self._failed >= VAIN_FILLINGS:
+        if _is_refusal(failure) or self._failed >= VAIN_FILLINGS:
             self._stop(f"no second connection to ask for missing events ({failure})")
 
     def _suspect(self) -> None:
@@ -281,3 +285,7 @@ class Filler:
         if self._session.fill_gaps:
             self._session.fill_gaps = False
             self._put_all([NotFilling(reason)])
+
+
+def _is_refusal(failure: DsstailError) -> bool:
+    return isinstance(failure, Rejected) and 400 <= failure.status < 500

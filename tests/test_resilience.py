@@ -826,6 +826,27 @@ def test_a_refused_second_connection_is_not_tried_again(
     assert "24 events, 0 reconnects, 22 gaps (44 events missing), 0 malformed" in done.err
 
 
+def test_a_service_whose_numbers_begin_at_1_may_refuse_to_be_asked_for_0(
+    dsstail: Starter, serve: Serve
+) -> None:
+    """That says nothing of what else a second connection may be asked for."""
+
+    def live(visit: Visit) -> None:
+        opened(tell(7, 8), send(frame(unit(event(1, b"anew")))))(visit)
+        wait_until(lambda: len(visit.server.visits) == 2 and visit.server.visits[1].left)
+        visit.send_events([2, 5])
+        visit.stay()
+
+    server = serve(live, answer("400 Bad Request"), honest, newest=5)
+    done = dsstail("--url", server.url(), "-c", "7").finish()
+    assert (done.code, done.out) == (
+        0,
+        lines([7, 8]) + event(1, b"anew") + b"\n" + lines([2, 3, 4, 5]),
+    )
+    assert "only reported" not in done.err
+    assert [visit.seq_start for visit in server.visits] == [None, 0, 3]
+
+
 SECOND_FAILURES = {
     "503": answer("503 Service Unavailable"),
     "close at once": ENDS["vanishing"],
