@@ -568,6 +568,7 @@ class Session:
             self._uncounted_to,
             self._seen.forgotten_to,
             self._spared,
+            self._replaying,
             self._losses.gaps,
             self.counts.events,
             self.counts.gaps,
@@ -620,6 +621,8 @@ class Session:
         self._seen.forgotten_to = before.forgotten_to
         self._spared, self._losses = before.spared, Losses(before.lost)
         self._before = None
+        if before.replaying is not None and self._outdated:  # it was asked for this numbering
+            self._replaying, self._outdated = before.replaying, []
 
     def _begin(self, start: int, last: int) -> None:
         """Go on after `last` in a numbering that began with `start`; nothing was asked for yet."""
@@ -800,6 +803,7 @@ class _Numbering:
     uncounted_to: int
     forgotten_to: int
     spared: bool
+    replaying: Gap | None
     lost: list[Gap]
     events: int
     gaps: int

@@ -287,6 +287,20 @@ def test_a_gap_that_was_given_up_during_another_replay_is_asked_for_later() -> N
     assert session.replay_again() == Gap(7, 8)
 
 
+def test_a_second_connection_goes_on_when_its_numbering_does() -> None:
+    """An odd event looked like a new one meanwhile."""
+    session = live(0)
+    session.take(texts(4), 1.0)
+    assert ask(session, 1.0) == Gap(1, 3)
+    session.take([text(0, 1)], 2.0)
+    session.take(texts(5), 2.0)
+    assert session.last == 5
+    session.take_replayed(texts(1), 2.0)
+    session.replay_ended(3.0, asked=True)
+    assert events_in(session.take(texts(1, 6), 3.0)) == texts(6), "once is enough"
+    assert (session.counts.missing, session.counts.gaps) == (2, 1)
+
+
 def test_second_replay_gives_only_what_it_was_asked_for() -> None:
     session = live(0, 1)
     session.take(texts(4), 0.0)
