@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from command import Finished, installed, most_memory
-from conftest import Starter
+from conftest import Here, Starter
 from hypothesis import given
 from hypothesis import strategies as st
 from scenarios import event, lines
@@ -32,11 +32,11 @@ COMPLETE = "complete: every line is an event, and every seq is there once"
 
 
 @pytest.fixture
-def run(dsstail: Starter) -> Verify:
+def run(here: Here) -> Verify:
     """Run `dsstail verify` to its end."""
 
     def start(*arguments: str) -> Finished:
-        return dsstail("verify", *arguments, key=None).finish()
+        return here("verify", *arguments, variables={})
 
     return start
 
