@@ -60,9 +60,7 @@ def test_a_recording_comes_out_as_it_is(tmp_path: Path, show: Show) -> None:
 
 
 @pytest.mark.parametrize("form", ["gz", "zst", "collector", "stdin", "pipe"])
-def test_each_form_gives_the_same(
-    tmp_path: Path, show: Show, dsstail: Starter, form: str
-) -> None:
+def test_each_form_gives_the_same(tmp_path: Path, show: Show, dsstail: Starter, form: str) -> None:
     content = lines(range(1000))
     path = record(tmp_path, content)
     if form == "gz":

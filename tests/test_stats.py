@@ -148,7 +148,9 @@ def test_without_utf_8_there_is_ascii(tmp_path: Path, stats_apart: Stats) -> Non
 def test_times_are_local_unless_in_utc(tmp_path: Path, stats_apart: Stats) -> None:
     record(tmp_path, b"\n".join([datapoint(1, NOON), datapoint(2, NOON + 3600), b""]))
     tokyo = {"TZ": "Asia/Tokyo"}
-    assert b"2026-11-23 21:00:00 to 22:00:00, 1 h" in stats_apart("out.jsonl", environment=tokyo).out
+    assert (
+        b"2026-11-23 21:00:00 to 22:00:00, 1 h" in stats_apart("out.jsonl", environment=tokyo).out
+    )
     utc = stats_apart("out.jsonl", "--utc", environment=tokyo).out
     assert b"2026-11-23 12:00:00 to 13:00:00 UTC, 1 h" in utc
     week = json.loads(stats_apart("out.jsonl", "-o", "json", environment=tokyo).out)["week"]
@@ -503,9 +505,7 @@ def test_the_picture_goes_through_a_pipe(tmp_path: Path, dsstail: Starter) -> No
     assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
 
 
-def test_the_picture_goes_through_a_pipe_without_a_name(
-    tmp_path: Path, stats_apart: Stats
-) -> None:
+def test_the_picture_goes_through_a_pipe_without_a_name(tmp_path: Path, stats_apart: Stats) -> None:
     """As `--svg >(…)` is."""
     record(tmp_path, documented())
     finished = stats_apart("out.jsonl", "--svg", "/dev/fd/2")
