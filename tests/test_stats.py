@@ -393,9 +393,9 @@ def least(tmp_path_factory: pytest.TempPathFactory) -> int:
     ],
 )
 def test_memory_is_bounded_whatever_there_is_much_of(tmp_path: Path, kind: str, least: int) -> None:
-    most = {"devices together": 500, "long names": 500}.get(kind, 30_000)
+    most = {"devices together": 500, "long names": 500}.get(kind, 16_000)
     path = record(tmp_path, b"".join(seen_once(kind, at) + b"\n" for at in range(most)))
-    assert most_memory(installed(), "stats", str(path)) < least + (20 << 20)
+    assert most_memory(installed(), "stats", str(path)) < least + (11 << 20)
 
 
 # The picture
