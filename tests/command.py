@@ -188,8 +188,15 @@ class Command:
 
     def sleeps(self) -> bool:
         """Whether the main thread waits for something."""
+        return self._state() == "S"
+
+    def is_stopped(self) -> bool:
+        """Whether SIGSTOP has been obeyed."""
+        return self._state() == "T"
+
+    def _state(self) -> str:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return "\nState:\tS" in status
+        return status.partition("\nState:\t")[2][0]
 
     def _look_at_title(self) -> None:
         title = Path(f"/proc/{self.pid}/cmdline")
