@@ -19,7 +19,7 @@ from urllib.parse import quote
 MS = 0.001 * float(os.environ.get("DSSTAIL_TEST_SLOWNESS", "1"))
 """The unit of all times in tests, longer on slow machines."""
 
-PATIENCE = 30_000 * MS
+PATIENCE = 60_000 * MS
 """Seconds after which what should have happened will not happen."""
 
 SOON = 3000 * MS

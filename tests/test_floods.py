@@ -247,7 +247,7 @@ def endless(frames: Callable[[int], bytes]) -> Script:
 UNREAD: dict[str, Script] = {
     "events": endless(lambda n: b"".join(event_frame(100 * n + i) for i in range(100))),
     "large events": endless(lambda n: frame(unit(event(n, b"x" * LARGEST)))),
-    "small events": endless(lambda n: frame(b"2|{}") * 1000),
+    "small events": endless(lambda n: frame(b"2|{}" * 100) * 10),
 }
 
 

@@ -1173,7 +1173,7 @@ def burst(visit: Visit, count: int, every: int) -> None:
 
 
 def wait_for_answers(visit: Visit, count: int) -> None:
-    """Wait for one answer to each of so many heartbeats, which come every 30 seconds."""
+    """Wait for one answer to each of so many heartbeats."""
     wait_until(lambda: len(visit.heard) >= count, "an answer to each heartbeat")
     assert visit.heard == [b"Z"] * count
 
