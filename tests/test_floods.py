@@ -58,14 +58,14 @@ FLOODS: dict[str, tuple[Callable[[], bytes], int]] = {
     "JSON that breaks at its end": (lambda: frame(unit(event_of(8 << 20, b"[[]],") + b"!")), 1),
     "an array of events": (lambda: frame(unit(b"[%b]" % b",".join(numbered(MOST)))), MOST),
     "events in one message": (lambda: frame(b"".join(map(unit, numbered(MOST)))), MOST),
-    "pings": (lambda: frame(b"", PING) * 50_000, 0),
-    "messages that are nothing": (lambda: frame(b"nothing") * 50_000, 0),
-    "small events": (lambda: frame(b"2|{}") * 50_000, 50_000),
-    "wrong lengths": (lambda: b"".join(frame(b"1|" + event(n)) for n in range(20_000)), 20_000),
+    "pings": (lambda: frame(b"", PING) * 25_000, 0),
+    "messages that are nothing": (lambda: frame(b"nothing") * 25_000, 0),
+    "small events": (lambda: frame(b"2|{}") * 25_000, 25_000),
+    "wrong lengths": (lambda: b"".join(frame(b"1|" + event(n)) for n in range(10_000)), 10_000),
     "fragments": (
         lambda: (
             frame(b"1", fin=False)
-            + frame(b"", CONTINUATION, fin=False) * 100_000
+            + frame(b"", CONTINUATION, fin=False) * 50_000
             + frame(b"|X", CONTINUATION)
         ),
         0,
