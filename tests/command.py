@@ -19,10 +19,10 @@ from urllib.parse import quote
 MS = 0.001 * float(os.environ.get("DSSTAIL_TEST_SLOWNESS", "1"))
 """The unit of all times in tests, longer on slow machines."""
 
-PATIENCE = 30_000 * MS
+PATIENCE = 60_000 * MS
 """Seconds after which what should have happened will not happen."""
 
-SOON = 3000 * MS
+SOON = 6000 * MS
 """What should take less than a second may take so long on a busy machine."""
 
 KEY = "5tre/m+k3y&%3ecr=et:0123456789abcdef"
@@ -188,8 +188,15 @@ class Command:
 
     def sleeps(self) -> bool:
         """Whether the main thread waits for something."""
+        return self._state() == "S"
+
+    def is_stopped(self) -> bool:
+        """Whether SIGSTOP has been obeyed."""
+        return self._state() == "T"
+
+    def _state(self) -> str:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return "\nState:\tS" in status
+        return status.partition("\nState:\t")[2][0]
 
     def _look_at_title(self) -> None:
         title = Path(f"/proc/{self.pid}/cmdline")

@@ -99,7 +99,6 @@ class Visit:
         self.request = ""
         self.heard: list[bytes] = []
         """The text messages of the client."""
-        self.heard_at: list[float] = []
         self.pongs: list[bytes] = []
         self.close_code: int | None = None
         """The code of the client's close frame; 1005 for one without."""
@@ -204,7 +203,6 @@ class Visit:
         opcode = first & 0x0F
         if opcode == TEXT:
             self.heard.append(payload)
-            self.heard_at.append(time.monotonic())
         elif opcode == PONG:
             self.pongs.append(payload)
         elif opcode == CLOSE:

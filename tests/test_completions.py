@@ -135,21 +135,22 @@ def test_tab_completes_what_is_begun(shell: str, request: pytest.FixtureRequest)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-@pytest.mark.parametrize(("typed", "offered"), OFFERED)
-def test_tab_offers_all_there_is(
-    shell: str, typed: str, offered: list[str], request: pytest.FixtureRequest
-) -> None:
+def test_tab_offers_all_there_is(shell: str, request: pytest.FixtureRequest) -> None:
     terminal = request.getfixturevalue(shell)
-    terminal.type(f"{typed}\t\t")
-    terminal.read_until(*offered)
+    for number, (typed, offered) in enumerate(OFFERED):
+        terminal.type(f"{typed}\t\t")
+        terminal.read_until(*offered)
+        terminal.type(f"{CLEAR}echo over'-'{number}\n")
+        terminal.read_until(f"over-{number}")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-@pytest.mark.parametrize("typed", NOTHING)
-def test_tab_invents_nothing(shell: str, typed: str, request: pytest.FixtureRequest) -> None:
+def test_tab_invents_nothing(shell: str, request: pytest.FixtureRequest) -> None:
     terminal = request.getfixturevalue(shell)
-    terminal.type(f"{typed}\t.")
-    assert "certificates" not in terminal.read_until(f"{typed}.")
+    for typed in NOTHING:
+        terminal.type(f"{typed}\t.")
+        assert "certificates" not in terminal.read_until(f"{typed}.")
+        terminal.type(CLEAR)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

@@ -30,7 +30,13 @@ PLAIN = Endpoint("stream.example.com", 80, secure=False)
 
 
 def soon() -> float:
+    """A deadline that is waited for."""
     return time.monotonic() + 0.2
+
+
+def late() -> float:
+    """A deadline that nothing should come near to."""
+    return time.monotonic() + PATIENCE
 
 
 # Where a URL leads.
@@ -167,7 +173,7 @@ def test_a_proxy_has_credentials() -> None:
 def test_a_password_need_not_be_utf8(password: str, serve: Serve) -> None:
     server = serve(lambda visit: visit.answer("200 OK"))
     through = proxy_for(PLAIN, {"http_proxy": f"http://user:{password}@127.0.0.1:{server.port}"})
-    dialing.dial(PLAIN, time.monotonic() + PATIENCE, proxy=through, context=None).close()
+    dialing.dial(PLAIN, late(), proxy=through, context=None).close()
     token = base64.b64encode(b"user:\xe9").decode()
     assert f"Proxy-Authorization: Basic {token}\r\n" in server.visits[0].request
 
@@ -189,7 +195,7 @@ def test_a_proxy_that_is_none_is_told_without_quoting_it(address: str) -> None:
 
 
 def test_a_name_is_looked_up() -> None:
-    found = dialing.resolve(Endpoint("localhost", 80, secure=False), soon())
+    found = dialing.resolve(Endpoint("localhost", 80, secure=False), late())
     assert {address[4][0] for address in found} <= {"127.0.0.1", "::1"}
 
 
@@ -203,7 +209,7 @@ def test_a_name_is_looked_up() -> None:
 )
 def test_a_name_that_is_none_is_told(host: str, reason: str) -> None:
     with pytest.raises(ConnectionFailed) as failed:
-        dialing.resolve(Endpoint(host, 80, secure=False), time.monotonic() + PATIENCE)
+        dialing.resolve(Endpoint(host, 80, secure=False), late())
     assert reason in str(failed.value)
 
 
@@ -215,7 +221,7 @@ def test_where_no_thread_can_be_had_it_is_told(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(ConnectionFailed, match="too many threads"):
-        dialing.resolve(Endpoint("localhost", 80, secure=False), soon())
+        dialing.resolve(Endpoint("localhost", 80, secure=False), late())
 
 
 def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +251,7 @@ def test_each_address_is_tried_until_one_answers(
 ) -> None:
     server = serve(Visit.wait)
     addresses = at(closed_port, black_hole, server.port)
-    with dialing.connect(addresses, PLAIN, time.monotonic() + 1.0) as sock:
+    with dialing.connect(addresses, PLAIN, late()) as sock:
         assert sock.getpeername() == ("127.0.0.1", server.port)
 
 
@@ -262,7 +268,7 @@ def test_families_of_addresses_take_turns(closed_port: int, serve: Serve) -> Non
     server = serve(Visit.wait)
     addresses = [*foreign("2001:db8::1", "2001:db8::2"), *at(closed_port, server.port)]
     noted: list[dialing.Milestone] = []
-    with dialing.connect(addresses, PLAIN, soon(), noted.append):
+    with dialing.connect(addresses, PLAIN, late(), noted.append):
         tried = [attempt.address for attempt in noted if isinstance(attempt, Tried)]
     assert tried == [addresses[at] for at in (0, 2, 1, 3)]
 
@@ -271,14 +277,14 @@ def test_an_address_that_fails_does_not_end_the_others(closed_port: int, black_h
     noted: list[dialing.Milestone] = []
     addresses = at(black_hole, closed_port)
     with pytest.raises(ConnectionFailed, match="no answer"):
-        dialing.connect(addresses, PLAIN, soon(), noted.append)
+        dialing.connect(addresses, PLAIN, time.monotonic() + 1.0, noted.append)
     failures = [type(attempt.failure) for attempt in noted if isinstance(attempt, Tried)]
     assert failures == [ConnectionRefusedError, TimeoutError]
 
 
 def test_no_address_that_answers_is_told(closed_port: int, black_hole: int) -> None:
     with pytest.raises(ConnectionFailed, match=r"to stream\.example\.com: Connection refused"):
-        dialing.connect(at(closed_port), PLAIN, soon())
+        dialing.connect(at(closed_port), PLAIN, late())
     with pytest.raises(ConnectionFailed, match=r"to stream\.example\.com: no answer"):
         dialing.connect(at(closed_port, black_hole), PLAIN, soon())
 
@@ -303,7 +309,7 @@ def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(serve: Se
     """As IPv6 is where the kernel has none: the resolver names its addresses all the same."""
     server = serve(Visit.wait)
     lacking = foreign("2001:db8::1")
-    with dialing.connect([*lacking, *at(server.port)], PLAIN, soon()) as sock:
+    with dialing.connect([*lacking, *at(server.port)], PLAIN, late()) as sock:
         assert sock.getpeername() == ("127.0.0.1", server.port)
 
 
@@ -314,7 +320,7 @@ def test_where_no_address_can_be_tried_nothing_is_waited_for() -> None:
 
 def test_tcp_notices_a_dead_peer_too(serve: Serve) -> None:
     server = serve(Visit.wait)
-    with dialing.connect(at(server.port), PLAIN, soon()) as sock:
+    with dialing.connect(at(server.port), PLAIN, late()) as sock:
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -328,9 +334,9 @@ def secured(port: int, host: str, authority: trustme.CA) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     endpoint = Endpoint(host, port, secure=True)
-    sock = dialing.connect(at(port), endpoint, time.monotonic() + PATIENCE)
+    sock = dialing.connect(at(port), endpoint, late())
     try:
-        return dialing.secure(sock, context, endpoint, time.monotonic() + PATIENCE)
+        return dialing.secure(sock, context, endpoint, late())
     except BaseException:
         sock.close()
         raise
@@ -379,11 +385,11 @@ def test_a_connection_that_ended_before_its_tls_is_none(
     context = ssl.create_default_context()
     authority.configure_trust(context)
     endpoint = Endpoint("localhost", server.port, secure=True)
-    with dialing.connect(at(server.port), endpoint, time.monotonic() + PATIENCE) as sock:
+    with dialing.connect(at(server.port), endpoint, late()) as sock:
         connected.set()
         wait_until(lambda: is_over(sock))
         with pytest.raises(ConnectionFailed, match=r"^TLS with localhost:\d+ failed: "):
-            dialing.secure(sock, context, endpoint, soon())
+            dialing.secure(sock, context, endpoint, late())
 
 
 def is_over(sock: socket.socket) -> bool:
@@ -415,7 +421,7 @@ def test_a_tunnel_is_asked_for_with_credentials(answer: str, serve: Serve) -> No
 
     server = serve(proxy)
     through = Proxy(Endpoint("127.0.0.1", server.port, secure=False), "user:pass:word")
-    sock = dialing.dial(PLAIN, time.monotonic() + PATIENCE, proxy=through, context=None)
+    sock = dialing.dial(PLAIN, late(), proxy=through, context=None)
     with sock:
         found = sock.recv(100)
     assert found == b"the tunnel"

@@ -6,12 +6,11 @@ import os
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from command import SOON, Command, wait_until
+from command import Command, wait_until
 from conftest import Serve, Starter
 from scenarios import (
     CONTINUATION,
@@ -25,7 +24,7 @@ from scenarios import (
     send,
     unit,
 )
-from test_resilience import delays
+from test_resilience import wait_for_answers
 
 MEMORY = 200 << 20
 """Bytes that the process may take, whatever comes."""
@@ -59,14 +58,14 @@ FLOODS: dict[str, tuple[Callable[[], bytes], int]] = {
     "JSON that breaks at its end": (lambda: frame(unit(event_of(8 << 20, b"[[]],") + b"!")), 1),
     "an array of events": (lambda: frame(unit(b"[%b]" % b",".join(numbered(MOST)))), MOST),
     "events in one message": (lambda: frame(b"".join(map(unit, numbered(MOST)))), MOST),
-    "pings": (lambda: frame(b"", PING) * 50_000, 0),
-    "messages that are nothing": (lambda: frame(b"nothing") * 50_000, 0),
-    "small events": (lambda: frame(b"2|{}") * 50_000, 50_000),
-    "wrong lengths": (lambda: b"".join(frame(b"1|" + event(n)) for n in range(20_000)), 20_000),
+    "pings": (lambda: frame(b"", PING) * 25_000, 0),
+    "messages that are nothing": (lambda: frame(b"nothing") * 25_000, 0),
+    "small events": (lambda: frame(b"2|{}") * 25_000, 25_000),
+    "wrong lengths": (lambda: b"".join(frame(b"1|" + event(n)) for n in range(10_000)), 10_000),
     "fragments": (
         lambda: (
             frame(b"1", fin=False)
-            + frame(b"", CONTINUATION, fin=False) * 100_000
+            + frame(b"", CONTINUATION, fin=False) * 50_000
             + frame(b"|X", CONTINUATION)
         ),
         0,
@@ -79,20 +78,18 @@ FLOODS: dict[str, tuple[Callable[[], bytes], int]] = {
 def test_a_heartbeat_behind_it_is_answered(name: str, dsstail: Starter, serve: Serve) -> None:
     make, events = FLOODS[name]
     flood = make()
-    sent: list[float] = []
 
     def flooding(visit: Visit) -> None:
         opened()(visit)
         visit.listen_aside()
         visit.send_raw(flood)
-        sent.append(time.monotonic())
         visit.send_heartbeat()
         wait_until(lambda: visit.left)
 
     server = serve(flooding)
     command = dsstail("--url", server.url())
-    wait_until(lambda: sent)
-    assert delays(server.visits[0], sent)[0] < SOON
+    wait_until(lambda: server.visits, "a connection")
+    wait_for_answers(server.visits[0], 1)
     command.wait_for_events(events)
     assert command.memory() < MEMORY
     assert command.stop().lines[-1].startswith(f"{events} event")
@@ -103,22 +100,17 @@ def test_a_heartbeat_behind_it_is_answered_over_tls(
 ) -> None:
     make, events = FLOODS["pairs in pairs"]
     flood = make()
-    waited: list[float] = []
 
     def flooding(visit: Visit) -> None:
         opened()(visit)
         visit.send_raw(flood)
-        sent = time.monotonic()
         visit.send_heartbeat()
-        visit.hear_answer()
-        waited.append(time.monotonic() - sent)
         visit.stay()
 
     server = serve(flooding, tls=server_tls)
     command = dsstail("--url", server.url(), "--ca-file", ca_file)
     command.wait_for_events(events)
-    wait_until(lambda: waited)
-    assert waited[0] < SOON
+    wait_for_answers(server.visits[0], 1)
     assert command.stop().lines[-1].startswith(f"{events} event")
 
 
@@ -221,7 +213,7 @@ def test_floods_in_many_streams_cost_no_connection_where_somebody_reads(
     words: list[str], dsstail: Starter, serve: Serve
 ) -> None:
     """The writer gets its turn among sixty readers, none of which is ever short of work."""
-    streams, events = 60, 5_000
+    streams, events = 60, 3_000  # about half as many bytes again as may wait
     flood = b"".join(map(event_frame, range(events)))
     server = serve(opened(send(flood), Visit.stay))
     options = ("--url", server.url(), "-c", str(streams * events), *keys(streams))
@@ -255,7 +247,7 @@ def endless(frames: Callable[[int], bytes]) -> Script:
 UNREAD: dict[str, Script] = {
     "events": endless(lambda n: b"".join(event_frame(100 * n + i) for i in range(100))),
     "large events": endless(lambda n: frame(unit(event(n, b"x" * LARGEST)))),
-    "small events": endless(lambda n: frame(b"2|{}") * 1000),
+    "small events": endless(lambda n: frame(b"2|{}" * 100) * 10),
 }
 
 

@@ -884,7 +884,7 @@ def test_no_room_until_the_end_of_its_time_is_exit_code_6(
 
 @pytest.mark.parametrize(
     ("kills", "options"),
-    [(8, ()), (8, SHARED), (12, ("--rotate-size", "100kB", "--compress", "gz"))],
+    [(6, ()), (6, SHARED), (8, ("--rotate-size", "100kB", "--compress", "gz"))],
     ids=["plain", "shared", "rotated"],
 )
 def test_it_survives_being_killed(kills: int, options: tuple[str, ...], tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ DOCUMENTED = ["connectivity", "datapoint", "datapointack", "location", "registra
 
 
 @pytest.fixture
-def show(dsstail: Starter) -> Callable[..., Finished]:
+def show(here: Here) -> Callable[..., Finished]:
     """Run `dsstail show` to its end."""
 
-    def run(*arguments: str, **options: object) -> Finished:
-        return dsstail("show", *arguments, key=None, **options).finish()
+    def run(*arguments: str) -> Finished:
+        return here("show", *arguments, variables={})
 
     return run
 
@@ -60,7 +60,7 @@ def test_a_recording_comes_out_as_it_is(tmp_path: Path, show: Show) -> None:
 
 
 @pytest.mark.parametrize("form", ["gz", "zst", "collector", "stdin", "pipe"])
-def test_each_form_gives_the_same(tmp_path: Path, show: Show, form: str) -> None:
+def test_each_form_gives_the_same(tmp_path: Path, show: Show, dsstail: Starter, form: str) -> None:
     content = lines(range(1000))
     path = record(tmp_path, content)
     if form == "gz":
@@ -74,7 +74,8 @@ def test_each_form_gives_the_same(tmp_path: Path, show: Show, form: str) -> None
             cat = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
             assert cat.stdout is not None
             with cat.stdout, path.open("rb") as stdin:
-                finished = show("-", stdin=cat.stdout if form == "pipe" else stdin)
+                source = cat.stdout if form == "pipe" else stdin
+                finished = dsstail("show", "-", key=None, stdin=source).finish()
             cat.wait()
     else:
         finished = show("out.jsonl")
@@ -404,10 +405,10 @@ def test_who_stops_reading_ends_it_silently(tmp_path: Path, dsstail: Starter) ->
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_a_full_disk_ends_it(tmp_path: Path, show: Show) -> None:
+def test_a_full_disk_ends_it(tmp_path: Path, dsstail: Starter) -> None:
     record(tmp_path, lines([1]))
     with open("/dev/full", "wb") as full:
-        finished = show("out.jsonl", stdout=full)
+        finished = dsstail("show", "out.jsonl", key=None, stdout=full).finish()
     assert finished.code == 6
     assert finished.err == "error: cannot write stdout: No space left on device.\n"
 

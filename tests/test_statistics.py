@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsstail import filters
@@ -378,6 +378,7 @@ def test_quantiles_of_few_numbers_are_exact(numbers: list[float]) -> None:
 
 
 @pytest.mark.parametrize("step", [1, 7919, -1, 0])
+@settings(max_examples=30)
 @given(amount=st.integers(CAPACITY - 1, 40 * CAPACITY), together=st.integers(1, 3000))
 def test_quantiles_of_many_numbers_are_within_their_bound(
     step: int, amount: int, together: int
