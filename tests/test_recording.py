@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import gzip
 import json
 import os
@@ -1029,6 +1031,25 @@ def test_compressing_keeps_the_time_and_the_mode(tmp_path: Path) -> None:
         pass
     packed = (tmp_path / f"{SEGMENT}.gz").stat()
     assert (packed.st_mtime, stat.S_IMODE(packed.st_mode)) == (NOON, 0o640)
+
+
+def test_segments_are_looked_after_where_a_lock_is_only_for_who_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS refuses an exclusive lock of a file that is open for reading."""
+    flock = fcntl.flock
+
+    def as_on_nfs(fd: int, how: int) -> None:
+        if how & fcntl.LOCK_EX and not fcntl.fcntl(fd, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", as_on_nfs)
+    with Recording(tmp_path / "out.jsonl", rotate_size=1, compress="gz", keep=2) as recording:
+        recording.write(*map(event, range(5)))
+    assert recording.told == []
+    *segments, _ = (tmp_path / name for name in names(tmp_path))
+    assert [content(segment) for segment in segments] == [lines([2]), lines([3])]
 
 
 def test_in_haste_compressing_is_left_for_later(tmp_path: Path) -> None:

@@ -198,4 +198,4 @@ def _pieces(plain: Path) -> Iterator[bytes]:
 def _is_free(path: Path) -> bool:
     """Whether nobody records to this file."""
     with path.open("rb") as file:
-        return lock(file.fileno())
+        return lock(file.fileno(), shared=True)
