@@ -114,8 +114,12 @@ class Tidier:
             yield
 
     def _remove(self, segment: Segment, naming: Naming) -> None:
+        """Remove a segment in all its forms; nobody records to a compressed one."""
         for path in segment.paths:
-            with self._claimed(naming, path):
+            if path == segment.plain:
+                with self._claimed(naming, path):
+                    path.unlink()
+            else:
                 path.unlink()
 
     def _pack(self, segment: Segment, naming: Naming, live: Path) -> None:
