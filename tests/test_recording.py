@@ -10,6 +10,7 @@ import os
 import re
 import resource
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ from dsstail.recording.locking import lock
 from dsstail.recording.naming import Naming
 from dsstail.recording.recorder import Recorder, RecordingSettings
 from dsstail.recording.rotating import Tidier
+from dsstail.recording.syncing import sync_file
 from dsstail.session import Session
 
 NOON = datetime(2026, 11, 23, 12, 0, 0).timestamp()
@@ -1159,6 +1161,25 @@ def test_what_another_program_writes_spoils_no_line(tmp_path: Path) -> None:
         b"{half a line\n" + lines([seq]) for seq in (2, 3)
     )
     assert recording.told == [f"another program writes to {path}, too."]
+
+
+def test_where_macos_cannot_flush_the_drive_it_syncs_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on the shares of a network, on which each recording would end at its first sync."""
+    flush = 51
+    synced: list[int] = []
+
+    def as_on_a_share(fd: int, how: int) -> None:
+        assert how == flush
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", flush, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", as_on_a_share)
+    monkeypatch.setattr(os, "fsync", synced.append)
+    sync_file(7)
+    assert synced == [7]
 
 
 def test_without_its_directory_it_ends_with_6(tmp_path: Path) -> None:
