@@ -131,7 +131,7 @@ def from_terminal(url: str, *, optional: bool = False) -> list[Source]:
     """What the user types at a hidden prompt; nothing where there is no terminal to ask on.
 
     It names the host of `url`, since a key works in one place only. Raises ConfigurationError
-    where nothing is typed, unless the key is `optional`.
+    where no text is typed, and where nothing is, unless the key is `optional`.
     """
     if not sys.stdin.isatty():
         return []
@@ -147,6 +147,9 @@ def from_terminal(url: str, *, optional: bool = False) -> list[Source]:
     except EOFError:
         typed = ""
         print(file=sys.stderr)
+    except UnicodeDecodeError:
+        print(file=sys.stderr)
+        raise ConfigurationError("what was typed is not text.") from None
     except KeyboardInterrupt:
         print(file=sys.stderr)
         raise

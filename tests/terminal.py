@@ -26,7 +26,7 @@ class Terminal:
             os.execvpe(argv[0], list(argv), environment)
 
     def type(self, text: str) -> None:
-        os.write(self._descriptor, text.encode())
+        os.write(self._descriptor, os.fsencode(text))
 
     def signal(self, number: int) -> None:
         os.kill(self._pid, number)

@@ -878,13 +878,15 @@ def on_terminal(tmp_path: Path) -> Callable[..., Terminal]:
 
 
 @pytest.mark.parametrize(
-    ("typed", "code", "visits"), [("\n", 2, ""), ("n\n", 2, ""), ("y\n", 0, "GET")]
+    ("typed", "code", "visits"),
+    [("\n", 2, ""), ("n\n", 2, ""), ("\udcfc\n", 2, ""), ("y\n", 0, "GET")],
 )
 def test_a_terminal_is_asked_before_a_mobile_key_is_used(
     typed: str, code: int, visits: str, on_terminal: Callable[..., Terminal], serve: Serve
 ) -> None:
     server = serve(honest)
-    terminal = on_terminal("--url", server.url(), *MOBILE, DSSTAIL_KEY=f"stream={KEY}")
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}  # as it is in most locales
+    terminal = on_terminal("--url", server.url(), *MOBILE, DSSTAIL_KEY=f"stream={KEY}", **strict)
     terminal.read_until("Connect with it? [y/N] ")
     assert server.visits == []
     terminal.type(typed)

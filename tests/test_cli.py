@@ -469,6 +469,14 @@ def test_no_key_at_the_prompt_is_an_error_on_a_line_of_its_own(
     assert printed == ("\n\x1b[31merror:\x1b[0m no stream key was typed.\n")
 
 
+def test_what_is_no_text_at_the_prompt_is_an_error(on_terminal: Callable[..., Terminal]) -> None:
+    """As a terminal sends it that is not set to UTF-8."""
+    terminal = on_terminal()
+    terminal.read_until("Stream key for stream.aylanetworks.com: ")
+    terminal.type("\udcfc\n")
+    assert terminal.finish() == (2, "\n\x1b[31merror:\x1b[0m what was typed is not text.\n")
+
+
 def test_ctrl_c_at_the_prompt_says_nothing(on_terminal: Callable[..., Terminal]) -> None:
     terminal = on_terminal()
     terminal.read_until("Stream key for stream.aylanetworks.com: ")

@@ -443,6 +443,15 @@ def test_utf_16_is_read_as_powershell_writes_it(
         assert not is_plain(file)
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_half_a_character_at_the_end_of_utf_16_is_told(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(f"\ufeff{lines([1]).decode()}".encode(codec) + b"{")
+    events, (damage,) = sorted_out(read(path))
+    assert events == [(1, event(1))]
+    assert (damage.first, damage.reason) == (2, "not an event")
+
+
 def test_a_recording_is_events_in_python(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_bytes(event(7) + b"\nx\n" + event(8, b"|Z") + b"\n")

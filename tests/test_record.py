@@ -694,6 +694,20 @@ def test_without_permission_it_ends_with_6(serve: Serve, tmp_path: Path) -> None
     )
 
 
+def test_compressed_segments_are_removed_though_they_are_not_ours_to_read(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """As those of an earlier run by root, in a directory that is ours."""
+    for day in (1, 2, 3):
+        (tmp_path / f"out.2026110{day}T000000.000Z.jsonl.gz").touch(0o000)
+    server = serve(opened(tell(1), Visit.stay))
+    options = ("--rotate-size", "1MB", "--keep", "1", "--no-resume", "-c", "1")
+    done = unprivileged(tmp_path, "record", "out.jsonl", "--url", server.url(), *options)
+    assert done.returncode == 0
+    assert "stays as it is" not in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["out.20261103T000000.000Z.jsonl.gz", "out.jsonl"]
+
+
 @pytest.mark.parametrize("name", ["out.jsonl", "%Y.jsonl"])
 def test_what_could_never_be_rotated_is_told_at_the_start(tmp_path: Path, name: str) -> None:
     directory = tmp_path / "closed"

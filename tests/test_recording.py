@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import gzip
 import json
 import os
 import re
 import resource
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +35,7 @@ from dsstail.recording.locking import lock
 from dsstail.recording.naming import Naming
 from dsstail.recording.recorder import Recorder, RecordingSettings
 from dsstail.recording.rotating import Tidier
+from dsstail.recording.syncing import sync_file
 from dsstail.session import Session
 
 NOON = datetime(2026, 11, 23, 12, 0, 0).timestamp()
@@ -1031,6 +1035,25 @@ def test_compressing_keeps_the_time_and_the_mode(tmp_path: Path) -> None:
     assert (packed.st_mtime, stat.S_IMODE(packed.st_mode)) == (NOON, 0o640)
 
 
+def test_segments_are_looked_after_where_a_lock_is_only_for_who_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS refuses an exclusive lock of a file that is open for reading."""
+    flock = fcntl.flock
+
+    def as_on_nfs(fd: int, how: int) -> None:
+        if how & fcntl.LOCK_EX and not fcntl.fcntl(fd, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", as_on_nfs)
+    with Recording(tmp_path / "out.jsonl", rotate_size=1, compress="gz", keep=2) as recording:
+        recording.write(*map(event, range(5)))
+    assert recording.told == []
+    *segments, _ = (tmp_path / name for name in names(tmp_path))
+    assert [content(segment) for segment in segments] == [lines([2]), lines([3])]
+
+
 def test_in_haste_compressing_is_left_for_later(tmp_path: Path) -> None:
     (tmp_path / SEGMENT).write_bytes(os.urandom(60_000_000))
     recording = Recording(tmp_path / "out.jsonl", rotate_size=1000, compress="gz", resume=False)
@@ -1138,6 +1161,25 @@ def test_what_another_program_writes_spoils_no_line(tmp_path: Path) -> None:
         b"{half a line\n" + lines([seq]) for seq in (2, 3)
     )
     assert recording.told == [f"another program writes to {path}, too."]
+
+
+def test_where_macos_cannot_flush_the_drive_it_syncs_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on the shares of a network, on which each recording would end at its first sync."""
+    flush = 51
+    synced: list[int] = []
+
+    def as_on_a_share(fd: int, how: int) -> None:
+        assert how == flush
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", flush, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", as_on_a_share)
+    monkeypatch.setattr(os, "fsync", synced.append)
+    sync_file(7)
+    assert synced == [7]
 
 
 def test_without_its_directory_it_ends_with_6(tmp_path: Path) -> None:

@@ -325,6 +325,12 @@ def test_streams_are_told_apart(tmp_path: Path, stats: Stats) -> None:
         "  in           3  1 to 3     0        0      0       0",
         "  out          2  1 to 3     1        1      0       0",
     ]
+    seen = stats("out.jsonl", "--top", "1", "--svg", "a.svg").out.decode()
+    assert seen.splitlines()[-2:] == [
+        "  in           3  1 to 3     0        0      0       0",
+        "  1 more, not listed",
+    ]
+    assert "1 more, not listed" in texts_of(ElementTree.parse(tmp_path / "a.svg").getroot())
 
 
 # Hostile recordings

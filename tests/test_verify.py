@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from itertools import permutations
+from itertools import chain, permutations
 from pathlib import Path
 
 import pytest
@@ -389,6 +389,45 @@ def test_streams_in_one_file_are_told_apart(tmp_path: Path, run: Verify) -> None
         "out.jsonl:4: stream out: gap: seq 2 (1 event) missing before",
         "incomplete: 1 gap (1 event missing)",
     ]
+
+
+def test_what_is_missing_before_a_stream_that_was_given_a_name_is_told(
+    tmp_path: Path, run: Verify
+) -> None:
+    """As by `record --annotate` for a recording that was begun without, and rotated since."""
+    record(tmp_path, lines([1, 2]), "out.20261101T000000.000Z.jsonl")
+    named = [*annotated([event(5), event(6)], "in", 1.5), b""]
+    record(tmp_path, lines([3]) + b"\n".join(named))
+    assert run("out.20261101T000000.000Z.jsonl", "out.jsonl").out.decode().splitlines() == [
+        "3 events, seq 1–3",
+        "stream in: 2 events, seq 5–6",
+        "out.jsonl:2: stream in: gap: seq 4 (1 event) missing, if this goes on from events "
+        "without a name",
+        "incomplete: 1 gap (1 event missing)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("others", "named"),
+    [
+        ([1, 2], {"in": [3, 4]}),
+        ([1, 2], {"in": [1, 2]}),
+        ([1, 2], {"in": [5], "out": [3]}),  # which of them it was is not known
+        ([], {"in": [5]}),
+    ],
+)
+def test_nothing_is_missing_before_a_stream_that_goes_on_or_may_be_another(
+    tmp_path: Path, others: list[int], named: dict[str, list[int]]
+) -> None:
+    texts = [annotated([*map(event, seqs)], name, 1.5) for name, seqs in named.items()]
+    path = record(tmp_path, lines(others) + b"\n".join([*chain.from_iterable(texts), b""]))
+    assert verify(Odometer([str(path)])).complete
+
+
+def test_a_stream_with_a_name_does_not_go_on_from_another_recording(tmp_path: Path) -> None:
+    one = record(tmp_path, lines([1, 2]), "one.jsonl")
+    two = record(tmp_path, b"\n".join([*annotated([event(5)], "in", 1.5), b""]), "two.jsonl")
+    assert verify(Odometer([str(one), str(two)])).complete
 
 
 def test_events_of_too_many_streams_are_unchecked_and_not_damaged(tmp_path: Path) -> None:

@@ -267,16 +267,19 @@ def _streams(sheet: Sheet, view: View, x: float, y: float, width: float) -> floa
     kind = "good" if verdict.complete else "bad"
     sheet.text(x, y + 12, sentences.completeness(verdict), kind)
     y += ROW
+    streams = view.streams
+    if not streams:
+        return y
     ends = [x + 300 + 125 * place for place in range(len(figures.NUMBERS))]
     for end, title in zip(ends, figures.NUMBERS, strict=True):
-        if view.streams:
-            sheet.text(end, y + 12, title, "faint small", end=True)
-    for stream in view.streams:
-        y += ROW
+        sheet.text(end, y + 12, title, "faint small", end=True)
+    y += ROW
+    for stream in streams:
         sheet.text(x, y + 12, verdict.name(stream) or "(no name)", "mono", cells=28)
         for end, told in zip(ends, figures.numbers(stream), strict=True):
             sheet.text(end, y + 12, told, "mono", end=True)
-    return y + ROW
+        y += ROW
+    return _notes(sheet, x, y, sentences.unlisted_streams(verdict, len(streams)))
 
 
 # Pieces

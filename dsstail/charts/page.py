@@ -202,6 +202,7 @@ def _streams(view: View, canvas: Canvas) -> Iterator[str]:
         ),
     ]
     yield from canvas.table(table, titled=False)
+    yield from _notes(canvas, sentences.unlisted_streams(verdict, len(streams)))
 
 
 # Pieces

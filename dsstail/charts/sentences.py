@@ -65,6 +65,12 @@ def unlisted(table: Table[Any], listed: int) -> Iterator[str]:
         yield f"too many to be remembered: each number of events may be short by {table.short_by:,}"
 
 
+def unlisted_streams(verdict: Verdict, listed: int) -> Iterator[str]:
+    """What a list of so many streams leaves out, if it does."""
+    if (more := len(verdict.contents) - listed) > 0:
+        yield f"{more:,} more, not listed"
+
+
 def rate(rates: Rates) -> str:
     """`4.7 on average, 8.1 at most`."""
     return f"{short(rates.mean)} on average, {short(max(rates.values))} at most"

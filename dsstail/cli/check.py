@@ -100,15 +100,15 @@ def _may_use_up() -> bool:
         return True
     from dsstail.interruption import raising
 
-    answer = ""
+    answer = b""
     try:
         with raising():
             print("Connect with it? [y/N] ", end="", file=sys.stderr, flush=True)
-            answer = sys.stdin.readline()
+            answer = sys.stdin.buffer.readline()
     finally:
-        if not answer.endswith("\n"):  # but with Ctrl-D or Ctrl-C
+        if not answer.endswith(b"\n"):  # but with Ctrl-D or Ctrl-C
             print(file=sys.stderr)
-    return answer.strip().lower() in ("y", "yes")
+    return answer.strip().lower() in (b"y", b"yes")
 
 
 def _interrupt() -> None:

@@ -14,7 +14,7 @@ if sys.platform == "win32":
     FAR = 1 << 62
     """The byte that is locked: locks keep readers out on Windows, and no file has one there."""
 
-    def lock(fd: int) -> bool:
+    def lock(fd: int, *, shared: bool = False) -> bool:
         """Lock an open file until it is closed; False where another process has done so."""
         here = os.lseek(fd, 0, os.SEEK_CUR)
         os.lseek(fd, FAR, os.SEEK_SET)
@@ -30,10 +30,14 @@ else:
     import errno
     import fcntl
 
-    def lock(fd: int) -> bool:
-        """Lock an open file until it is closed; False where another process has done so."""
+    def lock(fd: int, *, shared: bool = False) -> bool:
+        """Lock an open file until it is closed; False where another process has done so.
+
+        For a `shared` lock, which keeps out only who wants it alone, NFS asks for no more than a
+        file that is open for reading.
+        """
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError as error:

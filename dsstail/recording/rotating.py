@@ -114,8 +114,12 @@ class Tidier:
             yield
 
     def _remove(self, segment: Segment, naming: Naming) -> None:
+        """Remove a segment in all its forms; nobody records to a compressed one."""
         for path in segment.paths:
-            with self._claimed(naming, path):
+            if path == segment.plain:
+                with self._claimed(naming, path):
+                    path.unlink()
+            else:
                 path.unlink()
 
     def _pack(self, segment: Segment, naming: Naming, live: Path) -> None:
@@ -198,4 +202,4 @@ def _pieces(plain: Path) -> Iterator[bytes]:
 def _is_free(path: Path) -> bool:
     """Whether nobody records to this file."""
     with path.open("rb") as file:
-        return lock(file.fileno())
+        return lock(file.fileno(), shared=True)

@@ -13,7 +13,12 @@ def sync_file(fd: int) -> None:
     if sys.platform == "darwin":
         import fcntl
 
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync leaves it in the drive's memory there
+        try:
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync leaves it in the drive's memory there
+        except OSError as error:
+            if error.errno != errno.ENOTSUP:  # a share has no drive that it could flush
+                raise
+            os.fsync(fd)
     elif sys.platform == "win32":
         os.fsync(fd)
     else:
@@ -31,7 +36,7 @@ def sync_directory(directory: Path) -> None:
     try:
         os.fsync(fd)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that does this unasked
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # it is done unasked, or never
             raise
     finally:
         os.close(fd)

@@ -75,6 +75,8 @@ def _as_utf8(pieces: Iterator[bytes | None]) -> Iterator[bytes | None]:
             if piece.startswith(_UTF_16):
                 decoder = codecs.getincrementaldecoder("utf-16")("replace")
         yield decoder.decode(piece).encode() if decoder and piece is not None else piece
+    if decoder and (half := decoder.decode(b"", final=True)):
+        yield half.encode()
 
 
 def _is_zstd(magic: bytes) -> bool:

@@ -94,6 +94,11 @@ class UnnamedStreams:
         self._latest = texts[-1]
         return self._current.stream
 
+    def of(self, file: int) -> CheckedStream | None:
+        """The stream so far of the recording that a file is of, if it has one."""
+        piece = self._pieces.get(self._recordings[file])
+        return None if piece is None else piece.stream
+
     def end(self) -> list[Contents]:
         """What there is of each, now that nothing more comes; of one, if all pieces fit together.
 

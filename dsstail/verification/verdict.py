@@ -25,7 +25,7 @@ class Finding:
 
     damaged, torn: from `first` to `last`, the lines are no events; `detail` says why. unchecked:
     from this place on, events 1 to `last` are of streams that are too many, which `detail` says. Of
-    a gap it is the file before, where that may be of another stream.
+    a gap it says what was before, where that may be of another stream.
     """
 
     kind: str

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from dsstail.annotation import may_be_annotated, unannotated
 from dsstail.fingerprints import Bound
+from dsstail.numbering import GAP, Anomaly
 from dsstail.recording.odometer import Odometer
 from dsstail.recording.reading import named, read_file
 from dsstail.recording.splitting import Damage, Lines
@@ -53,6 +54,8 @@ class Verification:
         self._named: dict[str, CheckedStream] = {}
         self._unnamed = UnnamedStreams(paths, self._bound, self._add)
         self._unchecked: Finding | None = None
+        self._before: CheckedStream | None = None  # what the first named one may go on from, ...
+        self._named_at = Place(0, 0)  # ... and where it begins
         self._findings: list[Finding] = []
         self._counts: Counter[str] = Counter()
         self._extents: Counter[str] = Counter()
@@ -82,12 +85,15 @@ class Verification:
         if self._unchecked is not None:
             self._add(self._unchecked)
         contents = (*self._unnamed.end(), *(stream.end() for stream in self._named.values()))
+        self._compare_named()
         findings = tuple(sorted(self._findings, key=lambda finding: finding.place))
         return Verdict(self.files, contents, findings, self._counts, self._extents)
 
     def _take_run(self, file: int, name: str, numbers: Sequence[int], texts: list[bytes]) -> None:
         """Take events of one stream; usually their own numbers just go on."""
         place = Place(file, numbers[0])
+        if name and not self._named:
+            self._before, self._named_at = self._unnamed.of(file), place
         stream = self._stream(name) if name else self._unnamed.take(place, texts)
         if stream is None:
             self._leave_unchecked(place, len(texts))
@@ -106,6 +112,16 @@ class Verification:
         if stream is None and len(self._named) < MOST_STREAMS:
             stream = self._named[name] = CheckedStream(name, self._bound, self._add)
         return stream
+
+    def _compare_named(self) -> None:
+        """Tell what is missing where a stream was given a name, if it is the only one with one."""
+        if self._before is None or len(self._named) != 1:
+            return
+        (stream,) = self._named.values()
+        before, ranges = self._before.numbering.ranges, stream.numbering.ranges
+        if before and ranges and ranges[0][0] > before[-1][1] + 1:
+            gap = Anomaly(GAP, before[-1][1] + 1, ranges[0][0] - 1, self._named_at)
+            stream.found(gap, "events without a name")
 
     def _leave_unchecked(self, place: Place, events: int) -> None:
         before = self._unchecked or Finding(
