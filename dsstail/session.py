@@ -281,13 +281,6 @@ class Session:
                 self._advance(now)
         return self._delivered()
 
-    def _await_connection(self, now: float) -> None:
-        """Have events wait for the next connection, which will be asked for what is missing."""
-        self._wanted = None
-        if self._outage_until is None:
-            self._outage_until = now + OUTAGE_LIMIT
-        self._deadline = self._outage_until
-
     def tick(self, now: float) -> list[Delivery]:
         """Give up waiting for missing events where it has been long enough."""
         if self._early and self._deadline is not None and now >= self._deadline:
@@ -670,6 +663,13 @@ class Session:
                 return
             self._deliver_first_early(missing)
         self._deadline = self._wanted = None
+
+    def _await_connection(self, now: float) -> None:
+        """Have events wait for the next connection, which will be asked for what is missing."""
+        self._wanted = None
+        if self._outage_until is None:
+            self._outage_until = now + OUTAGE_LIMIT
+        self._deadline = self._outage_until
 
     def _give_up(self, now: float) -> None:
         """Wait no longer for the first missing ones, nor for others unless a replay leads there.
