@@ -917,6 +917,7 @@ needs_strace = pytest.mark.skipif(not can_inject(), reason="strace is missing, o
         Fault("write", 2, "EIO"),
         Fault("write", 2, "KILL"),
         Fault("fdatasync", 3, "EIO"),
+        Fault("%%stat", 1, "EIO"),
         Fault("%%stat", 6, "EIO"),
         Fault("rename", 1, "EACCES"),
         Fault("rename", 2, "KILL"),

@@ -205,7 +205,7 @@ class Recorder:
 def _check_writable(name: Path) -> None:
     """Raises OutputError where another file could not be begun in the directory of this one."""
     directory = resolved(name).parent
-    if directory.is_dir() and not os.access(directory, os.W_OK | os.X_OK):
+    if os.path.isdir(directory) and not os.access(directory, os.W_OK | os.X_OK):
         raise OutputError(f"{name} could never be rotated: no file can be made in {directory}.")
 
 
