@@ -28,7 +28,13 @@ from dsstail.errors import (
 )
 from dsstail.escaping import visible
 from dsstail.handover import Batch, Connected, Disconnected, Ended, Violated
-from dsstail.interruption import STOP_LIMIT, allow_breaks, break_off, interruptible
+from dsstail.interruption import (
+    HURRY_EVERY,
+    STOP_LIMIT,
+    allow_breaks,
+    break_off,
+    interruptible,
+)
 from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
 from dsstail.printing import Writer, write_all
@@ -40,9 +46,6 @@ if TYPE_CHECKING:
 
 FLUSH_LIMIT = 1.0
 """Seconds after a signal, or when time is up, in which what the readers still have is written."""
-
-HURRY_EVERY = 0.1
-"""Seconds until a write that is to end is broken off again."""
 
 TICK = 0.5
 """Seconds after which a writer with nothing to do looks at the time."""

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 STOP_LIMIT = 1.5
 """Seconds after a signal when the process ends, whatever blocks it."""
 
-HURRIES = (0.5, 0.4, 0.3, 0.2, 0.1)
-"""Seconds before that when what still goes on is told to come to its end."""
+HURRY_EVERY = 0.1
+"""Seconds until a write that is to end is broken off again."""
+
+HURRIES = tuple(HURRY_EVERY * times for times in (5, 4, 3, 2, 1))
+"""Seconds before that end when what still goes on is told to come to its own."""
 
 SAME = 0.03
 """Seconds within which a signal that comes again is no second one: `timeout` sends it to the

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import cached_property
 from math import inf
 from typing import Protocol
@@ -79,7 +78,7 @@ class Printer:
         showing: Showing,
         streams: tuple[str, ...],
         warn: Callable[[str], None],
-        turn: AbstractContextManager[object] | None = None,
+        turn: contextlib.AbstractContextManager[object] | None = None,
     ) -> None:
         """`warn` is told what the user should know. Each write takes the `turn`, if any."""
         self._until = inf
