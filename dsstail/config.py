@@ -198,7 +198,7 @@ def showing(
     output = given.value("output", one_of(OUTPUTS), "text" if stdout.isatty() else "json")
     template = given.value("format", _template, None)
     if options.get("format") is not None:
-        if options.get("output") not in (None, "text"):
+        if options.get("output") is not None and output != "text":
             raise ConfigurationError(f"--format makes lines of text, and -o {output} does not.")
         output = "text"
     for name in ("highlight", "fold"):

@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import zstandard
@@ -646,7 +647,13 @@ def test_who_comes_and_goes_is_told() -> None:
             with suppress(InvalidStatus), join(simulator, key, window):
                 pass
             wait_until(lambda: not simulator.counters.connected)
-        wait_until(lambda: len(told) == 6)
+        port = urlsplit(simulator.url).port
+        for request in (b"GET /stream?stream_key=0123456789abcdef HTTP/1.1", b"hello"):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(request + b"\r\n\r\n")
+                while client.recv(4096):
+                    pass
+        wait_until(lambda: len(told) == 8)
     assert [line.partition(" ")[2] for line in told] == [
         "connects with key 0123…cdef, live",
         "is gone",
@@ -654,6 +661,8 @@ def test_who_comes_and_goes_is_told() -> None:
         "is gone",
         "is refused: seq_start is not a number (HTTP 400)",
         "is refused: unknown stream_key (HTTP 401)",
+        "is refused: missing Connection header",
+        "is refused: did not receive a valid HTTP request",
     ]
     assert all(re.match(r"127\.0\.0\.1:\d+ ", line) for line in told)
 

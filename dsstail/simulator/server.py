@@ -143,7 +143,7 @@ class Server:
                 return None
             protocol.receive_data(data)
             events = protocol.events_received()
-        demand = None
+        demand, reason = None, ""
         for request in events[:1]:  # frames behind it answer nothing that was said yet
             assert isinstance(request, Request)
             try:
@@ -151,9 +151,10 @@ class Server:
                 protocol.send_response(protocol.accept(request))
             except Refusal as refusal:
                 protocol.send_response(protocol.reject(refusal.status, f"{refusal}\n"))
-                self._tell(f"{_peer(writer)} is refused: {refusal} (HTTP {refusal.status:d})")
+                reason = f"{refusal} (HTTP {refusal.status:d})"
         if protocol.state is not State.OPEN:
             self._counters.rejected += 1
+            self._tell(f"{_peer(writer)} is refused: {reason or protocol.handshake_exc}")
             demand = None
         writer.write(b"".join(protocol.data_to_send()))
         return demand
