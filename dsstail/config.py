@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -253,10 +253,9 @@ def effective(
     place = _place(given)
     connection: dict[str, Any] = {
         **({"region": place.region, "deployment": place.deployment} if place else {}),
-        "client_type": _client_type(given),
-        "url": tail.url,
+        "client_type": tail.client_type,
+        **asdict(tail),
         "keys": tuple(f"{key.name}={keys.masked(key.key)}" for key in tail.keys),
-        **{name: getattr(tail, name) for name in _CONNECTION},
         "allow_plaintext": given.switch("allow_plaintext", default=False),
     }
     others = {
@@ -301,18 +300,6 @@ def colored(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool
     return stream.isatty() and environment.get("TERM") != "dumb"
 
 
-_CONNECTION = (
-    "ca_file",
-    "from_seq",
-    "to_seq",
-    "reconnect",
-    "retry_for",
-    "idle_timeout",
-    "fill_gaps",
-    "max_message_size",
-    "strict",
-    "save_malformed",
-)
 _FILTERS = ("dsn", "event_type", "property", "oem_model")
 _PLACE = ("region", "field", "dev", "deployment", "client_type")
 _DECIDED_BY = {
