@@ -11,7 +11,7 @@ from dataclasses import replace
 from dsstail.escaping import visible
 from dsstail.handover import Batch
 from dsstail.render import Style
-from dsstail.report import write_to_stderr
+from dsstail.stderr import write_to_stderr
 from dsstail.watching.browsing import Browser, View
 from dsstail.watching.brush import Brush, Moment
 from dsstail.watching.devices import Devices
