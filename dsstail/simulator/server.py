@@ -16,9 +16,9 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from dsstail.keys import masked
-from dsstail.simulator.client import CLOSE_TIMEOUT, GOING_AWAY, Client
+from dsstail.simulator.client import CLOSE_TIMEOUT, GOING_AWAY, READ_SIZE, Client
 from dsstail.simulator.devices import Fleet
-from dsstail.simulator.settings import Counters, SimulatorSettings
+from dsstail.simulator.settings import HOST, Counters, SimulatorSettings
 from dsstail.simulator.subscription import Recording, Source, Subscription
 
 Tell = Callable[[str], None]
@@ -26,8 +26,6 @@ Tell = Callable[[str], None]
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds in which a client must have sent its request."""
-
-READ_SIZE = 1 << 16
 
 
 class Demand(NamedTuple):
@@ -97,8 +95,7 @@ class Server:
         """Serve until `stop`; `started` gets the port. Raises OSError where it cannot listen."""
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        settings = self._settings
-        listener = await asyncio.start_server(self._welcome, settings.host, settings.port)
+        listener = await asyncio.start_server(self._welcome, HOST, self._settings.port)
         async with asyncio.TaskGroup() as self._group:
             started.set_result(listener.sockets[0].getsockname()[1])
             await self._stopping.wait()

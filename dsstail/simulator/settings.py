@@ -10,12 +10,14 @@ from dsstail.messages import BODIES
 
 EVENT_TYPES = tuple(BODIES)
 
+HOST = "127.0.0.1"
+"""Where it listens."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatorSettings:
     """How the simulated service behaves. Times are in seconds, rates in events a second."""
 
-    host: str = "127.0.0.1"
     port: int = 0
     """0 takes any free port."""
     key: str | None = field(default=None, repr=False)
