@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -483,6 +484,15 @@ def test_every_type_can_be_had_alone_even_from_one_device(kind: str) -> None:
     assert [event["seq"] for event in events] == [str(seq) for seq in range(100)]
 
 
+def test_a_device_takes_little_memory() -> None:
+    tracemalloc.start()
+    fleet = Fleet(100, EVENT_TYPES, 1, "key")
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert fleet.next(0.0)[1]
+    assert taken < 100 * 8000
+
+
 def test_an_ack_follows_its_datapoint_soon() -> None:
     sent: dict[str, int] = {}
     statuses = Counter[int]()
@@ -673,6 +683,7 @@ def test_who_comes_and_goes_is_told() -> None:
         {"rate": 0},
         {"rate": float("nan")},
         {"devices": 0},
+        {"devices": 10**8},
         {"drop_every": -1},
         {"port": 65536},
         {"skip": 1.5},
