@@ -20,6 +20,7 @@ from dsstail.given import Given, one_of
 from dsstail.keys import StreamKey
 from dsstail.profiles import NO_PROFILE, Profile
 from dsstail.quantities import duration, positive, size, whole_number
+from dsstail.wording import did_you_mean
 
 if TYPE_CHECKING:
     from dsstail.fields import Condition, Template
@@ -320,10 +321,7 @@ def _event_types(given: Given, warn: Callable[[str], None]) -> tuple[str, ...]:
     for said in types:
         name = said.removeprefix("!")
         if name and name not in BODIES and not re.search(r"[*?\[]", name):
-            from difflib import get_close_matches
-
-            similar = get_close_matches(name.lower(), BODIES, n=1)
-            hint = f'Did you mean "{similar[0]}"?' if similar else f"There is: {', '.join(BODIES)}."
+            hint = did_you_mean(name.lower(), BODIES) or f"There is: {', '.join(BODIES)}."
             warn(f'no documented event type is "{name}". {hint}')
     return types
 
