@@ -39,7 +39,7 @@ soak: .venv/dev  ## is every event there after many breaks; make soak MINUTES=60
 torture: .venv/dev  ## what recordings survive, for a quarter of an hour; as root, make torture ARGS="--scale 0.1"
 	$(BIN)/python tests/torture/run.py --into docs/durability.md $(ARGS)
 
-pictures: .venv/sim  ## draw the pictures of the README anew
+pictures: .venv/dev  ## draw the pictures of the README anew
 	$(BIN)/python docs/pictures.py
 
 man: .venv/sim  ## the manual page, from what the help says: man ./dist/dsstail.1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,6 +20,7 @@ from dsstail.given import Given, one_of
 from dsstail.keys import StreamKey
 from dsstail.profiles import NO_PROFILE, Profile
 from dsstail.quantities import duration, positive, size, whole_number
+from dsstail.wording import did_you_mean
 
 if TYPE_CHECKING:
     from dsstail.fields import Condition, Template
@@ -198,7 +199,7 @@ def showing(
     output = given.value("output", one_of(OUTPUTS), "text" if stdout.isatty() else "json")
     template = given.value("format", _template, None)
     if options.get("format") is not None:
-        if options.get("output") not in (None, "text"):
+        if options.get("output") is not None and output != "text":
             raise ConfigurationError(f"--format makes lines of text, and -o {output} does not.")
         output = "text"
     for name in ("highlight", "fold"):
@@ -253,10 +254,9 @@ def effective(
     place = _place(given)
     connection: dict[str, Any] = {
         **({"region": place.region, "deployment": place.deployment} if place else {}),
-        "client_type": _client_type(given),
-        "url": tail.url,
+        "client_type": tail.client_type,
+        **asdict(tail),
         "keys": tuple(f"{key.name}={keys.masked(key.key)}" for key in tail.keys),
-        **{name: getattr(tail, name) for name in _CONNECTION},
         "allow_plaintext": given.switch("allow_plaintext", default=False),
     }
     others = {
@@ -301,18 +301,6 @@ def colored(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool
     return stream.isatty() and environment.get("TERM") != "dumb"
 
 
-_CONNECTION = (
-    "ca_file",
-    "from_seq",
-    "to_seq",
-    "reconnect",
-    "retry_for",
-    "idle_timeout",
-    "fill_gaps",
-    "max_message_size",
-    "strict",
-    "save_malformed",
-)
 _FILTERS = ("dsn", "event_type", "property", "oem_model")
 _PLACE = ("region", "field", "dev", "deployment", "client_type")
 _DECIDED_BY = {
@@ -333,10 +321,7 @@ def _event_types(given: Given, warn: Callable[[str], None]) -> tuple[str, ...]:
     for said in types:
         name = said.removeprefix("!")
         if name and name not in BODIES and not re.search(r"[*?\[]", name):
-            from difflib import get_close_matches
-
-            similar = get_close_matches(name.lower(), BODIES, n=1)
-            hint = f'Did you mean "{similar[0]}"?' if similar else f"There is: {', '.join(BODIES)}."
+            hint = did_you_mean(name.lower(), BODIES) or f"There is: {', '.join(BODIES)}."
             warn(f'no documented event type is "{name}". {hint}')
     return types
 

@@ -49,15 +49,11 @@ def at(host: str) -> Place | None:
     return next((place for place in PLACES if place.wss == host.lower().rstrip(".")), None)
 
 
-def resolve(region: str = "us", deployment: str | None = None, client_type: str = "cloud") -> Place:
-    """The place that was asked for; without a deployment, `dev` or the only one of its region.
+def resolve(region: str, deployment: str | None, client_type: str) -> Place:
+    """A place of one of the REGIONS; without a deployment `dev`, or the only one that there is.
 
-    Raises ConfigurationError, naming what exists, where there is no such place.
+    Raises ConfigurationError, naming what exists, where there is no such deployment.
     """
-    if client_type not in CLIENT_TYPES:
-        raise ConfigurationError(
-            f"there is no client type {client_type}. Client types: {', '.join(CLIENT_TYPES)}."
-        )
     here = {
         place.deployment: place
         for place in PLACES
@@ -66,8 +62,9 @@ def resolve(region: str = "us", deployment: str | None = None, client_type: str 
     wanted = deployment or (next(iter(here)) if len(here) == 1 else "dev")
     if wanted in here:
         return here[wanted]
-    missing = f"{wanted} deployment in {region}" if here else f"region {region}"
-    raise ConfigurationError(f"there is no {missing}. Deployments: {_deployments(client_type)}.")
+    raise ConfigurationError(
+        f"there is no {wanted} deployment in {region}. Deployments: {_deployments(client_type)}."
+    )
 
 
 _OURS = {"stream_key", "seq_start", "seq_end"}

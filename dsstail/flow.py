@@ -38,7 +38,8 @@ from dsstail.interruption import (
 from dsstail.json_text import count_no_lines
 from dsstail.messages import Malformed
 from dsstail.printing import Writer, write_all
-from dsstail.report import INFO, Reporter, Totals, clear_line, describe, write_to_stderr
+from dsstail.report import INFO, Reporter, Totals, describe
+from dsstail.stderr import clear_line, write_to_stderr
 from dsstail.wording import spoken
 
 if TYPE_CHECKING:

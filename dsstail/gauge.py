@@ -8,7 +8,8 @@ from typing import Protocol
 
 from dsstail.escaping import shows_unicode
 from dsstail.handover import Batch
-from dsstail.report import Reporter, columns_of
+from dsstail.report import Reporter
+from dsstail.stderr import columns_of
 from dsstail.wording import spoken_size
 
 LONG = 32 << 20

@@ -15,6 +15,7 @@ from typing import Any
 
 from dsstail import keys
 from dsstail.errors import ConfigurationError
+from dsstail.wording import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -71,7 +72,7 @@ def choose(
         return NO_PROFILE
     if name not in profiles:
         known = f"Profiles: {', '.join(profiles) or 'none'}."
-        hint = " ".join(filter(None, [_similar(name, profiles), known]))
+        hint = " ".join(filter(None, [did_you_mean(name, profiles), known]))
         raise ConfigurationError(f'{place}: there is no profile "{name}" in {path}. {hint}')
     return Profile(name, _place(path, name), by, profiles[name])
 
@@ -151,15 +152,8 @@ def _place(path: Path, profile: str) -> str:
 def _check_names(table: Iterable[str], known: Iterable[str], place: str) -> None:
     for name in table:
         if name not in known:
-            hint = _similar(name, known) or f"There is: {', '.join(known)}."
+            hint = did_you_mean(name, known) or f"There is: {', '.join(known)}."
             raise ConfigurationError(f'{place}: there is no setting "{name}". {hint}')
-
-
-def _similar(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    similar = get_close_matches(name, list(known), n=1)
-    return f'Did you mean "{similar[0]}"?' if similar else ""
 
 
 Shape = Callable[[Any, Path], Any]

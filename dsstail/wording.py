@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def spoken(seconds: float) -> str:
     """A duration for people: `0.8 s`, `1 min 3 s`, `2 h 5 min`, `3 d 4 h`."""
@@ -72,3 +74,11 @@ def seqs(first: int, last: int) -> str:
 def sentence(text: str) -> str:
     """With its full stop, which reasons lack; a question or a command to copy needs none."""
     return text if text.endswith((".", "?", "'")) else f"{text}."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`Did you mean "dsn"?`, where a known name is like this one; else nothing."""
+    from difflib import get_close_matches
+
+    similar = get_close_matches(name, list(known), n=1)
+    return f'Did you mean "{similar[0]}"?' if similar else ""

@@ -139,6 +139,12 @@ def test_the_help_of_the_bare_command_shows_commands_and_groups() -> None:
     assert [line.split()[0] for line in commands[: len(COMMANDS)]] == list(COMMANDS)
 
 
+def test_the_help_explains_only_what_the_command_has() -> None:
+    assert "\nThe fields of TEMPLATE and CONDITIONS: time, " in dsstail("tail", "-h").stdout
+    assert "\nThe fields of CONDITIONS: time, " in dsstail("watch", "-h").stdout
+    assert "The fields of" not in dsstail("verify", "-h").stdout
+
+
 def test_help_before_a_command_is_the_help_of_the_command() -> None:
     assert dsstail("--help", "domains").stdout == dsstail("domains", "--help").stdout
 

@@ -118,6 +118,10 @@ def test_recordings_and_made_up_devices(tmp_path: Path) -> None:
         (["--expect", ""], "--expect: it needs a condition, such as value=1."),
         (["--format", "{tim}"], '--format: there is no field "tim" (did you mean "time"?).'),
         (["--format", "{dsn}", "-o", "csv"], "--format makes lines of text, and -o csv does not."),
+        (
+            ["--format", "{dsn}", "-o", "TEXT", "--timeout", "5s"],
+            "--timeout is how long --expect may take: give both.",
+        ),
         (["--fold", "-o", "pretty"], "--fold is for lines of text: add -o text."),
         (["--highlight", "x"], "--highlight is for lines of text: add -o text."),
         (

@@ -46,7 +46,7 @@ from torture.full import fill_again_and_again
 from torture.kills import SHARED, kill_again_and_again
 from torture.power import cut_power_again_and_again
 
-from dsstail import report
+from dsstail import stderr
 
 
 def record(dsstail: Starter, server: Server, *arguments: str, **options: Any) -> Command:
@@ -597,7 +597,7 @@ def test_the_error_comes_behind_all_that_was_told(
     here: Here, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long that waits for a terminal that was halted."""
-    monkeypatch.setattr(report, "SLOW", 0.0)
+    monkeypatch.setattr(stderr, "SLOW", 0.0)
     server = serve(opened(tell(0), Visit.end))
     words = ("record", "out.jsonl", "--url", server.url(), "--no-reconnect")
     done = here(*words, variables={"DSSTAIL_KEY": f"stream={KEY}"})

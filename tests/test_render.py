@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -750,6 +751,19 @@ def nested(levels: int) -> list[Any]:
     for _ in range(levels - 1):
         value = [value]
     return value
+
+
+def test_a_device_takes_little_memory_however_its_events_are_laid_out() -> None:
+    lines = renderer("text", style=Style())
+    texts = [
+        json.dumps({"seq": "1", "metadata": {"dsn": f"{number:015}"}, "datapoint": {}}).encode()
+        for number in range(500)
+    ]
+    tracemalloc.start()
+    lines.render(texts, "", 0.0)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 500 * 2500
 
 
 def test_what_was_used_last_is_remembered() -> None:

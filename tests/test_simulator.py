@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import zstandard
@@ -482,6 +484,15 @@ def test_every_type_can_be_had_alone_even_from_one_device(kind: str) -> None:
     assert [event["seq"] for event in events] == [str(seq) for seq in range(100)]
 
 
+def test_a_device_takes_little_memory() -> None:
+    tracemalloc.start()
+    fleet = Fleet(100, EVENT_TYPES, 1, "key")
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert fleet.next(0.0)[1]
+    assert taken < 100 * 8000
+
+
 def test_an_ack_follows_its_datapoint_soon() -> None:
     sent: dict[str, int] = {}
     statuses = Counter[int]()
@@ -646,7 +657,13 @@ def test_who_comes_and_goes_is_told() -> None:
             with suppress(InvalidStatus), join(simulator, key, window):
                 pass
             wait_until(lambda: not simulator.counters.connected)
-        wait_until(lambda: len(told) == 6)
+        port = urlsplit(simulator.url).port
+        for request in (b"GET /stream?stream_key=0123456789abcdef HTTP/1.1", b"hello"):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(request + b"\r\n\r\n")
+                while client.recv(4096):
+                    pass
+        wait_until(lambda: len(told) == 8)
     assert [line.partition(" ")[2] for line in told] == [
         "connects with key 0123…cdef, live",
         "is gone",
@@ -654,6 +671,8 @@ def test_who_comes_and_goes_is_told() -> None:
         "is gone",
         "is refused: seq_start is not a number (HTTP 400)",
         "is refused: unknown stream_key (HTTP 401)",
+        "is refused: missing Connection header",
+        "is refused: did not receive a valid HTTP request",
     ]
     assert all(re.match(r"127\.0\.0\.1:\d+ ", line) for line in told)
 
@@ -664,6 +683,7 @@ def test_who_comes_and_goes_is_told() -> None:
         {"rate": 0},
         {"rate": float("nan")},
         {"devices": 0},
+        {"devices": 10**8},
         {"drop_every": -1},
         {"port": 65536},
         {"skip": 1.5},

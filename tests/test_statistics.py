@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dsstail import filters
@@ -481,6 +481,16 @@ def test_means_over_time(measured: list[tuple[int | None, int]]) -> None:
 def test_an_axis_is_as_high_as_it_must_be(most: float) -> None:
     assert most <= scales.ceiling(most) * 1.000001 <= 2 * most * 1.01
     assert len(figures.short(most)) <= 7
+
+
+@given(st.floats(1e-6, 1e15))
+@example(999.7)
+@example(999_600)
+@example(999_999_999)
+def test_a_short_number_is_the_number(number: float) -> None:
+    digits, letter = re.fullmatch(r"([0-9.e+-]+)([kMGT]?)", figures.short(number)).groups()  # type: ignore[union-attr]
+    size = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[letter]
+    assert float(digits) * size == pytest.approx(number, rel=0.06)
 
 
 def test_the_document_describes_every_member() -> None:

@@ -17,7 +17,7 @@ from conftest import Serve, Starter
 from scenarios import Visit, event, opened, say, tell, unit
 from screen import Screen
 
-from dsstail.report import laid_out
+from dsstail.stderr import laid_out
 
 
 def test_lines_take_the_width_that_the_terminal_has_now(

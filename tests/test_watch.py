@@ -671,6 +671,8 @@ def test_it_ends_when_it_is_to(watch: Watch, serve: Serve) -> None:
     [
         (["--url", "ws://127.0.0.1:1/"], "watch needs a terminal"),
         (["out.jsonl", "--region", "eu"], "--region is about a live stream: without FILE"),
+        (["out.jsonl", "--dev"], "--dev is about a live stream: without FILE"),
+        (["out.jsonl", "--no-reconnect"], "--no-reconnect is about a live stream: without FILE"),
         (["--speed", "10"], "--speed is about recordings: give a FILE"),
         (["nowhere.jsonl"], ""),
     ],

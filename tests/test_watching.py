@@ -444,11 +444,11 @@ texts = st.binary(max_size=30) | st.builds(
 
 def test_it_is_told_why_there_is_no_device() -> None:
     streams = Streams(("in",), 0.0)
-    painter = Painter(Brush(Style()), Subject("here", "-d A*"))
+    subject, browser = Subject("here", "-d A*"), Browser(Devices())
+    painter = Painter(Brush(Style()), subject, browser, streams, Log())
 
     def told() -> str:
-        moment = Moment(0.0, 1.0)
-        return bare("\n".join(painter.screen(80, 9, Browser(Devices()), streams, Log(), moment)))
+        return bare("\n".join(painter.screen(80, 9, Moment(0.0, 1.0))))
 
     assert "  no event yet\n" in told()
     streams.take(Batch("in", 0.0, [change("B")] * 1200), 1.0)
@@ -470,10 +470,10 @@ def test_any_screen_fits(
     browser = Browser(devices)
     devices.take(events, "in", 1.0, 0.0)
     log.add(Message("10:00:00", "warning: something"))
-    painter = Painter(Brush(style), Subject("here", "-d A*"))
+    painter = Painter(Brush(style), Subject("here", "-d A*"), browser, streams, log)
     for key in ["", *keys]:
         browser.press(key)
-        lines = painter.screen(columns, rows, browser, streams, log, Moment(0.0, 1.0))
+        lines = painter.screen(columns, rows, Moment(0.0, 1.0))
         assert len(lines) <= rows
         for line in lines:
             assert "\x1b" not in bare(line)

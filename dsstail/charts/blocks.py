@@ -57,10 +57,6 @@ ASCII = Glyphs(
 )
 
 
-def glyphs(unicode: bool) -> Glyphs:
-    return UNICODE if unicode else ASCII
-
-
 def bar(part: float, cells: int, glyphs: Glyphs) -> str:
     """A bar of so much of the cells; what is more than nothing is seen."""
     halves = round(part * cells * 2)

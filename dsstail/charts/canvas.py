@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dsstail.charts.blocks import Glyphs, glyphs
+from dsstail.charts.blocks import ASCII, UNICODE
 from dsstail.escaping import cut, fit, visible, width
 from dsstail.render import Style
-from dsstail.render.ink import Ink, ink, of_device
+from dsstail.render.ink import ink, of_device
 
 INDENT = 2
 NARROWEST = 5
@@ -33,8 +33,8 @@ class Canvas:
 
     def __init__(self, style: Style) -> None:
         self.width = style.width
-        self.glyphs: Glyphs = glyphs(style.unicode)
-        self.ink: Ink = ink(style.color)
+        self.glyphs = UNICODE if style.unicode else ASCII
+        self.ink = ink(style.color)
         self._unicode = style.unicode
         self._colored = style.color
 

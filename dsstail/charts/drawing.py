@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from dsstail.charts import figures, presence, scales, sentences
 from dsstail.charts.shapes import WIDTH, Sheet
 from dsstail.charts.view import DAYS, View
 from dsstail.statistics.quantiles import Quantiles
+from dsstail.statistics.tables import Table
 from dsstail.wording import counted, to_the_second
 
 MARGIN = 36
@@ -123,14 +125,8 @@ def _rate(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
 
 
 def _types(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
-    total = view.all.events
-    rows = [
-        (one.name or "(none)", f"{one.events:,}", one.events / total) for one in view.event_types
-    ]
-    if not rows:
-        return y
-    y = _bars(sheet, x, _title(sheet, x, y, "Types"), width, rows)
-    return _notes(sheet, x, y, sentences.unlisted(view.all.event_types, len(rows)))
+    rows = [(one.name or "(none)", one.events) for one in view.event_types]
+    return _bars(sheet, x, y, width, "Types", rows, view.all.events, view.all.event_types)
 
 
 def _hours(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
@@ -172,13 +168,9 @@ def _week(sheet: Sheet, x: float, y: float, width: float, week: list[list[int]])
 
 
 def _devices(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
-    devices = view.devices
-    if not devices:
-        return y
-    most = devices[0].events
-    rows = [(one.name, f"{one.events:,}", one.events / most) for one in devices]
-    y = _bars(sheet, x, _title(sheet, x, y, "Devices"), width, rows)
-    return _notes(sheet, x, y, sentences.unlisted(view.all.devices, len(rows)))
+    rows = [(one.name, one.events) for one in view.devices]
+    most = max((events for _, events in rows), default=0)
+    return _bars(sheet, x, y, width, "Devices", rows, most, view.all.devices)
 
 
 def _gone(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
@@ -223,15 +215,9 @@ def _acks(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
 
 
 def _failures(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
-    acks, failures = view.all.acks, view.failures
-    rows = [
-        (f"{one.status} {one.message}", f"{one.events:,}", one.events / acks.failed)
-        for one in failures
-    ]
-    if not rows:
-        return y
-    y = _bars(sheet, x, _title(sheet, x, y, "Failures"), width, rows, kind="bad")
-    return _notes(sheet, x, y, sentences.unlisted(acks.failures, len(rows)))
+    acks = view.all.acks
+    rows = [(f"{one.status} {one.message}", one.events) for one in view.failures]
+    return _bars(sheet, x, y, width, "Failures", rows, acks.failed, acks.failures, kind="bad")
 
 
 def _properties(sheet: Sheet, view: View, x: float, y: float, width: float) -> float:
@@ -296,19 +282,25 @@ def _bars(
     x: float,
     y: float,
     width: float,
-    rows: Sequence[tuple[str, str, float]],
+    title: str,
+    rows: Sequence[tuple[str, int]],
+    whole: int,
+    all_rows: Table[Any],
     kind: str = "plot",
 ) -> float:
-    """Names, numbers, and bars for a part of the whole."""
+    """Names and numbers of events, with bars for their parts of the whole."""
+    if not rows:
+        return y
+    y = _title(sheet, x, y, title)
     bar = x + NAME + NUMBER + 12
-    for name, number, part in rows:
+    room = x + width - bar
+    for name, events in rows:
         sheet.text(x, y + 12, name, "mono", cells=NAME_CELLS)
-        sheet.text(x + NAME + NUMBER, y + 12, number, "mono", end=True)
-        room = x + width - bar
+        sheet.text(x + NAME + NUMBER, y + 12, f"{events:,}", "mono", end=True)
         sheet.box(bar, y + 4, room, BAR, "track", round=3)
-        sheet.box(bar, y + 4, max(part * room, 2), BAR, kind, round=3)
+        sheet.box(bar, y + 4, max(events / whole * room, 2), BAR, kind, round=3)
         y += ROW
-    return y
+    return _notes(sheet, x, y, sentences.unlisted(all_rows, len(rows)))
 
 
 def _notes(sheet: Sheet, x: float, y: float, notes: Iterable[str]) -> float:

@@ -24,7 +24,7 @@ def short(number: float) -> str:
         if number < 999.5 * size or letter == "T":
             break
     amount = number / size
-    if amount < 1:
+    if number < 1:
         return f"{amount:.2g}"
     digits = 0 if amount >= 99.5 or amount == int(amount) else 1
     return f"{amount:.{digits}f}".removesuffix(".0") + letter

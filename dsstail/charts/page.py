@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from textwrap import wrap
+from typing import Any
 
 from dsstail.charts import figures, presence, scales, sentences
 from dsstail.charts.blocks import bar, columns, spark
@@ -14,6 +15,7 @@ from dsstail.charts.view import DAYS, View
 from dsstail.render import Style
 from dsstail.statistics.quantiles import Quantiles
 from dsstail.statistics.records import Device, Property
+from dsstail.statistics.tables import Counted, Table
 from dsstail.statistics.timeline import Course, Span
 from dsstail.wording import to_the_second
 
@@ -96,8 +98,7 @@ def _types(view: View, canvas: Canvas) -> Iterator[str]:
         Column("events", [f"{one.events:,}" for one in types]),
         Column("", [figures.percent(one.events, total) for one in types]),
     ]
-    yield from _with_bars(canvas, table, [one.events / total for one in types])
-    yield from _notes(canvas, sentences.unlisted(view.all.event_types, len(types)))
+    yield from _with_bars(canvas, table, types, total, view.all.event_types)
 
 
 def _devices(view: View, canvas: Canvas) -> Iterator[str]:
@@ -110,8 +111,7 @@ def _devices(view: View, canvas: Canvas) -> Iterator[str]:
         *([Column("failed acks", failed, color=canvas.ink.bad)] if any(failed) else []),
     ]
     most = max([device.events for device in devices], default=0)
-    yield from _with_bars(canvas, table, [device.events / most for device in devices])
-    yield from _notes(canvas, sentences.unlisted(view.all.devices, len(devices)))
+    yield from _with_bars(canvas, table, devices, most, view.all.devices)
 
 
 def _connectivity(view: View, canvas: Canvas) -> Iterator[str]:
@@ -156,9 +156,7 @@ def _acks(view: View, canvas: Canvas) -> Iterator[str]:
             Column("acks", [f"{one.events:,}" for one in failures]),
             Column("", [figures.percent(one.events, acks.failed) for one in failures]),
         ]
-        parts = [one.events / acks.failed for one in failures]
-        yield from _with_bars(canvas, table, parts, bad=True)
-        yield from _notes(canvas, sentences.unlisted(acks.failures, len(failures)))
+        yield from _with_bars(canvas, table, failures, acks.failed, acks.failures, bad=True)
 
 
 def _properties(view: View, canvas: Canvas) -> Iterator[str]:
@@ -219,12 +217,19 @@ def _dsns(canvas: Canvas, title: str, devices: Sequence[Device]) -> Column:
 
 
 def _with_bars(
-    canvas: Canvas, table: list[Column], parts: Iterable[float], *, bad: bool = False
-) -> list[str]:
+    canvas: Canvas,
+    table: list[Column],
+    entries: Sequence[Counted],
+    whole: int,
+    all_entries: Table[Any],
+    *,
+    bad: bool = False,
+) -> Iterator[str]:
     """A table and, on what it leaves of the width, a bar for each row; of what is bad, no title."""
     room, color = canvas.room(table), canvas.ink.bad if bad else canvas.ink.number
-    bars = [canvas.painted(bar(part, room, canvas.glyphs), color) for part in parts]
-    return canvas.table(table, bars, titled=not bad)
+    bars = [canvas.painted(bar(one.events / whole, room, canvas.glyphs), color) for one in entries]
+    yield from canvas.table(table, bars, titled=not bad)
+    yield from _notes(canvas, sentences.unlisted(all_entries, len(entries)))
 
 
 def _distribution(canvas: Canvas, distribution: Quantiles, cells: int) -> str:

@@ -45,7 +45,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "DejaV
 # No variables: outside browsers few programs know them, and all would be black.
 _INKS = """\
 text { fill: %(text)s; } .faint { fill: %(faint)s; } .bad { fill: %(bad)s; }
-.good { fill: %(good)s; } .plot { fill: %(plot)s; } .other { fill: %(other)s; }
+.good { fill: %(good)s; } .plot { fill: %(plot)s; }
 .ground { fill: %(ground)s; } .panel { fill: %(panel)s; } .track { fill: %(line)s; }
 .line { stroke: %(line)s; } .curve { stroke: %(other)s; }"""
 

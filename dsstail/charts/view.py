@@ -8,7 +8,7 @@ from dsstail.charts import presence, scales
 from dsstail.clock import Clock
 from dsstail.statistics.counting import Statistics
 from dsstail.statistics.quantiles import place
-from dsstail.statistics.records import Device, EventType, Failure, Property
+from dsstail.statistics.records import Device, Property
 from dsstail.verification.verdict import Contents
 
 A_WEEK = 7 * scales.DAY
@@ -23,23 +23,11 @@ class View:
         self.utc = utc
         self.clock = Clock(utc=utc)
         self.span = statistics.timeline.span()
+        self.event_types = statistics.event_types.busiest()[:top]
+        self.devices = statistics.devices.busiest()[:top]
+        self.properties = statistics.properties.busiest()[:top]
+        self.failures = statistics.acks.failures.busiest()[:top]
         self._top = top
-
-    @cached_property
-    def event_types(self) -> list[EventType]:
-        return self.all.event_types.busiest()[: self._top]
-
-    @cached_property
-    def devices(self) -> list[Device]:
-        return self.all.devices.busiest()[: self._top]
-
-    @cached_property
-    def properties(self) -> list[Property]:
-        return self.all.properties.busiest()[: self._top]
-
-    @cached_property
-    def failures(self) -> list[Failure]:
-        return self.all.acks.failures.busiest()[: self._top]
 
     @cached_property
     def gone(self) -> list[Device]:

@@ -67,8 +67,7 @@ def check(access: Access, checking: Checking) -> int:
     asked = Given(vars(checking), environment={})
     timeout = asked.value("timeout", positive(duration), TIMEOUT)
     form = text_or_json(checking.output)
-    style = {"color": checking.color, "utc": checking.utc}
-    showing = config.showing(style, os.environ, sys.stdout, profile)
+    showing = config.showing({**vars(checking), "output": "text"}, os.environ, sys.stdout, profile)
     connecting = _with_a_key(config.connecting(vars(access), os.environ, profile, warn, ask=False))
     checklist = Checklist(connecting, json=form == "json", color=showing.color)
     listener = Listener(checklist.tell, checklist.wait)

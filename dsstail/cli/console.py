@@ -34,7 +34,7 @@ def complain(kind: str, text: str) -> None:
     if not sys.stderr.isatty():
         return tell(f"{kind}: {text}")
     from dsstail.config import colored
-    from dsstail.report import laid_out
+    from dsstail.stderr import laid_out
 
     color = colored(_color, os.environ, sys.stderr)
     return _print(laid_out(kind, _safe(text), columns(sys.stderr), color=color))
@@ -73,7 +73,7 @@ def columns(stream: TextIO, widest: int = WIDEST) -> int:
     """The width to print in: that of the terminal from NARROWEST to `widest`, else WIDEST."""
     if not stream.isatty():
         return WIDEST
-    from dsstail.report import columns_of
+    from dsstail.stderr import columns_of
 
     return max(NARROWEST, min(widest, columns_of(stream.fileno())))
 

@@ -85,11 +85,12 @@ def kinds(params: list[Any]) -> str:
 
 def fields(params: list[Any]) -> str:
     """The names that templates and conditions are made of, if there are options for them."""
-    if not any(param.metavar in ("TEMPLATE", "CONDITIONS") for param in params):
+    kinds = [param.metavar for param in params if param.metavar in ("TEMPLATE", "CONDITIONS")]
+    if not kinds:
         return ""
     from dsstail.fields import FIELDS
 
-    return f"TEMPLATE and CONDITIONS have the fields {', '.join(FIELDS)}."
+    return f"The fields of {' and '.join(kinds)}: {', '.join(FIELDS)}."
 
 
 def _reflowed(text: str, width: int) -> str:

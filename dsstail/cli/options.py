@@ -1,6 +1,6 @@
 """Every option that several commands have: its names, its help, the values that complete it.
 
-All are text, None where not given; `config` reads them. A panel is a section of the help.
+They come as typed, None where not given; `config` reads them. A panel is a section of the help.
 """
 
 from __future__ import annotations

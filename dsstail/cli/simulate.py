@@ -96,8 +96,8 @@ def simulate(service: Service, devices: Devices) -> int:
       dsstail simulate events.jsonl --drop-every 10s
     """
     from dsstail.interruption import raising
-    from dsstail.report import clear_line
     from dsstail.simulator import Simulator
+    from dsstail.stderr import clear_line
 
     settings = simulator_settings(vars(service) | vars(devices))
     try:

@@ -17,10 +17,9 @@ from dsstail.cli.commands import command
 from dsstail.cli.console import columns, say, warn
 from dsstail.cli.options import Color, Filters, Period, Quiet, TextOrJson, Utc
 from dsstail.cli.show import period_of
-from dsstail.config import COLORS
 from dsstail.errors import OutputError
 from dsstail.escaping import shows_unicode
-from dsstail.given import Given, one_of, text_or_json
+from dsstail.given import Given, text_or_json
 from dsstail.quantities import positive, whole_number
 
 if TYPE_CHECKING:
@@ -74,10 +73,9 @@ def stats(
     """
     given = Given(vars(report), environment={})
     form = text_or_json(report.output)
-    utc = given.switch("utc", default=False)
-    color = given.value("color", one_of(COLORS), "auto")
+    showing = config.showing({**vars(report), "output": "text"}, os.environ, sys.stdout)
     top = given.value("top", positive(whole_number), TOP if form == "text" else None)
-    since, until = period_of(vars(period), utc=utc, now=time.time())
+    since, until = period_of(vars(period), utc=showing.utc, now=time.time())
     wanted = config.filtering(vars(filters), warn=warn)
     from dsstail.charts.view import View
     from dsstail.filters import build
@@ -93,18 +91,18 @@ def stats(
         files,
         build(**asdict(wanted)),
         Window(since=since, until=until),
-        utc=utc,
-        reporter=Reporter(quiet=bool(report.quiet)),
+        utc=showing.utc,
+        reporter=Reporter(quiet=showing.quiet),
     )
     if report.svg is not None:
-        _draw(View(statistics, utc=utc, top=top or TOP), report.svg)
-    view = View(statistics, utc=utc, top=top)
+        _draw(View(statistics, utc=showing.utc, top=top or TOP), report.svg)
+    view = View(statistics, utc=showing.utc, top=top)
     if form == "json":
         from dsstail.charts.document import document
 
         say(document(view))
     else:
-        say(_page(view, config.colored(color, os.environ, sys.stdout)))
+        say(_page(view, showing.color))
     return 0
 
 

@@ -72,4 +72,6 @@ def _refuse(options: Mapping[str, Any], about: str, but: Sequence[str] = ()) -> 
     """Raises ConfigurationError for an option that is about something else."""
     for name, value in options.items():
         if value not in (None, []) and name not in but:
+            if value is False:
+                name = "dev" if name == "field" else f"no_{name}"
             raise ConfigurationError(f"--{name.replace('_', '-')} is about {about}.")

@@ -250,7 +250,7 @@ class TextLines(Renderer):
             model=self._bodies.detail(metadata.get("oem_model")),
         )
         if 0 < len(key) <= LONGEST_METADATA:
-            sources[key] = source
+            sources[b"%b" % key] = source  # a new text: orjson's own holds a buffer of 4 KiB
         return source
 
     def _subject(self, stream: str, metadata: Members) -> Subject:

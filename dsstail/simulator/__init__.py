@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from dsstail.errors import ConfigurationError
-from dsstail.simulator.settings import EVENT_TYPES, Counters, SimulatorSettings
+from dsstail.simulator.settings import EVENT_TYPES, HOST, Counters, SimulatorSettings
 
 if TYPE_CHECKING:
     from dsstail.simulator.server import Server
@@ -56,17 +56,15 @@ class Simulator:
             target=_run, args=(server, started), name="simulator", daemon=True
         )
         self._thread.start()
-        settings = self.settings
         try:
             port = started.result()
         except OSError as error:
             # asyncio's own text repeats the address, as a tuple.
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise ConfigurationError(
-                f"the simulator cannot listen on {settings.host}:{settings.port}: {reason}."
+                f"the simulator cannot listen on {HOST}:{self.settings.port}: {reason}."
             ) from error
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self.url = f"ws://{host}:{port}/stream"
+        self.url = f"ws://{HOST}:{port}/stream"
         self._server = server
 
     def stop(self) -> None:

@@ -256,7 +256,7 @@ class Fleet:
 def _metadata(identity: dict[str, str], event_type: str) -> orjson.Fragment:
     """The metadata as JSON text already, since those of most events never change."""
     members = {**identity, "resource_tags": [], "event_type": event_type}
-    return orjson.Fragment(orjson.dumps(members))
+    return orjson.Fragment(b"%b" % orjson.dumps(members))  # a new text, as in `Fleet.next`
 
 
 @lru_cache(maxsize=16)

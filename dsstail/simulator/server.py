@@ -16,9 +16,9 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from dsstail.keys import masked
-from dsstail.simulator.client import CLOSE_TIMEOUT, GOING_AWAY, Client
+from dsstail.simulator.client import CLOSE_TIMEOUT, GOING_AWAY, READ_SIZE, Client
 from dsstail.simulator.devices import Fleet
-from dsstail.simulator.settings import Counters, SimulatorSettings
+from dsstail.simulator.settings import HOST, Counters, SimulatorSettings
 from dsstail.simulator.subscription import Recording, Source, Subscription
 
 Tell = Callable[[str], None]
@@ -26,8 +26,6 @@ Tell = Callable[[str], None]
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds in which a client must have sent its request."""
-
-READ_SIZE = 1 << 16
 
 
 class Demand(NamedTuple):
@@ -97,8 +95,7 @@ class Server:
         """Serve until `stop`; `started` gets the port. Raises OSError where it cannot listen."""
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        settings = self._settings
-        listener = await asyncio.start_server(self._welcome, settings.host, settings.port)
+        listener = await asyncio.start_server(self._welcome, HOST, self._settings.port)
         async with asyncio.TaskGroup() as self._group:
             started.set_result(listener.sockets[0].getsockname()[1])
             await self._stopping.wait()
@@ -143,7 +140,7 @@ class Server:
                 return None
             protocol.receive_data(data)
             events = protocol.events_received()
-        demand = None
+        demand, reason = None, ""
         for request in events[:1]:  # frames behind it answer nothing that was said yet
             assert isinstance(request, Request)
             try:
@@ -151,9 +148,10 @@ class Server:
                 protocol.send_response(protocol.accept(request))
             except Refusal as refusal:
                 protocol.send_response(protocol.reject(refusal.status, f"{refusal}\n"))
-                self._tell(f"{_peer(writer)} is refused: {refusal} (HTTP {refusal.status:d})")
+                reason = f"{refusal} (HTTP {refusal.status:d})"
         if protocol.state is not State.OPEN:
             self._counters.rejected += 1
+            self._tell(f"{_peer(writer)} is refused: {reason or protocol.handshake_exc}")
             demand = None
         writer.write(b"".join(protocol.data_to_send()))
         return demand

@@ -10,12 +10,17 @@ from dsstail.messages import BODIES
 
 EVENT_TYPES = tuple(BODIES)
 
+HOST = "127.0.0.1"
+"""Where it listens."""
+
+MOST_DEVICES = 100_000
+"""Made-up devices; they take half a gigabyte for each key."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatorSettings:
     """How the simulated service behaves. Times are in seconds, rates in events a second."""
 
-    host: str = "127.0.0.1"
     port: int = 0
     """0 takes any free port."""
     key: str | None = field(default=None, repr=False)
@@ -50,6 +55,8 @@ class SimulatorSettings:
             raise ConfigurationError(f"--event-type: {found} {known}.")
         if self.key == "":
             raise ConfigurationError("--key: the key is empty.")
+        if self.devices > MOST_DEVICES:
+            raise ConfigurationError(f"--devices: it must be at most {MOST_DEVICES:,}.")
         if not 0 <= self.port <= 65535:
             raise ConfigurationError("--port: it must be from 0 to 65535.")
         if not 0 <= self.skip <= 1:

@@ -8,7 +8,7 @@ from dsstail.escaping import cut, visible, width
 from dsstail.watching.browsing import Browser
 from dsstail.watching.brush import Brush, Moment
 from dsstail.watching.cells import Row
-from dsstail.watching.devices import Device, Devices, Property
+from dsstail.watching.devices import Device, Property
 
 LONGEST_VALUE = 24
 """Cells of a property's name, or of its value, in a device's row."""
@@ -37,40 +37,41 @@ LEAST_TITLED = 4
 class DeviceRows:
     """Draws devices as they are at a moment."""
 
-    def __init__(self, brush: Brush) -> None:
+    def __init__(self, brush: Brush, browser: Browser) -> None:
         self._brush = brush
+        self._browser = browser
         self._ink = brush.ink
         self._unicode = brush.unicode
 
-    def table(
-        self, columns: int, room: int, browser: Browser, moment: Moment, why_none: str
-    ) -> list[str]:
+    def table(self, columns: int, room: int, moment: Moment, why_none: str) -> list[str]:
         """The devices as they are listed, on `room` lines at most; of none, `why_none`."""
-        rows, titled = browser.rows, room >= LEAST_TITLED
+        browser, rows, titled = self._browser, self._browser.rows, room >= LEAST_TITLED
         seen = browser.list.seen(len(rows), room - 2 if titled else room)
-        told, order = self._told(browser.devices), self._order(browser, seen)
+        told, order = self._told(), self._order(seen)
         if width(told) + width(order) + 12 > columns:
             told = ""
         rule = self._brush.rule(columns, left=told, right=order)
-        lines = [rule, self._titles(columns, browser)] if titled else []
+        lines = [rule, self._titles(columns)] if titled else []
         for number in seen:
             chosen = number == browser.list.at
-            lines.append(self._row(columns, rows[number], browser, moment, chosen=chosen))
+            lines.append(self._row(columns, rows[number], moment, chosen=chosen))
         if not rows:
             waiting = f'no device has "{browser.needle}"' if browser.needle else why_none
             lines.append(self._brush.remark(columns, visible(waiting, unicode=self._unicode)))
         return lines
 
-    def _told(self, devices: Devices) -> str:
+    def _told(self) -> str:
         """How many devices there are, and how they are."""
+        devices = self._browser.devices
         states = Counter(device.online for device in devices.values())
         online, offline = states[True], states[False]
         told = f"{len(devices):,} device{'' if len(devices) == 1 else 's'}"
         told += f", {online:,} online, {offline:,} offline" if online or offline else ""
         return told + (f", {devices.forgotten:,} forgotten" if devices.forgotten else "")
 
-    def _order(self, browser: Browser, seen: range) -> str:
+    def _order(self, seen: range) -> str:
         """How the devices are listed, and which of them are seen."""
+        browser = self._browser
         told = f"{len(browser.rows):,}"
         if browser.needle:
             told += f' with "{visible(browser.needle, unicode=self._unicode)}"'
@@ -80,13 +81,14 @@ class DeviceRows:
             return f"{seen.start + 1:,}{dash}{seen.stop:,} of {told}, {order}"
         return f"{told}, {order}" if browser.needle else order
 
-    def _dsn_cells(self, columns: int, browser: Browser) -> int:
-        return max(min(browser.devices.widest, columns // 5), _DSN_CELLS) + 1
+    def _dsn_cells(self, columns: int) -> int:
+        return max(min(self._browser.devices.widest, columns // 5), _DSN_CELLS) + 1
 
-    def _titles(self, columns: int, browser: Browser) -> str:
+    def _titles(self, columns: int) -> str:
+        browser = self._browser
         row = self._brush.row(columns)
         row.space(2)
-        first = ("DEVICE", "device", self._dsn_cells(columns, browser), 0)
+        first = ("DEVICE", "device", self._dsn_cells(columns), 0)
         for title, order, cells, least in (first, *_COLUMNS):
             if columns >= least:
                 strong = order == browser.order.name
@@ -96,12 +98,10 @@ class DeviceRows:
         row.add(f"PROPERTIES{before}", ink=self._ink.faint)
         return str(row)
 
-    def _row(
-        self, columns: int, device: Device, browser: Browser, moment: Moment, *, chosen: bool
-    ) -> str:
+    def _row(self, columns: int, device: Device, moment: Moment, *, chosen: bool) -> str:
         row = self._brush.row(columns)
         self._brush.mark(row, chosen=chosen)
-        cells = self._dsn_cells(columns, browser)
+        cells = self._dsn_cells(columns)
         name = self._brush.seen(device.dsn, cells - 1) or "(none)"
         color = self._brush.of_device(device.dsn)
         row.add(name, cells - 1, ink=color + (self._ink.chosen if chosen else ""))
@@ -124,7 +124,7 @@ class DeviceRows:
                 case "FAILED":
                     failed = f"{device.failed:,}" if device.failed else ""
                     self._cell(row, title, failed, cells, self._ink.bad)
-        self._properties(row, list(device.properties.values())[browser.shift :], moment)
+        self._properties(row, list(device.properties.values())[self._browser.shift :], moment)
         return str(row)
 
     def _cell(self, row: Row, title: str, text: str, cells: int, ink: str = "") -> None:

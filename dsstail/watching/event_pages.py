@@ -24,14 +24,16 @@ LONGEST_JSON = 1 << 18
 class EventPages:
     """Draws events; what has been drawn before is remembered."""
 
-    def __init__(self, brush: Brush) -> None:
+    def __init__(self, brush: Brush, browser: Browser) -> None:
         self._brush = brush
+        self._browser = browser
         self._clock = Clock(utc=brush.style.utc)
         self._tail = _Tail(brush.style, Latest(), 0)
         self._json_of: tuple[Kept | None, int, list[str]] = (None, 0, [])
 
-    def latest(self, columns: int, room: int, browser: Browser) -> list[str]:
+    def latest(self, columns: int, room: int) -> list[str]:
         """The events of which one is chosen, on `room` lines."""
+        browser = self._browser
         if not self._tail.shows(self._brush.style, browser.kept, columns - 2):
             self._tail = _Tail(self._brush.style, browser.kept, columns - 2)
         lines = self._tail.lines()
@@ -44,16 +46,16 @@ class EventPages:
             shown.append(f"{row}{wrapped(line, columns - 2)[0]}")
         return shown
 
-    def head(self, columns: int, browser: Browser) -> str:
+    def head(self, columns: int) -> str:
         """How many events these are, and of which day the one that is chosen."""
-        kept = browser.kept
+        kept = self._browser.kept
         told = f"last {len(kept):,} of {kept.total:,} events"
-        day = self._day(kept[browser.event_number]) if kept else ""
+        day = self._day(kept[self._browser.event_number]) if kept else ""
         return self._brush.rule(columns, left=told, right=day)
 
-    def one(self, columns: int, room: int, browser: Browser) -> list[str]:
+    def one(self, columns: int, room: int) -> list[str]:
         """The event that is chosen, as JSON on `room` lines."""
-        event = browser.event
+        browser, event = self._browser, self._browser.event
         assert event is not None
         number = f"event {browser.event_number + 1:,} of the last {len(browser.kept):,}"
         rule = self._brush.rule(columns, left=self._origin(event, columns // 2), right=number)

@@ -46,94 +46,91 @@ class Subject:
 class Painter:
     """Draws the view that the person is in, for a terminal of any size."""
 
-    def __init__(self, brush: Brush, subject: Subject, *, past: bool = False) -> None:
+    def __init__(
+        self,
+        brush: Brush,
+        subject: Subject,
+        browser: Browser,
+        streams: Streams,
+        log: Log,
+        *,
+        past: bool = False,
+    ) -> None:
         """What is `past` is of another day, which is told with the time."""
         self._brush = brush
+        self._browser = browser
+        self._streams = streams
+        self._log = log
         self._ink = brush.ink
         self._unicode = brush.unicode
         self._title = visible(subject.title, unicode=brush.unicode)
         self._filters = visible(subject.filters, unicode=brush.unicode)
         self._past = past
         self._stream_rows = StreamRows(brush)
-        self._device_rows = DeviceRows(brush)
+        self._device_rows = DeviceRows(brush, browser)
         self._device_page = DevicePage(brush)
-        self._event_pages = EventPages(brush)
+        self._event_pages = EventPages(brush, browser)
         self._help_page = HelpPage(brush)
 
-    def screen(
-        self,
-        columns: int,
-        rows: int,
-        browser: Browser,
-        streams: Streams,
-        log: Log,
-        moment: Moment,
-    ) -> list[str]:
+    def screen(self, columns: int, rows: int, moment: Moment) -> list[str]:
         """The lines of the screen, `rows` at most."""
         head = [self._heading(columns, moment)]
-        foot = [self._message(columns, browser, log), self._hints(columns, browser)]
+        foot = [self._message(columns), self._hints(columns)]
         room = max(rows - len(head) - len(foot), 1)
         body: list[str] = []
-        if browser.view in (View.DEVICES, View.EVENTS) and room >= LEAST_BESIDE:
-            body += self._stream_rows.panel(columns, max(room // 3, 2), streams, moment.steady)
-        body += self._view(columns, room - len(body), browser, streams, log, moment)
+        if self._browser.view in (View.DEVICES, View.EVENTS) and room >= LEAST_BESIDE:
+            most = max(room // 3, 2)
+            body += self._stream_rows.panel(columns, most, self._streams, moment.steady)
+        body += self._view(columns, room - len(body), moment)
         body = body[:room]
         return [*head, *body, *[""] * (room - len(body)), *foot][-rows:]
 
-    def _view(
-        self,
-        columns: int,
-        room: int,
-        browser: Browser,
-        streams: Streams,
-        log: Log,
-        moment: Moment,
-    ) -> list[str]:
-        match browser.view:
+    def _view(self, columns: int, room: int, moment: Moment) -> list[str]:
+        match self._browser.view:
             case View.DEVICES:
-                why_none = self._why_none(streams)
-                return self._device_rows.table(columns, room, browser, moment, why_none)
+                return self._device_rows.table(columns, room, moment, self._why_none())
             case View.EVENTS:
-                rule = self._event_pages.head(columns, browser)
-                return [rule, *self._event_pages.latest(columns, room - 1, browser)]
+                rule = self._event_pages.head(columns)
+                return [rule, *self._event_pages.latest(columns, room - 1)]
             case View.STREAMS:
-                head, *lines = self._stream_rows.page(columns, streams, moment.steady)
-                return [head, *self._read(browser, lines, room - 1)]
+                head, *lines = self._stream_rows.page(columns, self._streams, moment.steady)
+                return [head, *self._read(lines, room - 1)]
             case View.DEVICE:
-                return self._device(columns, room, browser, moment)
+                return self._device(columns, room, moment)
             case View.EVENT:
-                return self._event_pages.one(columns, room, browser)
+                return self._event_pages.one(columns, room)
             case View.MESSAGES:
                 rule = self._brush.rule(columns, left="messages")
-                lines = [line for one in log for line in self._whole(columns, one)]
-                return [rule, *self._read(browser, lines, room - 1)]
+                lines = [line for one in self._log for line in self._whole(columns, one)]
+                return [rule, *self._read(lines, room - 1)]
             case View.HELP:
                 rule = self._brush.rule(columns, left="help")
-                lines = self._help_page.lines(columns, browser.views[-2])
-                return [rule, *self._read(browser, lines, room - 1)]
+                lines = self._help_page.lines(columns, self._browser.views[-2])
+                return [rule, *self._read(lines, room - 1)]
 
-    def _why_none(self, streams: Streams) -> str:
+    def _why_none(self) -> str:
         """Why there is no device."""
-        came = sum(stream.events for stream in streams.values())
+        streams = self._streams.values()
+        came = sum(stream.events for stream in streams)
         if came:
             return f"0 of {came:,} events pass the filters"
-        if any(stream.state != ENDED for stream in streams.values()) or not streams:
+        if any(stream.state != ENDED for stream in streams) or not streams:
             return "no event yet"
         return "no event passes the filters" if self._filters else "no event"
 
-    def _read(self, browser: Browser, lines: list[str], room: int) -> list[str]:
+    def _read(self, lines: list[str], room: int) -> list[str]:
         """As many of the lines as there is room for, from where the person has scrolled to."""
-        return [lines[number] for number in browser.text.seen(len(lines), room)]
+        return [lines[number] for number in self._browser.text.seen(len(lines), room)]
 
-    def _device(self, columns: int, room: int, browser: Browser, moment: Moment) -> list[str]:
-        device = browser.device
+    def _device(self, columns: int, room: int, moment: Moment) -> list[str]:
+        device = self._browser.device
         assert device is not None
         lines = [self._device_page.about(columns, device, moment)]
-        if shown := list(device.properties.values())[browser.shift :]:
+        if shown := list(device.properties.values())[self._browser.shift :]:
             most = max((room - 5) // 2, 1)
             lines += ["", *self._device_page.properties(columns, most, shown, moment)]
-        lines += ["", self._event_pages.head(columns, browser)]
-        return lines + self._event_pages.latest(columns, room - len(lines), browser)
+        lines += ["", self._event_pages.head(columns)]
+        return lines + self._event_pages.latest(columns, room - len(lines))
 
     # Head and foot
 
@@ -158,8 +155,8 @@ class Painter:
         zone = " UTC" if self._brush.style.utc else ""
         return f"{self._brush.day(moment.wall)} {time}{zone}" if dated else f"{time}{zone}"
 
-    def _message(self, columns: int, browser: Browser, log: Log) -> str:
-        row = self._brush.row(columns)
+    def _message(self, columns: int) -> str:
+        row, browser, log = self._brush.row(columns), self._browser, self._log
         if browser.typing:
             row.add(f" / {visible(browser.needle, unicode=self._unicode)}", ink=self._ink.strong)
             row.add(" ", ink=self._ink.chosen)
@@ -171,10 +168,10 @@ class Painter:
             row.fill(unseen, ink=self._ink.bad)
         return str(row)
 
-    def _hints(self, columns: int, browser: Browser) -> str:
+    def _hints(self, columns: int) -> str:
         """What keys do here, as many of them as there is room for."""
-        hints = f"? help   q quit   {_HINTS[browser.view]}"
-        if browser.typing:
+        hints = f"? help   q quit   {_HINTS[self._browser.view]}"
+        if self._browser.typing:
             hints = "Enter keep   Esc all again"
         row = self._brush.row(columns)
         before = " "

@@ -11,7 +11,7 @@ from dataclasses import replace
 from dsstail.escaping import visible
 from dsstail.handover import Batch
 from dsstail.render import Style
-from dsstail.report import write_to_stderr
+from dsstail.stderr import write_to_stderr
 from dsstail.watching.browsing import Browser, View
 from dsstail.watching.brush import Brush, Moment
 from dsstail.watching.devices import Devices
@@ -57,13 +57,15 @@ class Watch:
         """
         self._terminal = terminal
         self._brush = Brush(style)
-        self._painter = Painter(self._brush, subject, past=past)
         self._complete = complete
         self._past = past
         self._devices = Devices(utc=style.utc, unicode=style.unicode)
         self._browser = Browser(self._devices)
         self._streams = Streams(style.streams, time.monotonic())
         self._log = Log()
+        self._painter = Painter(
+            self._brush, subject, self._browser, self._streams, self._log, past=past
+        )
         self._open = True
         self._entered = False
         self._changed = True
@@ -142,10 +144,6 @@ class Watch:
         self._browser.sort(refresh=refresh)
         moment = Moment(now, self._devices.now if self._past else time.time())
         self._changed, self._drawn_at = False, now
-        self._terminal.draw(
-            lambda columns, rows: self._painter.screen(
-                columns, rows, self._browser, self._streams, self._log, moment
-            )
-        )
+        self._terminal.draw(lambda columns, rows: self._painter.screen(columns, rows, moment))
         if self._browser.view is View.MESSAGES:
             self._log.look()
