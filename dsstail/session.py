@@ -9,7 +9,6 @@ a duplicate only when both its seq and its text were seen before; every other ev
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -17,6 +16,7 @@ from math import inf
 from dsstail import json_text
 from dsstail.deliveries import Counts, Delivery, Filled, Gap, Holes, Reset
 from dsstail.fingerprints import Bound, Fingerprints
+from dsstail.held import Held
 from dsstail.holes import HOLES_UNASKED, HoleRule
 from dsstail.losses import Losses
 from dsstail.messages import MAX_SEQ, Event, Malformed, numbered_from
@@ -82,13 +82,9 @@ class Session:
         self._uncounted_to = -1  # up to where numbers may be missing since before this run
         self._recalled_to = -1  # up to where known events are ahead of `last`
         self._seen = Fingerprints(Bound(SEEN_BLOCK, SEEN_BLOCKS))
-        self._early: dict[int, bytes] = {}  # events that wait for missing ones before them
-        self._early_order: list[int] = []  # their numbers, as a heap
-        self._early_bytes = 0
-        self._highest_early = -1  # while there are any
-        self._overtaken_at = -inf  # when one came that has a lower number than that
-        self._older: dict[int, bytes] = {}  # from before the first: of a replay, or a new numbering
-        self._older_bytes = 0
+        self._early = Held()  # events that wait for missing ones before them
+        self._overtaken_at = -inf  # when one came that has a lower number than the highest of them
+        self._older = Held()  # from before the first: of a replay, or a new numbering
         self._older_until = 0.0  # until when that may show
         self._goes_on = False  # this connection gave such ones, and then some of this numbering
         self._deadline: float | None = None  # until when early ones wait
@@ -162,7 +158,7 @@ class Session:
     @property
     def held(self) -> int:
         """Bytes of the events that wait."""
-        return self._early_bytes + self._older_bytes
+        return self._early.bytes + self._older.bytes
 
     def wanted(self, now: float) -> Gap | None:
         """The range to ask a second connection for, until `replay_started` says that it is."""
@@ -178,14 +174,14 @@ class Session:
         self._replay_until = inf if asked else 0.0
         if self._last is not None:
             recent = {seq for seq in self._breaks if seq >= self._last}
-            self._breaks = recent | {self._highest_early if self._early else self._last}
+            self._breaks = recent | {self._early.highest if self._early else self._last}
         if asked:
             self._losses.connected()
         if self._early:
             self._wanted = None
             self._deadline = now
         if self._early and asked:
-            self._asked_to = self._highest_early
+            self._asked_to = self._early.highest
             self._deadline = now + REPLAY_GRACE
 
     def disconnected(self, now: float) -> list[Delivery]:
@@ -379,7 +375,7 @@ class Session:
             self._place(seq, event.text, now)
             self._answers_request = False
             self._note_replay(now)
-            if self._early and seq < self._highest_early:
+            if self._early and seq < self._early.highest:
                 self._overtaken_at = now
             if is_awaited and self._early:
                 self._wait_on(now)
@@ -449,7 +445,7 @@ class Session:
 
     def _is_known(self, seq: int, text: bytes) -> bool:
         """Whether this event came before, as far as that is remembered."""
-        if text in (self._early.get(seq), self._older.get(seq)):
+        if text in (self._early.text(seq), self._older.text(seq)):
             return True
         seen = self._seen.of(seq)
         return seen != 0 and seen in (hash(text), hash(_recorded(text)))
@@ -473,9 +469,8 @@ class Session:
         """
         if not self._older:
             self._older_until = now + REPLAY_GRACE
-        self._older[seq] = text
-        self._older_bytes += len(text)
-        if self._older_bytes > HOLD_BYTES:
+        self._older.add(seq, text)
+        if self._older.bytes > HOLD_BYTES:
             self._settle_older(now)
 
     def _shows_older(self, seq: int, text: bytes) -> bool:
@@ -485,18 +480,18 @@ class Session:
         """
         assert self._last is not None
         is_known_number = self._start <= seq <= self._last + 1 and not self._is_late(seq)
-        return is_known_number or self._older.get(seq, text) != text
+        return is_known_number or self._older.text(seq) not in (None, text)
 
     def _settle_older(self, now: float) -> None:
         """Deliver the older events as what they are, by what is known now."""
         if not self._older:
             return
-        older, self._older = self._older, {}
-        self._older_bytes = 0
+        older, self._older = self._older, Held()
         is_replay = self._goes_on
         if not is_replay:
             self._replay_until = 0.0
-        for seq, text in older.items():
+        while older:
+            seq, text = older.pop()
             if is_replay:
                 self._seen.add(seq, [text])
                 self._deliver([text])
@@ -596,9 +591,8 @@ class Session:
         """The old numbering goes on: what came since it ended was no other, and lacks nothing."""
         came = self._last
         while self._early:
-            came = heapq.heappop(self._early_order)
-            self._deliver([self._early.pop(came)])
-        self._early_bytes = 0
+            came, text = self._early.pop()
+            self._deliver([text])
         self._deadline = None
         self._restore(before, came)
 
@@ -636,13 +630,9 @@ class Session:
             self._deadline = now + REPLAY_GRACE
         if not self._early:
             self._latest = now + LONGEST_HOLD
-            self._highest_early = seq
-        self._highest_early = max(self._highest_early, seq)
-        self._early[seq] = text
-        heapq.heappush(self._early_order, seq)
-        self._early_bytes += len(text)
+        self._early.add(seq, text)
         self._advance(now)
-        if self._early_bytes > HOLD_BYTES:
+        if self._early.bytes > HOLD_BYTES:
             self._release()
 
     def _wait_on(self, now: float) -> None:
@@ -703,7 +693,7 @@ class Session:
     def _missing(self) -> Gap:
         """The numbers missing before the first early event; its count is 0 where none is."""
         assert self._last is not None
-        return Gap(self._last + 1, self._early_order[0] - 1)
+        return Gap(self._last + 1, self._early.lowest - 1)
 
     def _may_come(self, missing: Gap, now: float) -> bool:
         """Whether missing numbers are awaited; they are asked for here, where that is due."""
@@ -737,9 +727,7 @@ class Session:
         return replays and not self.fill_gaps and not self._is_hole(missing)
 
     def _deliver_first_early(self, missing: Gap) -> None:
-        seq = heapq.heappop(self._early_order)
-        text = self._early.pop(seq)
-        self._early_bytes -= len(text)
+        seq, text = self._early.pop()
         if missing == Gap(0, 0):  # numbers start at 0 or 1: no loss
             self._spared = True
         elif missing.count > 0 and self._before is not None and self._ends(self._before, seq):
