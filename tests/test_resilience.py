@@ -1426,6 +1426,7 @@ def test_a_flood_of_pings_is_survived(dsstail: Starter, serve: Serve) -> None:
     command.wait_for_events(1)
     done = command.stop()
     assert done.out == lines([0])
+    wait_until(lambda: server.visits[0].left)
     assert server.visits[0].pongs == [b"p"] * 20_000
 
 
