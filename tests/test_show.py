@@ -188,6 +188,29 @@ def test_windows_select(
     assert done == Finished(0, lines(expected), "")
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [  # by UTC; at 1:00 clocks go from 3:00 back to 2:00, or in spring from 2:00 on to 3:00
+        (["--until", "2026-10-25T02:15"], [0, 1]),
+        (["--since", "2026-10-25T02:15"], [1, 2]),
+        (["--until", "2026-03-29T02:15"], [0, 1]),
+        (["--since", "2026-03-29T02:15"], [1, 2]),
+    ],
+)
+def test_a_local_time_that_comes_twice_or_never_cuts_nothing_off(
+    tmp_path: Path, dsstail: Starter, options: list[str], expected: list[int]
+) -> None:
+    day = options[1][:10].encode()
+    texts = [
+        event(hour).replace(b"2017-03-12T21:01:24Z", b"%bT0%d:10:00Z" % (day, hour))
+        for hour in range(3)
+    ]
+    record(tmp_path, b"\n".join([*texts, b""]))
+    berlin = {"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}
+    shown = dsstail("show", "out.jsonl", *options, environment=berlin).finish()
+    assert shown.out.splitlines() == [texts[hour] for hour in expected]
+
+
 def test_times_ago_count_from_now(tmp_path: Path, show: Show) -> None:
     now = datetime.now(UTC)
     texts = [

@@ -239,6 +239,11 @@ def test_a_boolean_is_true_now_and_then() -> None:
     assert "60.0 % true" in shown(counted(*boolean))
 
 
+def test_true_is_1_where_numbers_are_listed() -> None:
+    (listed,) = told(counted(datapoint(True), datapoint(False)))["properties"]["list"]
+    assert json.dumps([listed["numbers"]["least"], listed["numbers"]["greatest"]]) == "[0, 1]"
+
+
 def test_a_boolean_with_another_number_is_measured() -> None:
     boolean = [text.replace(b'"decimal"', b'"boolean"') for text in map(datapoint, (1, 0, 7))]
     seen = shown(counted(*boolean))

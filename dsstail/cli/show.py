@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -137,13 +137,13 @@ def replaying(
 def period_of(options: Mapping[str, Any], *, utc: bool, now: float) -> tuple[float, float]:
     """The times of `--since` and `--until`, in seconds since the epoch; infinite if not given.
 
-    Without an offset they are local times, or in UTC if times are shown so. Raises
-    ConfigurationError for what is no time, and for an end before the beginning.
+    Without an offset they are local times, or in UTC if times are shown so; where a clock that is
+    changed shows one twice, or never, the longer period is meant. Raises ConfigurationError for
+    what is no time, and for an end before the beginning.
     """
     given = Given(options, environment={})
-    time_of = partial(_time, now=now, utc=utc)
-    since = given.value("since", time_of, -inf)
-    until = given.value("until", time_of, inf)
+    since = given.value("since", partial(_time, now=now, utc=utc, choose=min), -inf)
+    until = given.value("until", partial(_time, now=now, utc=utc, choose=max), inf)
     if until < since:
         raise ConfigurationError("--until comes before --since.")
     return since, until
@@ -167,11 +167,16 @@ def _check_is_not_output(path: str) -> None:
             raise ConfigurationError(f"the output goes into {path}, which is to be shown.")
 
 
-def _time(text: str, *, now: float, utc: bool) -> float:
-    """From a time by RFC 3339, or from `-3h`, so long ago. Raises ValueError."""
+def _time(text: str, *, now: float, utc: bool, choose: Callable[[Iterable[float]], float]) -> float:
+    """From a time by RFC 3339, or from `-3h`, so long ago. Raises ValueError.
+
+    `choose` decides between the two that a local time can be where clocks change.
+    """
     with suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(text)
-        return (at.replace(tzinfo=UTC) if utc and at.tzinfo is None else at).timestamp()
+        if utc and at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        return choose(at.replace(fold=fold).timestamp() for fold in (0, 1))
     with suppress(ValueError):
         return now - duration(text.removeprefix("-"))
     raise ValueError(f'"{text}" is not a time such as 2026-11-23T14:00 or -3h, so long ago')

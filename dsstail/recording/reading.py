@@ -10,6 +10,7 @@ import select
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
@@ -93,9 +94,14 @@ def read_file(
                 yield None
     except Spoiled as error:
         spoiled = str(error)
-    yield from splitter.end()
+    rest = splitter.end()
     if spoiled is not None:
-        yield Damage(splitter.line, splitter.line, spoiled, b"", torn=True)
+        last = rest[-1] if rest else None
+        if isinstance(last, Damage) and last.torn:  # by the same
+            rest[-1] = replace(last, reason=spoiled)
+        else:
+            rest.append(Damage(splitter.line, splitter.line, spoiled, b"", torn=True))
+    yield from rest
 
 
 def read_on(file: FileIO, name: str) -> bytes:

@@ -185,7 +185,7 @@ class Counting:
                 if kind.measures:
                     value = body.get("value")
                     if type(value) in _NUMBERS:
-                        property.numbers.append(value)
+                        property.numbers.append(+value)  # true is 1
                         property.times.append(at)
             if kind.take is not None:
                 kind.take(devices, body, at, event)
