@@ -252,7 +252,9 @@ class Connection:
             return failure.told()
         if isinstance(failure, websocket.WebSocketProtocolException):
             self.close(PROTOCOL_ERROR, linger=LINGER)
-            return Violation(f"protocol violation: {failure}")
+            # What is left to the library is the close frame, whose code it calls an opcode.
+            words = str(failure).lower().replace("opcode", "code").rstrip(".")
+            return Violation(f"protocol violation: {words}")
         self._frames.message = None
         self._wire.close()
         answering = " while answering" if failure is self._unsent else ""

@@ -197,10 +197,7 @@ def dial(
     observe: Observer = unobserved,
 ) -> socket.socket:
     """Connect to `endpoint`, through `proxy` if given, with TLS if the endpoint is secure."""
-    first_hop = proxy.endpoint if proxy else endpoint
-    addresses = resolve(first_hop, deadline)
-    observe(Resolved(addresses))
-    sock = connect(addresses, first_hop, deadline, observe)
+    sock = _reach(endpoint, deadline, proxy, observe)
     try:
         if proxy:
             open_tunnel(sock, proxy, endpoint, deadline, observe)
@@ -212,6 +209,22 @@ def dial(
         sock.close()
         raise
     return sock
+
+
+def _reach(
+    endpoint: Endpoint, deadline: float, proxy: Proxy | None, observe: Observer
+) -> socket.socket:
+    """A TCP connection to the first hop."""
+    first_hop = proxy.endpoint if proxy else endpoint
+    try:
+        addresses = resolve(first_hop, deadline)
+        observe(Resolved(addresses))
+        return connect(addresses, first_hop, deadline, observe)
+    except ConnectionFailed as failure:
+        if proxy is None:
+            raise
+        about = f"{failure} (the proxy that {proxy.variable} names)"
+        raise ConnectionFailed(about) from failure.__cause__
 
 
 def resolve(endpoint: Endpoint, deadline: float) -> list[AddressInfo]:

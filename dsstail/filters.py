@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from dsstail.errors import ConfigurationError
-from dsstail.layout import LARGE, beginning, divided, is_flat
+from dsstail.json_text import beginning
+from dsstail.layout import LARGE, divided, is_flat
 from dsstail.messages import Event
 
 _SEPARATOR = b"\0"  # which no JSON text holds

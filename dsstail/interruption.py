@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ process and to its group, a wrapper hands on what the terminal has sent already.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _HANGUP = getattr(signal, "SIGHUP", None)
 _BREAK = getattr(signal, "SIGURG", None)
-_SUSPENSION = getattr(signal, "SIGTSTP", None)
+_LEAVINGS = ("SIGTSTP", "SIGQUIT")
 
 
-class _Suspended(BaseException):
-    """Ctrl-Z was pressed."""
+class _Left(BaseException):
+    """Ctrl-Z or Ctrl-\\ was pressed, as the signal in its argument tells."""
 
 
 def end_at_once(code: int) -> None:
@@ -67,19 +67,22 @@ def raising(*, hangup: bool = False) -> Iterator[None]:
 def anew_after_suspension(ask: Callable[[], str]) -> str:
     """What `ask` returns. Ctrl-Z breaks it off, and it begins anew when the process goes on.
 
-    So it can leave the terminal as it was, and have it again as it wants: shells change it.
+    So it can leave the terminal as it was, also to Ctrl-\\, and have it again as it wants: shells
+    change it.
     """
-    if _SUSPENSION is None or signal.getsignal(_SUSPENSION) == signal.SIG_IGN:
-        return ask()
+    before = _heeded(_LEAVINGS)
     while True:
-        before = signal.signal(_SUSPENSION, _break_off_to_suspend)
+        for number in before:
+            signal.signal(number, _break_off_to_leave)
         try:
             return ask()
-        except _Suspended:
-            signal.signal(_SUSPENSION, signal.SIG_DFL)
-            signal.raise_signal(_SUSPENSION)
+        except _Left as left:
+            [number] = left.args
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
         finally:
-            signal.signal(_SUSPENSION, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -147,16 +150,21 @@ def break_off(thread: int) -> None:
         signal.pthread_kill(thread, _BREAK)
 
 
-def _break_off_to_suspend(number: int, frame: object) -> None:
-    raise _Suspended
+def _break_off_to_leave(number: int, frame: object) -> None:
+    raise _Left(number)
 
 
 def _handled() -> dict[int, Any]:
-    """The signals that end, and their handlers.
+    """The signals that end, and their handlers."""
+    return _heeded(_NAMES)
+
+
+def _heeded(names: Iterable[str]) -> dict[int, Any]:
+    """The signals of these names that this system has, and their handlers.
 
     Those that are ignored stay so: with nohup, or in a shell's background job.
     """
-    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     handlers = {number: signal.getsignal(number) for number in numbers}
     return {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}
 

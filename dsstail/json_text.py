@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ _TEXTS_AT_ONCE = 64
 
 MOST_DECODED = 1 << 16
 """Values in a text that is decoded: some bytes of text can make fifty of memory each."""
+
+_LONGEST_METADATA = 1 << 16
+"""Bytes of metadata that `beginning` looks at."""
 
 
 def is_json(text: bytes) -> bool:
@@ -69,14 +73,38 @@ def is_large_json(text: bytes) -> bool:
 
 
 def decode_object(text: bytes) -> dict[str, Any]:
-    """Decode an object; of one too deep or too rich to decode, only a leading `seq` is told."""
+    """Decode an object; of one that is too deep or too rich for that, only the `beginning`."""
+    data = whole_object(text)
+    return beginning(text) if data is None else data
+
+
+def whole_object(text: bytes) -> dict[str, Any] | None:
+    """Decode an object; None for one that is too deep or too rich for that, {} for what is none."""
     if _is_rich(text):
-        return leading_seq(text)
+        return None
     try:
         data = decode(text)
-    except (RecursionError, ValueError):
-        return leading_seq(text)
+    except RecursionError:
+        return None
+    except ValueError:
+        return {}
     return data if isinstance(data, dict) else {}
+
+
+def beginning(text: bytes) -> dict[str, Any]:
+    """What an event begins with, decoded: its `seq` and then its `metadata`.
+
+    It takes the same time however long the text is. What is not there in this order is left out.
+    """
+    head = _HEAD.match(text)
+    if head is None:
+        return leading_seq(text)
+    leading = text[head.end() : head.end() + _LONGEST_METADATA].decode(errors="replace")
+    try:
+        metadata, _ = json.JSONDecoder().raw_decode(leading)
+    except (ValueError, RecursionError):
+        return {"seq": head[1].decode()}
+    return {"seq": head[1].decode(), "metadata": metadata}
 
 
 def leading_seq(text: bytes) -> dict[str, Any]:
@@ -105,7 +133,27 @@ def on_one_line(text: bytes) -> bytes:
 
 def _is_rich(text: bytes) -> bool:
     """Whether the text may hold more values than `MOST_DECODED`."""
-    return len(text) > MOST_DECODED and sum(map(text.count, (b",", b"[", b"{"))) > MOST_DECODED
+    if len(text) <= MOST_DECODED or _parts(text) <= MOST_DECODED:
+        return False
+    found = 0
+    for piece in _OUTSIDE_STRINGS.finditer(text):
+        found += _parts(piece[1])
+        if found > MOST_DECODED:
+            return True
+    return False
 
 
+def _parts(text: bytes) -> int:
+    return sum(map(text.count, (b",", b"[", b"{")))
+
+
+_OUTSIDE_STRINGS = re.compile(rb'([^"]*+)(?:"(?:[^"\\]++|\\.)*+"?)?')
+"""What is before a string, and the string."""
+
+_BLANK = rb"[ \t\r\n]*+"
+_HEAD = re.compile(  # with blanks or without
+    _BLANK.join(
+        [b"", rb"\{", b'"seq"', b":", b'"([0-9]{1,18})"', b",", b'"metadata"', b":", rb"(?=\{)"]
+    )
+)
 _LEADING_SEQ = re.compile(rb'\s*\{\s*"seq"\s*:\s*"([0-9]+)"')

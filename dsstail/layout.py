@@ -8,27 +8,15 @@ again, and of an event of many megabytes it is found at once.
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
+from dsstail.json_text import beginning
 from dsstail.messages import Event
 
 LARGE = 1 << 20
 """Bytes of an event beyond which it is not decoded to be shown: see `skimmed`."""
 
-_LONGEST_METADATA = 1 << 16
-"""Bytes of metadata that `beginning` looks at."""
-
 _BEFORE = b'","metadata":'
-
-_BLANK = rb"[ \t\r\n]*+"
-_HEAD = re.compile(  # with blanks or without
-    _BLANK.join(
-        [b"", rb"\{", b'"seq"', b":", b'"([0-9]{1,18})"', b",", b'"metadata"', b":", rb"(?=\{)"]
-    )
-)
-
 
 divided = re.compile(
     rb'(?=.{,%d}+\Z)\{"seq":"([1-9][0-9]{,17})(","metadata":\{[^}]*+\}[^{]*+)(\{.*)\}\Z' % LARGE,
@@ -63,21 +51,5 @@ def is_flat(body: bytes) -> bool:
 
 
 def skimmed(text: bytes) -> Event:
-    """The event; of one that is LARGE, `data` is only its `beginning`."""
-    return Event(text, beginning(text) if len(text) > LARGE else None)
-
-
-def beginning(text: bytes) -> dict[str, Any]:
-    """What a large event begins with, decoded: its `seq` and then its `metadata`.
-
-    It takes the same time however long the text is. What is not there in this order is left out.
-    """
-    head = _HEAD.match(text)
-    if head is None:
-        return {}
-    leading = text[head.end() : head.end() + _LONGEST_METADATA].decode(errors="replace")
-    try:
-        metadata, _ = json.JSONDecoder().raw_decode(leading)
-    except (ValueError, RecursionError):
-        return {"seq": head[1].decode()}
-    return {"seq": head[1].decode(), "metadata": metadata}
+    """The event; one that is LARGE is not decoded beyond its `beginning`."""
+    return Event(text, beginning(text), is_whole=False) if len(text) > LARGE else Event(text)

@@ -55,12 +55,15 @@ class Event:
     as `""`, a missing object as `{}`, so an unknown event is shown like any other.
     """
 
-    __slots__ = ("_data", "text")
+    __slots__ = ("_data", "_is_whole", "text")
 
-    def __init__(self, text: bytes, data: dict[str, Any] | None = None) -> None:
-        """`data` is the decoded text, where that is known already."""
+    def __init__(
+        self, text: bytes, data: dict[str, Any] | None = None, *, is_whole: bool = True
+    ) -> None:
+        """`data` is the decoded text, where that is known already; all of it if it `is_whole`."""
         self.text = text
         self._data = data
+        self._is_whole = is_whole
 
     def __repr__(self) -> str:
         return f"Event({self.text!r})"
@@ -73,10 +76,17 @@ class Event:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The decoded JSON object; of one too deep or too rich for that a leading `seq` at most."""
+        """The decoded JSON object; of one too deep or too rich for that only how it begins."""
         if self._data is None:
-            self._data = json_text.decode_object(self.text)
+            self._data = json_text.whole_object(self.text)
+        if self._data is None:
+            self._data, self._is_whole = json_text.beginning(self.text), False
         return self._data
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether `data` is all of the event; else it has no body."""
+        return self.data is not None and self._is_whole
 
     @property
     def seq(self) -> int | None:

@@ -549,6 +549,17 @@ def test_the_key_stays_hidden_after_ctrl_z_and_fg(tmp_path: Path) -> None:
     assert KEY not in printed
 
 
+def test_ctrl_backslash_at_the_prompt_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    script = f"trap : QUIT; {DSSTAIL} --url {NOWHERE}; echo ended: $?; read -r more"
+    terminal = Terminal(["sh", "-c", script], environment(TERM="xterm"), tmp_path)
+    terminal.read_until("Stream key for 127.0.0.1:1: ")
+    terminal.type("\x1c")
+    terminal.read_until(f"ended: {128 + signal.SIGQUIT}")
+    assert terminal.echoes
+    terminal.type("\n")
+    terminal.finish()
+
+
 def test_nobody_is_asked_for_a_key_before_the_other_options_are_fine(
     on_terminal: Callable[..., Terminal],
 ) -> None:

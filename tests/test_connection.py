@@ -259,18 +259,19 @@ def test_a_message_that_cannot_be_taken_is_told_as_such(
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "reason"),
     [
-        frame(b"\x03", CLOSE),
-        frame(b"\x03\xe7", CLOSE),
-        frame(b"\x03\xe8\xff", CLOSE),
-        frame(bytes(126), PING),
+        (frame(b"\x03", CLOSE), "invalid close frame"),
+        (frame(b"\x03\xe7", CLOSE), "invalid close code 999"),
+        (frame(b"\x03\xe8\xff", CLOSE), "a close reason that is not UTF-8"),
+        (frame(bytes(126), PING), "control frame fragmented or long"),
     ],
 )
-def test_a_bad_control_frame_is_no_message(data: bytes, line: Line) -> None:
+def test_a_bad_control_frame_is_no_message(data: bytes, reason: str, line: Line) -> None:
     line.visit.send_raw(data)
     with pytest.raises(ConnectionFailed) as failed:
         line.client.receive(PATIENCE)
+    assert str(failed.value) == f"protocol violation: {reason}"
     assert not isinstance(failed.value, Unreadable)
 
 

@@ -571,6 +571,19 @@ def test_a_service_that_the_proxy_cannot_reach_is_retried(
     assert f"proxy 127.0.0.1:{tinyproxy.port} answered '500" in done.err
 
 
+def test_a_proxy_that_cannot_be_reached_is_told_as_one(dsstail: Starter, closed_port: int) -> None:
+    url = "wss://stream.aylanetworks.com/stream"
+    for address, failure in (
+        (f"127.0.0.1:{closed_port}", f"connect to 127.0.0.1:{closed_port}: "),
+        ("proxy.invalid:3128", "look up proxy.invalid: "),
+    ):
+        environment = {"ALL_PROXY": f"http://user:hunter2@{address}"}
+        done = dsstail("--url", url, "--no-reconnect", environment=environment).finish()
+        assert done.code == 3
+        assert done.err.startswith(f"error: cannot {failure}")
+        assert done.err.endswith(" (the proxy that ALL_PROXY names).\n")
+
+
 def test_a_proxy_that_is_none_ends_with_2(dsstail: Starter, serve: Serve) -> None:
     server = serve(honest)
     environment = {"HTTP_PROXY": "socks5://user:hunter2@127.0.0.1:1080"}

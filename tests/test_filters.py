@@ -140,6 +140,26 @@ def test_large_events_are_selected_by_metadata_wherever_it_is() -> None:
     assert filters.build(dsns=["AC*", "!AC1"]).select([first, last]) == []
 
 
+UNDECODED = {
+    "too deep": b"[" * 2000 + b"{}" + b"]" * 2000,
+    "too rich": b"[%b{}]" % (b"1," * 70_000),
+}
+
+
+@pytest.mark.parametrize("name", UNDECODED)
+def test_events_that_are_not_decoded_are_selected_by_metadata(name: str) -> None:
+    text = event(dsn="AC1").replace(b'"value": 0', b'"value": ' + UNDECODED[name])
+    assert filters.build(dsns=["AC1"], event_types=["data*"]).select([text]) == [text]
+    assert filters.build(dsns=["!AC1"]).select([text]) == []
+
+
+def test_an_event_with_a_long_text_of_many_parts_is_selected() -> None:
+    """A device's log as JSON, for example, in half a megabyte of one property."""
+    log = json.dumps([{"at": at, "level": 1} for at in range(30_000)])
+    text = event(dsn="AC1").replace(b'"value": 0', b'"value": %b' % json.dumps(log).encode())
+    assert filters.build(dsns=["AC1"]).select([text]) == [text]
+
+
 def test_many_events_are_selected_in_their_order() -> None:
     """They are searched some at a time: what is wanted may be the first or the last of these."""
     wanted = event(dsn="AC1")

@@ -229,10 +229,17 @@ def test_what_no_double_holds_is_its_text() -> None:
     assert decoded == {"a": "1e400", "b": "-" + "1" * 5000}
 
 
-def test_of_what_is_too_deep_only_the_seq_is_decoded() -> None:
+def test_of_what_is_too_deep_only_the_beginning_is_decoded() -> None:
     deep = b"[" * 100_000 + b"]" * 100_000
-    assert json_text.decode_object(b'{"seq":"7","a":%b}' % deep) == {"seq": "7"}
-    assert json_text.decode_object(b'{"a":%b}' % deep) == {}
+    assert json_text.whole_object(b'{"seq":"7","a":%b}' % deep) is None
+    usual = b'{"seq":"7","metadata":{"dsn":"D"},"a":%b}' % deep
+    assert json_text.decode_object(usual) == {"seq": "7", "metadata": {"dsn": "D"}}
+
+
+def test_a_string_is_one_value_whatever_it_holds() -> None:
+    """Such as a device's log, as JSON or CSV within the value of a property."""
+    text = '"\\[{,' * 50_000
+    assert json_text.decode_object(json.dumps({"a": text}).encode()) == {"a": text}
 
 
 RICH = {

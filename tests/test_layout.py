@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsstail.layout import LARGE, beginning, divided, metadata_of
+from dsstail.json_text import beginning
+from dsstail.layout import LARGE, divided, metadata_of
 
 METADATA = b'{"dsn":"AC1","resource_tags":[],"event_type":"datapoint"}'
 USUAL = b'{"seq":"13","metadata":' + METADATA + b',"datapoint":{"value":1,"metadata":{}}}'
@@ -64,8 +65,8 @@ def test_the_beginning_of_a_large_event_may_have_blanks() -> None:
     ("text", "found"),
     [
         (b'{"datapoint":{},"seq":"13","metadata":{}}', {}),
-        (b'{"seq":"13","datapoint":{},"metadata":{}}', {}),
-        (b'{"seq":"13","metadata":[]}', {}),
+        (b'{"seq":"13","datapoint":{},"metadata":{}}', {"seq": "13"}),
+        (b'{"seq":"13","metadata":[]}', {"seq": "13"}),
         (b'{"seq":"13","metadata":{"a":"%s"}}' % (b"x" * LARGE), {"seq": "13"}),
         (b'{"seq":"13","metadata":{"a":%s' % (b"[" * LARGE), {"seq": "13"}),
     ],

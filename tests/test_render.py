@@ -72,6 +72,11 @@ def datapoint(
     ).encode()
 
 
+def deep_datapoint() -> bytes:
+    """One that is nested too deeply to be decoded."""
+    return datapoint(0).replace(b'"value": 0', b'"value": ' + b"[" * 2000 + b"]" * 2000)
+
+
 def values(*texts: bytes, **style: Any) -> list[str]:
     """The part of each line between the name of the property and the number."""
     lines = show(*texts, **style).splitlines()
@@ -509,6 +514,11 @@ class TestText:
             "--:--:-- ?                            1.0 MB, not shown\n"
         )
 
+    def test_so_they_are_of_one_that_is_too_deep_to_be_decoded(self) -> None:
+        assert show(deep_datapoint(), arrived=0).splitlines() == [
+            "--:--:-- datapoint    AC000W000000001 x               4.2 kB, not shown      #1",
+        ]
+
 
 UGLY = [
     datapoint("x" * 300, name="a_name_that_goes_on_and_on_until_it_has_sixty_characters_or_so"),
@@ -719,6 +729,12 @@ class TestCsv:
         (row,) = csv.reader(io.StringIO(show(text, output="csv")), strict=True)
         assert row[3:10] == ["1", "datapoint", "AC000W000000001", "", "x", "x", "string"]
         assert (row[2], *row[10:21]) == ("",) * 12
+        assert row[21] == f"{len(text)} bytes, not shown"
+
+    def test_so_there_are_of_one_that_is_too_deep_to_be_decoded(self) -> None:
+        text = deep_datapoint()
+        (row,) = csv.reader(io.StringIO(show(text, output="csv")), strict=True)
+        assert row[3:10] == ["1", "datapoint", "AC000W000000001", "", "x", "x", "string"]
         assert row[21] == f"{len(text)} bytes, not shown"
 
     @given(st.lists(hostile_events(), max_size=3), styles)

@@ -509,6 +509,15 @@ def test_a_signal_gives_the_terminal_back(
     screen.assert_given_back()
 
 
+def test_ctrl_backslash_gives_it_back_before_it_kills(watch: Watch, serve: Serve) -> None:
+    server = serve(honest)
+    screen = watch("--url", server.url())
+    screen.wait_for("VD0000000000002")
+    screen.type("\x1c")
+    assert screen.finish() == -signal.SIGQUIT
+    screen.assert_given_back()
+
+
 def test_ctrl_c_ends_it(watch: Watch, serve: Serve) -> None:
     server = serve(honest)
     screen = watch("--url", server.url())

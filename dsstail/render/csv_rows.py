@@ -13,7 +13,7 @@ from typing import Any
 
 from dsstail.annotation import instant
 from dsstail.escaping import visible, visible_json
-from dsstail.layout import LARGE, skimmed
+from dsstail.layout import skimmed
 from dsstail.messages import BODIES, time_of
 from dsstail.render import Renderer
 from dsstail.values import compact, number_as_written
@@ -52,7 +52,7 @@ def _cells(text: bytes) -> list[str]:
     event = skimmed(text)
     metadata, body, seq = event.metadata, event.body, event.seq
     happened = ""
-    if len(text) > LARGE:
+    if not event.is_whole:
         happened = cell(f"{len(text)} bytes, not shown")
     elif event.event_type not in BODIES:
         happened = cell(compact(body))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dsstail.fields import Occurrence, Part, Reader, Template, fill
-from dsstail.layout import LARGE, skimmed
+from dsstail.layout import skimmed
 from dsstail.render import Renderer, Style
 from dsstail.render.folding import Folding, repetitions
 from dsstail.render.highlight import Highlight
@@ -41,9 +41,9 @@ class TemplateLines(Renderer):
         return self._folding.add(line, line, self._row, received_at)
 
     def _field(self, part: Part, occurrence: Occurrence) -> str:
-        text = occurrence.event.text
-        if part.text in ("value", "body") and len(text) > LARGE:
-            shown = not_shown(len(text))
+        event = occurrence.event
+        if part.text in ("value", "body") and not event.is_whole:
+            shown = not_shown(len(event.text))
         else:
             shown = self._reader.shown(part.text, occurrence)
         return fill(part, shown, unicode=self._unicode)

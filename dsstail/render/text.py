@@ -177,13 +177,13 @@ class TextLines(Renderer):
     def _decoded(
         self, text: bytes, sources: Recent[bytes, Source], stream: str, between: bytes
     ) -> tuple[Source, Members, str]:
-        """The source, body and seq of an event, however it is written; of a large one no body."""
+        """The source, body and seq of an event, however written; no body if it is not whole."""
         event = skimmed(text)
         source = self._source(sources, stream, event, between)
         body = event.data.get(source.member)
         if type(body) is not dict:
             body = event.body
-        if len(text) > LARGE:
+        if not event.is_whole and (event.metadata or len(text) > LARGE):
             source = replace(source, paint=self._bodies.large)
         seq = event.seq
         return source, body, "" if seq is None else f"#{seq}"

@@ -8,7 +8,7 @@ from dsstail.acks import succeeded
 from dsstail.clock import Clock
 from dsstail.escaping import cut, visible, width
 from dsstail.handover import TEXT_OVERHEAD
-from dsstail.layout import LARGE, skimmed
+from dsstail.layout import skimmed
 from dsstail.messages import Event
 from dsstail.values import shown, value_text
 from dsstail.wording import not_shown
@@ -157,7 +157,7 @@ class Devices(OrderedDict[str, Device]):
     def take(self, texts: list[bytes], stream: str, received_at: float, now: float) -> None:
         """Take events; `received_at` is in seconds since the epoch or 0, `now` of any clock."""
         for text in texts:
-            large, event = len(text) > LARGE, skimmed(text)
+            event = skimmed(text)
             self._turn += 1
             kept = text, stream, received_at
             self.latest.add(kept)
@@ -165,7 +165,7 @@ class Devices(OrderedDict[str, Device]):
             for dsn in event.dsns[:MOST_JOINED]:
                 device = self._device(dsn[:LONGEST])
                 self._note(device, event, received_at)
-                self._learn(device, event, now, large=large)
+                self._learn(device, event, now)
                 self._keep(device, kept)
             self._forget()
 
@@ -187,7 +187,7 @@ class Devices(OrderedDict[str, Device]):
         if at is not None:
             device.heard_at = self.now = at
 
-    def _learn(self, device: Device, event: Event, now: float, *, large: bool) -> None:
+    def _learn(self, device: Device, event: Event, now: float) -> None:
         """Take in what happened."""
         body = event.body
         match event.event_type:
@@ -197,16 +197,16 @@ class Devices(OrderedDict[str, Device]):
                     device.since = device.heard_at
                 device.online = online
             case "datapoint":
-                value = not_shown(len(event.text)) if large else self._value(event)
+                value = self._value(event) if event.is_whole else not_shown(len(event.text))
                 self._learn_value(device, event, now, value)
-            case "datapointack" if not large:
+            case "datapointack" if event.is_whole:
                 status = body.get("ack_status")
                 success = succeeded(status)
                 device.failed += not success
                 found = self._property(device, event)
                 found.acknowledged = success, self._short(shown(status, unicode=self._unicode))
                 self._learn_value(device, event, now, self._value(event))
-            case "location" if not large:
+            case "location" if event.is_whole:
                 lat, long = (str(body.get(name, "?")).strip() for name in ("lat", "long"))
                 device.place = self._short(f"{lat}, {long}")
             case "registration":

@@ -78,6 +78,7 @@ class Terminal:
         self._take_over()
         for number, handler in (
             (signal.SIGTSTP, self._suspend),
+            (signal.SIGQUIT, self._die),
             (signal.SIGWINCH, self._resize),
         ):
             if signal.getsignal(number) is not signal.SIG_IGN:  # no shell would have it go on
@@ -161,6 +162,12 @@ class Terminal:
         signal.signal(signal.SIGTSTP, self._suspend)
         self._take_over()
         self._wake()
+
+    def _die(self, number: int, frame: FrameType | None) -> None:
+        """End as Ctrl-\\ wants, with the terminal as it was."""
+        self.abandon()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
 
     def _resize(self, number: int, frame: FrameType | None) -> None:
         self.stale = True  # terminals differ in what they do with what is there
