@@ -37,11 +37,16 @@ def installed() -> str:
 
 
 def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
-    """Wait for something to become true, and fail after PATIENCE."""
+    """Wait for something to become true, and fail after PATIENCE.
+
+    The longer it takes the less often it looks, which takes the cores from what is waited for.
+    """
     deadline = time.monotonic() + PATIENCE
+    pause = MS
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come true"
-        time.sleep(2 * MS)
+        time.sleep(pause)
+        pause = min(1.25 * pause, 20 * MS)
 
 
 def most_memory(*argv: str, ends_with: int = 0) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shlex
 import socket
@@ -32,6 +33,12 @@ settings.load_profile("steady")
 def pytest_xdist_auto_num_workers() -> int:
     """Two for each core with `-n auto`: what a test waits for is seldom a core."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt all that was imported and collected from the search for garbage, once and for all."""
+    gc.collect()
+    gc.freeze()
 
 
 class Starter(Protocol):
