@@ -38,7 +38,7 @@ from command import (
     read_slowly,
     wait_until,
 )
-from conftest import Serve, Starter
+from conftest import Runner, Serve, Starter
 from scenarios import (
     BINARY,
     CONTINUATION,
@@ -167,9 +167,9 @@ def test_after_any_end_it_reconnects_and_resumes(dsstail: Starter, serve: Serve)
 
 
 @pytest.mark.parametrize("name", SILENCES)
-def test_after_silence_it_reconnects_and_resumes(name: str, dsstail: Starter, serve: Serve) -> None:
+def test_after_silence_it_reconnects_and_resumes(name: str, run: Runner, serve: Serve) -> None:
     server = serve(working(ENDS[name]), honest)
-    done = dsstail("--url", server.url(), "-c", "6", "--idle-timeout", "300ms").finish()
+    done = run("--url", server.url(), "-c", "6", "--idle-timeout", "300ms")
     assert (done.code, done.out) == (0, lines(range(6)))
     assert [visit.seq_start for visit in server.visits] == [None, 3]
     (line,) = disconnections(done.err)
@@ -191,10 +191,10 @@ def test_a_violation_is_answered_with_its_code(dsstail: Starter, serve: Serve) -
 
 
 @pytest.mark.parametrize("name", ["rsv1, as compressed", "event that is not UTF-8"])
-def test_a_violation_is_a_malformed_frame(name: str, dsstail: Starter, serve: Serve) -> None:
+def test_a_violation_is_a_malformed_frame(name: str, run: Runner, serve: Serve) -> None:
     data, code = VIOLATIONS[name]
     server = serve(working(send(data), Visit.stay), honest)
-    done = dsstail("--url", server.url(), "--strict").finish()
+    done = run("--url", server.url(), "--strict")
     assert (done.code, done.out) == (5, lines(range(3)))
     assert done.lines[-1].endswith("(--strict).")
     wait_until(lambda: server.visits[0].left)
@@ -203,11 +203,11 @@ def test_a_violation_is_a_malformed_frame(name: str, dsstail: Starter, serve: Se
 
 @pytest.mark.parametrize("message", [unit(event(3, b"\xff")), b"9|\xc3\x28"])
 def test_a_message_that_is_not_utf8_is_kept(
-    message: bytes, dsstail: Starter, serve: Serve, tmp_path: Path
+    message: bytes, run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
     server = serve(working(say(message), Visit.stay), honest)
     kept = tmp_path / "malformed"
-    done = dsstail("--url", server.url(), "-c", "6", "--save-malformed", str(kept)).finish()
+    done = run("--url", server.url(), "-c", "6", "--save-malformed", str(kept))
     assert (done.code, done.out) == (0, lines(range(6)))
     assert kept.read_bytes() == message + b"\n"
 
@@ -244,11 +244,9 @@ def test_a_handshake_that_fails_is_retried(dsstail: Starter, serve: Serve) -> No
 
 
 @pytest.mark.parametrize("name", UNASKED)
-def test_a_handshake_that_is_not_begun_is_retried(
-    name: str, dsstail: Starter, serve: Serve
-) -> None:
+def test_a_handshake_that_is_not_begun_is_retried(name: str, run: Runner, serve: Serve) -> None:
     server = serve(REFUSALS[name], honest)
-    done = dsstail("--url", server.url(), "-c", "6").finish()
+    done = run("--url", server.url(), "-c", "6")
     assert (done.code, done.out) == (0, lines(range(6)))
     assert len(disconnections(done.err)) == 1
     assert len(server.visits) == 2
@@ -257,10 +255,10 @@ def test_a_handshake_that_is_not_begun_is_retried(
 
 @pytest.mark.parametrize("name", ["FIN", "RST", "FIN in a frame", "RST in a frame", "vanishing"])
 def test_a_cut_of_tls_is_survived(
-    name: str, dsstail: Starter, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
+    name: str, run: Runner, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
 ) -> None:
     server = serve(working(ENDS[name]), honest, tls=server_tls)
-    done = dsstail("--url", server.url(), "--ca-file", ca_file, "-c", "6").finish()
+    done = run("--url", server.url(), "--ca-file", ca_file, "-c", "6")
     assert (done.code, done.out) == (0, lines(range(6)))
     assert "1 reconnect, 0 gaps" in done.err
 
@@ -277,11 +275,11 @@ def test_a_cut_of_tls_is_survived(
     ids=["FIN", "RST", "an alert", "HTTP", "a record that is too long"],
 )
 def test_a_tls_handshake_that_fails_is_told(
-    script: Script, reason: str, dsstail: Starter, serve: Serve
+    script: Script, reason: str, run: Runner, serve: Serve
 ) -> None:
     server = serve(script)
     url = f"wss://127.0.0.1:{server.port}/stream"
-    done = dsstail("--url", url, "--no-reconnect").finish()
+    done = run("--url", url, "--no-reconnect")
     assert done.code == 3
     assert f"error: TLS with 127.0.0.1:{server.port} failed: {reason}." in done.lines
 
@@ -301,9 +299,9 @@ SLOW_HANDSHAKES: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", SLOW_HANDSHAKES)
-def test_a_handshake_has_a_deadline(name: str, dsstail: Starter, serve: Serve) -> None:
+def test_a_handshake_has_a_deadline(name: str, run: Runner, serve: Serve) -> None:
     server = serve(SLOW_HANDSHAKES[name])
-    done = dsstail("--url", server.url(), "--retry-for", "500ms").finish()
+    done = run("--url", server.url(), "--retry-for", "500ms")
     assert done.code == 3
     assert "did not answer the handshake within 1 s" in done.err
 
@@ -313,10 +311,10 @@ def test_a_handshake_has_a_deadline(name: str, dsstail: Starter, serve: Serve) -
     [Visit.wait, lambda visit: visit.drip(b"\x16\x03\x03\x40\x00" + bytes(9999), 50 * MS)],
     ids=["silence", "a byte at a time"],
 )
-def test_a_tls_handshake_has_a_deadline(script: Script, dsstail: Starter, serve: Serve) -> None:
+def test_a_tls_handshake_has_a_deadline(script: Script, run: Runner, serve: Serve) -> None:
     server = serve(script)
     url = f"wss://127.0.0.1:{server.port}/stream"
-    done = dsstail("--url", url, "--retry-for", "500ms").finish()
+    done = run("--url", url, "--retry-for", "500ms")
     assert done.code == 3
     assert "to the TLS handshake" in done.err
 
@@ -334,10 +332,10 @@ def test_a_tls_handshake_has_a_deadline(script: Script, dsstail: Starter, serve:
     ids=["no body", "a body", "a body cut", "a body stalled", "a length below 0", "chunks"],
 )
 def test_a_rejection_at_first_is_final(
-    status: str, headers: list[str], then: Script, dsstail: Starter, serve: Serve
+    status: str, headers: list[str], then: Script, run: Runner, serve: Serve
 ) -> None:
     server = serve(steps(answer(status, *headers, body=b"no"), then))
-    done = dsstail("--url", server.url()).finish()
+    done = run("--url", server.url())
     assert (done.code, done.out) == (4, b"")
     assert done.lines[-1].startswith("error: ")
     assert f"HTTP {status[:3]}" in done.err
@@ -414,11 +412,11 @@ def test_a_refused_key_changes_nothing_about_what_was_reached(
     ids=["another end", "refused too", "unavailable"],
 )
 def test_each_stream_that_fails_is_told_once(
-    script: Script, reason: str, dsstail: Starter, serve: Serve
+    script: Script, reason: str, run: Runner, serve: Serve
 ) -> None:
     server = serve(script)
     options = ("--no-reconnect", "--idle-timeout", "300ms")
-    done = dsstail("--url", server.url(), *TWO_KEYS, *options, key=None).finish()
+    done = run("--url", server.url(), *TWO_KEYS, *options, key=None)
     assert done.code == (3 if "503" in done.err else 4)
     errors = [line for line in done.lines if line.startswith("error: ")]
     assert len(errors) == 2
@@ -498,9 +496,9 @@ def test_silence_leaves_time_to_retry(dsstail: Starter, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("script", [working(Visit.end), working(close(1001)), answer("503 No")])
-def test_no_reconnect_ends_with_3(script: Script, dsstail: Starter, serve: Serve) -> None:
+def test_no_reconnect_ends_with_3(script: Script, run: Runner, serve: Serve) -> None:
     server = serve(script)
-    done = dsstail("--url", server.url(), "--no-reconnect").finish()
+    done = run("--url", server.url(), "--no-reconnect")
     assert done.code == 3
     assert done.lines[-1].startswith("error: ")
     assert len(server.visits) == 1
@@ -524,20 +522,20 @@ def test_a_refused_connection_is_retried(dsstail: Starter) -> None:
 
 @pytest.mark.parametrize("first", [0, 1, 400])
 def test_a_window_that_is_not_reached_is_asked_for_again(
-    first: int, dsstail: Starter, serve: Serve
+    first: int, run: Runner, serve: Serve
 ) -> None:
     server = serve(answer("503 No"), honest, newest=500)
-    done = dsstail("--url", server.url(), "--from-seq", str(first), "-c", "1").finish()
+    done = run("--url", server.url(), "--from-seq", str(first), "-c", "1")
     assert (done.code, done.out) == (0, lines([first]))
     (line,) = disconnections(done.err)
     assert line.endswith(f" s, asking for seq {first} and on")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_refused(status: int, dsstail: Starter, serve: Serve) -> None:
+def test_a_redirect_is_refused(status: int, run: Runner, serve: Serve) -> None:
     other = serve(honest)
     server = serve(answer(f"{status} Elsewhere", f"Location: {other.url()}?stream_key=k"))
-    done = dsstail("--url", server.url(), "--no-reconnect").finish()
+    done = run("--url", server.url(), "--no-reconnect")
     assert done.code == 3
     assert f"wants to redirect (HTTP {status} Elsewhere)" in done.err
     assert other.visits == []
@@ -615,10 +613,10 @@ def test_a_late_replay_is_a_gap(dsstail: Starter, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("option", ["--fill-gaps", "--no-fill-gaps"])
-def test_live_events_may_overtake_a_replay(option: str, dsstail: Starter, serve: Serve) -> None:
+def test_live_events_may_overtake_a_replay(option: str, run: Runner, serve: Serve) -> None:
     overtaken = opened(tell(3, 4, 20, 5, *range(6, 15), 21, *range(15, 20)), Visit.stay)
     server = serve(working(Visit.end), overtaken)
-    done = dsstail("--url", server.url(), option, "-c", "22", "--strict").finish()
+    done = run("--url", server.url(), option, "-c", "22", "--strict")
     assert (done.code, done.out) == (0, lines(range(22)))
     assert "seq 5–19 (15 events) came back into its place" in done.err
     assert len(server.visits) == 2
@@ -685,7 +683,7 @@ def test_one_odd_event_makes_no_gap(dsstail: Starter, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "416 Range Not Satisfiable", "410 Gone"])
-def test_a_refused_seq_start_is_survived(status: str, dsstail: Starter, serve: Serve) -> None:
+def test_a_refused_seq_start_is_survived(status: str, run: Runner, serve: Serve) -> None:
     def live_only(visit: Visit) -> None:
         if visit.number > 0 and visit.number % 2:
             answer(status)(visit)
@@ -693,7 +691,7 @@ def test_a_refused_seq_start_is_survived(status: str, dsstail: Starter, serve: S
             opened(tell(*range(3 + visit.number, 5 + visit.number)), Visit.stay)(visit)
 
     server = serve(working(Visit.end), live_only)
-    done = dsstail("--url", server.url(), "-c", "5", "--no-fill-gaps").finish()
+    done = run("--url", server.url(), "-c", "5", "--no-fill-gaps")
     assert (done.code, done.out) == (0, lines([0, 1, 2, 5, 6]))
     assert [visit.seq_start for visit in server.visits] == [None, 3, None]
     assert "the service refuses to resume" in done.err
@@ -773,9 +771,9 @@ SECONDS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", SECONDS)
-def test_a_gap_is_filled_however_it_comes(name: str, dsstail: Starter, serve: Serve) -> None:
+def test_a_gap_is_filled_however_it_comes(name: str, run: Runner, serve: Serve) -> None:
     server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), SECONDS[name])
-    done = dsstail("--url", server.url(), "-c", "8").finish()
+    done = run("--url", server.url(), "-c", "8")
     assert (done.code, done.out) == (0, lines(range(8)))
     assert "seq 3–5 (3 events) came back into its place" in done.err
     assert "8 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
@@ -932,7 +930,7 @@ def ended_by_a_second(end: Script, *numbers: int) -> tuple[Script, Script]:
     ids=["close frame", "FIN", "RST", "cut in a frame"],
 )
 def test_a_live_connection_that_ends_by_the_second_twice_is_not_risked_again(
-    end: Script, dsstail: Starter, serve: Serve
+    end: Script, run: Runner, serve: Serve
 ) -> None:
     """A service that allows one connection a key may end the older one."""
     server = serve(
@@ -941,7 +939,7 @@ def test_a_live_connection_that_ends_by_the_second_twice_is_not_risked_again(
         opened(tell(*range(9, 13), 15, 16), Visit.stay),
         newest=20,
     )
-    done = dsstail("--url", server.url(), "-c", "15").finish()
+    done = run("--url", server.url(), "-c", "15")
     assert (done.code, done.out) == (0, lines([*range(13), 15, 16]))
     assert done.err.count("live connections ended when a second one was opened") == 1
     assert "gap: seq 13–14 (2 events) did not come back" in done.err
@@ -1027,9 +1025,7 @@ def test_a_second_connection_is_not_made_for_mobile_keys(dsstail: Starter, serve
 
 
 @pytest.mark.parametrize("options", [[], ["--no-fill-gaps"]], ids=["filling", "not filling"])
-def test_numbers_with_holes_are_no_storm(
-    options: list[str], dsstail: Starter, serve: Serve
-) -> None:
+def test_numbers_with_holes_are_no_storm(options: list[str], run: Runner, serve: Serve) -> None:
     numbers = range(0, 2000, 10)
 
     def live(visit: Visit) -> None:
@@ -1045,7 +1041,7 @@ def test_numbers_with_holes_are_no_storm(
         opened(Visit.end)(visit)
 
     server = serve(live, nothing)
-    done = dsstail("--url", server.url(), "-c", "200", *options).finish()
+    done = run("--url", server.url(), "-c", "200", *options)
     assert (done.code, done.out) == (0, lines(numbers))
     assert done.err.count("holes") == 1
     assert done.err.count("gap:") <= 5
@@ -1102,7 +1098,7 @@ def test_what_came_before_a_failed_answer_counts(dsstail: Starter, serve: Serve)
     ids=["not UTF-8", "compressed", "too large"],
 )
 def test_a_message_that_kills_each_connection_is_stepped_over(
-    poison: bytes, dsstail: Starter, serve: Serve
+    poison: bytes, run: Runner, serve: Serve
 ) -> None:
     def poisoned(visit: Visit) -> None:
         opened()(visit)
@@ -1111,7 +1107,7 @@ def test_a_message_that_kills_each_connection_is_stepped_over(
         visit.stay()
 
     server = serve(poisoned)
-    done = dsstail("--url", server.url(), "-c", "5").finish()
+    done = run("--url", server.url(), "-c", "5")
     assert (done.code, done.out) == (0, lines([0, 1, 2, 4, 5]))
     assert [visit.seq_start for visit in server.visits] == [None, 3, 4]
     assert "gap: seq 3 (1 event) did not come back" in done.err
@@ -1480,13 +1476,13 @@ PASSING = [
 @pytest.mark.parametrize(
     "padding", [b"", b',"padding":"%s"' % (b"x" * 200)], ids=["short", "usual"]
 )
-def test_what_is_json_passes_untouched(padding: bytes, dsstail: Starter, serve: Serve) -> None:
+def test_what_is_json_passes_untouched(padding: bytes, run: Runner, serve: Serve) -> None:
     texts = [
         (text % seq if b"%d" in text else text)[:-1] + padding + b"}"
         for seq, text in enumerate(PASSING)
     ]
     server = serve(opened(say(*map(unit, texts)), Visit.stay))
-    done = dsstail("--url", server.url(), "-c", str(len(texts))).finish()
+    done = run("--url", server.url(), "-c", str(len(texts)))
     assert (done.code, done.out.splitlines()) == (0, texts)
     assert f"{len(texts)} events, 0 reconnects, 0 gaps, 0 malformed" in done.err
 
@@ -1560,7 +1556,7 @@ def test_a_reason_phrase_is_shown_escaped(dsstail: Starter, serve: Serve) -> Non
 
 
 @pytest.mark.parametrize("form", ["as it is", "percent-encoded", "in a query"])
-def test_a_service_cannot_have_the_key_shown(form: str, dsstail: Starter, serve: Serve) -> None:
+def test_a_service_cannot_have_the_key_shown(form: str, run: Runner, serve: Serve) -> None:
     def echoing(visit: Visit) -> None:
         if visit.number == 0:
             visit.read_request()
@@ -1581,7 +1577,7 @@ def test_a_service_cannot_have_the_key_shown(form: str, dsstail: Starter, serve:
         ]
 
     server = serve(echoing)
-    done = dsstail("--url", server.url(), "-c", "6", "-vv").finish()
+    done = run("--url", server.url(), "-c", "6", "-vv")
     assert done.code == 0
     assert done.err.count("5tre…cdef") == 3
 
@@ -1607,10 +1603,10 @@ def test_csv_carries_no_formula(dsstail: Starter, serve: Serve) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_an_authority_in_a_file_is_trusted(
-    host: str, dsstail: Starter, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
+    host: str, run: Runner, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
 ) -> None:
     server = serve(honest, tls=server_tls)
-    done = dsstail("--url", server.url(host), "--ca-file", ca_file, "-c", "6").finish()
+    done = run("--url", server.url(host), "--ca-file", ca_file, "-c", "6")
     assert (done.code, done.out) == (0, lines(range(6)))
 
 
@@ -1638,20 +1634,20 @@ def test_a_certificate_for_another_host_is_not_trusted(
 
 @pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
 def test_a_ca_file_without_authorities_is_told(
-    content: bytes | None, dsstail: Starter, tmp_path: Path
+    content: bytes | None, run: Runner, tmp_path: Path
 ) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content)
-    done = dsstail("--url", "wss://127.0.0.1:9/stream", "--ca-file", str(path)).finish()
+    done = run("--url", "wss://127.0.0.1:9/stream", "--ca-file", str(path))
     assert done.code == 2
     reason = "No such file or directory" if content is None else "it holds no certificate (PEM)"
     assert done.lines == [f"error: cannot use --ca-file {path}: {reason}."]
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "stream.aylanetworks.com", "127.0.0.1.example.com"])
-def test_plaintext_beyond_loopback_is_refused(host: str, dsstail: Starter) -> None:
-    done = dsstail("--url", f"ws://{host}/stream").finish()
+def test_plaintext_beyond_loopback_is_refused(host: str, run: Runner) -> None:
+    done = run("--url", f"ws://{host}/stream")
     assert done.code == 2
     assert "--allow-plaintext" in done.err
 
