@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command import KEY, PATIENCE, installed
-from conftest import Here, Serve, Starter
+from conftest import Here, Runner, Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, say, unit
 
 
@@ -37,9 +37,9 @@ def test_124_when_it_did_not_come_in_time(dsstail: Starter, serve: Serve) -> Non
 
 
 @pytest.mark.parametrize("end", [["--count", "2"], ["--duration", "200ms"]])
-def test_124_when_something_else_ends_it(end: list[str], dsstail: Starter, serve: Serve) -> None:
+def test_124_when_something_else_ends_it(end: list[str], run: Runner, serve: Serve) -> None:
     server = serve(honest)
-    done = dsstail("--url", server.url(), "--expect", "value=x", *end, "-q").finish()
+    done = run("--url", server.url(), "--expect", "value=x", *end, "-q")
     assert done.code == 124
     assert done.err == "error: nothing came before the end that meets value=x.\n"
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 from command import KEY, MS, PATIENCE, Command, installed, read_slowly, wait_until
-from conftest import Here, Serve, Starter
+from conftest import Here, Runner, Serve, Starter
 from scenarios import (
     Server,
     Visit,
@@ -259,9 +259,9 @@ def test_tee_shows_what_it_records(dsstail: Starter, serve: Serve, tmp_path: Pat
     ],
 )
 def test_what_changes_nothing_without_tee_is_said(
-    options: list[str], named: str, dsstail: Starter, serve: Serve, tmp_path: Path
+    options: list[str], named: str, run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
-    done = record(dsstail, serve(honest), "-c", "6", *options).finish()
+    done = run("record", "out.jsonl", "--url", serve(honest).url(), "-c", "6", *options)
     assert done.code == 0
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
     warning = f"warning: a recording is JSON: without --tee there is no use for {named}."
@@ -270,9 +270,9 @@ def test_what_changes_nothing_without_tee_is_said(
 
 @pytest.mark.parametrize("ending", ["gz", "zst"])
 def test_a_name_that_promises_compression_gets_a_warning(
-    ending: str, dsstail: Starter, serve: Serve, tmp_path: Path
+    ending: str, run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
-    done = dsstail("record", f"out.{ending}", "--url", serve(honest).url(), "-c", "6").finish()
+    done = run("record", f"out.{ending}", "--url", serve(honest).url(), "-c", "6")
     assert (done.code, (tmp_path / f"out.{ending}").read_bytes()) == (0, lines(range(6)))
     assert done.lines[0] == (
         f"warning: out.{ending} is not compressed while it is written: --compress does so later."
@@ -397,9 +397,10 @@ def test_no_slow_disk_is_left_alone_when_time_is_over(serve: Serve, tmp_path: Pa
     [(3, ["--no-reconnect"]), (124, ["--expect", "value=x", "--count", "3"])],
 )
 def test_a_failure_is_told_behind_where_the_recording_ends(
-    code: int, options: list[str], dsstail: Starter, serve: Serve
+    code: int, options: list[str], run: Runner, serve: Serve
 ) -> None:
-    done = record(dsstail, serve(opened(tell(0, 1, 2), Visit.reset)), *options).finish()
+    url = serve(opened(tell(0, 1, 2), Visit.reset)).url()
+    done = run("record", "out.jsonl", "--url", url, *options)
     assert done.code == code
     assert done.lines[-2].endswith(", ends with seq 2")
     assert done.lines[-1].startswith("error: ")
@@ -637,16 +638,18 @@ def test_a_signal_ends_it_cleanly(
     assert "6 events, 0 reconnects" in done.err
 
 
-def test_a_second_recorder_ends_with_6(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--overwrite"], ["--no-resume"]])
+def test_a_second_recorder_ends_with_6(
+    options: list[str], dsstail: Starter, run: Runner, serve: Serve, tmp_path: Path
+) -> None:
     server = serve(honest)
     first = record(dsstail, server)
     wait_until(lambda: read(tmp_path / "out.jsonl") == lines(range(6)))
-    for options in ([], ["--overwrite"], ["--no-resume"]):
-        second = record(dsstail, server, *options).finish()
-        assert (second.code, second.err) == (
-            6,
-            f"error: process {first.pid} is recording to out.jsonl already.\n",
-        )
+    second = run("record", "out.jsonl", "--url", server.url(), *options)
+    assert (second.code, second.err) == (
+        6,
+        f"error: process {first.pid} is recording to out.jsonl already.\n",
+    )
     assert first.stop().code == 0
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
 
@@ -659,10 +662,8 @@ def test_a_second_recorder_ends_with_6(dsstail: Starter, serve: Serve, tmp_path:
         ("/dev/full", "cannot write /dev/full: No space left on device."),
     ],
 )
-def test_a_file_that_cannot_be_written(
-    file: str, error: str, dsstail: Starter, serve: Serve
-) -> None:
-    done = dsstail("record", file, "--url", serve(honest).url()).finish()
+def test_a_file_that_cannot_be_written(file: str, error: str, run: Runner, serve: Serve) -> None:
+    done = run("record", file, "--url", serve(honest).url())
     assert (done.code, done.lines[-1]) == (6, f"error: {error}")
 
 

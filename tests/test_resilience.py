@@ -457,19 +457,20 @@ def test_retry_after_is_heeded(dsstail: Starter, serve: Serve) -> None:
     assert re.search(r"answered HTTP 503 Service Unavailable; retry 1 in [12]\.\d s", done.err)
 
 
-@pytest.mark.parametrize(
-    "form",
-    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"],
-    ids=["usual", "of RFC 850", "of asctime"],
-)
-def test_retry_after_can_be_a_date(form: str, dsstail: Starter, serve: Serve) -> None:
+def test_retry_after_can_be_a_date(dsstail: Starter, serve: Serve) -> None:
     """In each form that RFC 9110 (5.6.7) has clients understand, and always GMT."""
-    date = time.strftime(form, time.gmtime(time.time() + 150))
-    server = serve(answer("503 Service Unavailable", f"Retry-After: {date}"))
-    command = dsstail("--url", server.url(), environment={"TZ": "Asia/Tokyo"})
-    command.wait_for_report("; retry 1 in 1")
-    command.wait_for_report(" s")
-    assert re.search(r"; retry 1 in 1[1-5]\d\.\d s", command.stop().err)
+    forms = ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+
+    def later(visit: Visit) -> None:
+        date = time.strftime(forms[visit.number], time.gmtime(time.time() + 150))
+        visit.answer("503 Service Unavailable", f"Retry-After: {date}")
+
+    keys = ("--key", "usual=a", "--key", "rfc-850=b", "--key", "asctime=c")
+    elsewhere = {"TZ": "Asia/Tokyo"}
+    command = dsstail("--url", serve(later).url(), *keys, key=None, environment=elsewhere)
+    wait_until(lambda: command.err.count(b"\n") == len(forms))
+    told = re.findall(r"; retry 1 in 1[1-5]\d\.\d s\n", command.stop().err)
+    assert len(told) == len(forms)
 
 
 def test_retry_after_does_not_outlive_retry_for(dsstail: Starter, serve: Serve) -> None:
@@ -805,7 +806,7 @@ SECOND_REFUSALS = {
 
 @pytest.mark.parametrize("name", SECOND_REFUSALS)
 def test_a_refused_second_connection_is_not_tried_again(
-    name: str, dsstail: Starter, serve: Serve
+    name: str, run: Runner, serve: Serve
 ) -> None:
     def live(visit: Visit) -> None:
         opened(tell(0, 1, 4))(visit)
@@ -817,8 +818,7 @@ def test_a_refused_second_connection_is_not_tried_again(
         visit.stay()
 
     server = serve(live, SECOND_REFUSALS[name])
-    command = dsstail("--url", server.url(), "-c", "24")
-    done = command.finish()
+    done = run("--url", server.url(), "-c", "24")
     assert (done.code, done.out) == (0, lines([0, 1, *range(4, 70, 3)]))
     assert done.err.count("from now on gaps are only reported") == 1
     assert len(server.visits) == 2
@@ -1695,9 +1695,14 @@ def test_a_signal_ends_with_a_summary(
     assert server.visits[0].close_code == 1000
 
 
-@pytest.mark.parametrize("number", STOPS)
 @pytest.mark.parametrize(
-    ("words", "code"), [([], 0), (["record", "events.jsonl"], 0), (["check"], 130)], ids=str
+    ("words", "code", "number"),
+    [
+        *(([], 0, number) for number in STOPS),
+        (["record", "events.jsonl"], 0, signal.SIGTERM),
+        (["check"], 130, signal.SIGTERM),
+    ],
+    ids=str,
 )
 def test_a_signal_ends_it_before_it_has_begun(
     words: list[str], code: int, number: signal.Signals, dsstail: Starter, tmp_path: Path
