@@ -342,16 +342,16 @@ def test_a_rejection_at_first_is_final(
     assert len(server.visits) == 1
 
 
-def test_a_rejection_shows_the_key_masked(dsstail: Starter, serve: Serve) -> None:
+def test_a_rejection_shows_the_key_masked(run: Runner, serve: Serve) -> None:
     server = serve(answer("401 Unauthorized"))
-    done = dsstail("--url", server.url()).finish()
+    done = run("--url", server.url())
     assert "127.0.0.1 rejected key 5tre…cdef (HTTP 401)." in done.err
 
 
-def test_a_rejection_of_a_key_that_worked_is_retried(dsstail: Starter, serve: Serve) -> None:
+def test_a_rejection_of_a_key_that_worked_is_retried(run: Runner, serve: Serve) -> None:
     refusal = answer("401 Unauthorized")
     server = serve(working(Visit.end), refusal, honest)
-    done = dsstail("--url", server.url(), "-c", "6").finish()
+    done = run("--url", server.url(), "-c", "6")
     assert (done.code, done.out) == (0, lines(range(6)))
     assert [visit.seq_start for visit in server.visits] == [None, 3, 3]
     assert len(disconnections(done.err)) == 2
@@ -473,9 +473,9 @@ def test_retry_after_can_be_a_date(dsstail: Starter, serve: Serve) -> None:
     assert len(told) == len(forms)
 
 
-def test_retry_after_does_not_outlive_retry_for(dsstail: Starter, serve: Serve) -> None:
+def test_retry_after_does_not_outlive_retry_for(run: Runner, serve: Serve) -> None:
     server = serve(answer("429 Too Many Requests", "Retry-After: 86400"))
-    done = dsstail("--url", server.url(), "--retry-for", "500ms").finish()
+    done = run("--url", server.url(), "--retry-for", "500ms")
     assert done.code == 3
 
 
@@ -488,11 +488,11 @@ def test_retry_for_ends_with_3(dsstail: Starter, serve: Serve) -> None:
     assert len(server.visits) >= 2
 
 
-def test_silence_leaves_time_to_retry(dsstail: Starter, serve: Serve) -> None:
+def test_silence_leaves_time_to_retry(run: Runner, serve: Serve) -> None:
     """`--retry-for` counts from the end of a connection, not from the last it said."""
     server = serve(working(Visit.stay), honest)
     limits = ("--idle-timeout", "1s", "--retry-for", "500ms")
-    done = dsstail("--url", server.url(), "-c", "6", *limits).finish()
+    done = run("--url", server.url(), "-c", "6", *limits)
     assert (done.code, done.out) == (0, lines(range(6)))
 
 
@@ -505,8 +505,8 @@ def test_no_reconnect_ends_with_3(script: Script, run: Runner, serve: Serve) -> 
     assert len(server.visits) == 1
 
 
-def test_a_name_that_does_not_exist_is_told(dsstail: Starter) -> None:
-    done = dsstail("--url", "wss://dsstail.invalid/stream", "--retry-for", "300ms").finish()
+def test_a_name_that_does_not_exist_is_told(run: Runner) -> None:
+    done = run("--url", "wss://dsstail.invalid/stream", "--retry-for", "300ms")
     assert done.code == 3
     assert "cannot look up dsstail.invalid: " in done.err
 
@@ -543,16 +543,16 @@ def test_a_redirect_is_refused(status: int, run: Runner, serve: Serve) -> None:
 
 
 def test_a_redirect_from_wss_to_ws_is_refused(
-    dsstail: Starter, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
+    run: Runner, serve: Serve, server_tls: ssl.SSLContext, ca_file: str
 ) -> None:
     other = serve(honest)
     server = serve(answer("302 Found", f"Location: {other.url()}"), tls=server_tls)
-    done = dsstail("--url", server.url(), "--ca-file", ca_file, "--no-reconnect").finish()
+    done = run("--url", server.url(), "--ca-file", ca_file, "--no-reconnect")
     assert done.code == 3
     assert other.visits == []
 
 
-def test_a_message_that_grows_is_a_sign_of_life(dsstail: Starter, serve: Serve) -> None:
+def test_a_message_that_grows_is_a_sign_of_life(run: Runner, serve: Serve) -> None:
     """An event of many megabytes may take longer than the idle timeout to arrive."""
     large = frame(unit(event(0, b"x" * (4 << 20))))
     pieces = [large[at : at + (1 << 18)] for at in range(0, len(large), 1 << 18)]
@@ -563,24 +563,24 @@ def test_a_message_that_grows_is_a_sign_of_life(dsstail: Starter, serve: Serve) 
             time.sleep(100 * MS)
 
     server = serve(opened(slowly, Visit.stay))
-    done = dsstail("--url", server.url(), "-c", "1", "--idle-timeout", f"{800 * MS}s").finish()
+    done = run("--url", server.url(), "-c", "1", "--idle-timeout", f"{800 * MS}s")
     assert (done.code, done.out) == (0, event(0, b"x" * (4 << 20)) + b"\n")
     assert disconnections(done.err) == []
 
 
-def test_a_message_that_drips_is_no_sign_of_life(dsstail: Starter, serve: Serve) -> None:
+def test_a_message_that_drips_is_no_sign_of_life(run: Runner, serve: Serve) -> None:
     server = serve(working(lambda visit: visit.drip(event_frame(3), 20 * MS)), honest)
-    done = dsstail("--url", server.url(), "-c", "6", "--idle-timeout", "500ms").finish()
+    done = run("--url", server.url(), "-c", "6", "--idle-timeout", "500ms")
     assert (done.code, done.out) == (0, lines(range(6)))
     assert "no data for 0.5 s" in done.err
 
 
-def test_a_hostile_cookie_is_ignored(dsstail: Starter, serve: Serve) -> None:
+def test_a_hostile_cookie_is_ignored(run: Runner, serve: Serve) -> None:
     cookies = ("Set-Cookie: a@b=c; domain=127.0.0.1", "set-cookie: d=e\x0b; Domain=127.0.0.1")
     server = serve(
         steps(lambda visit: visit.shake_hands(*cookies), tell(0, 1, 2), Visit.end), honest
     )
-    done = dsstail("--url", server.url(), "-c", "6").finish()
+    done = run("--url", server.url(), "-c", "6")
     assert (done.code, done.out) == (0, lines(range(6)))
     assert "cookie" not in server.visits[1].request.lower()
 
@@ -595,18 +595,18 @@ def test_events_before_the_resume_point_are_dropped(dsstail: Starter, serve: Ser
     assert "9 events, 1 reconnect, 0 gaps, 0 malformed" in done.err
 
 
-def test_a_late_replay_that_is_cut_is_asked_for_again(dsstail: Starter, serve: Serve) -> None:
+def test_a_late_replay_that_is_cut_is_asked_for_again(run: Runner, serve: Serve) -> None:
     server = serve(working(Visit.end), opened(tell(5, 6), Visit.end), honest, newest=8)
-    done = dsstail("--url", server.url(), "-c", "9").finish()
+    done = run("--url", server.url(), "-c", "9")
     assert (done.code, done.out) == (0, lines(range(9)))
     assert "seq 3–4 (2 events) came back into its place" in done.err
     assert [visit.seq_start for visit in server.visits] == [None, 3, 3]
     assert "9 events, 2 reconnects, 0 gaps, 0 malformed" in done.err
 
 
-def test_a_late_replay_is_a_gap(dsstail: Starter, serve: Serve) -> None:
+def test_a_late_replay_is_a_gap(run: Runner, serve: Serve) -> None:
     server = serve(working(Visit.end), opened(tell(5, 6), Visit.stay))
-    done = dsstail("--url", server.url(), "-c", "5").finish()
+    done = run("--url", server.url(), "-c", "5")
     assert (done.code, done.out) == (0, lines([0, 1, 2, 5, 6]))
     assert done.err.count("gap: seq 3–4 (2 events) did not come back") == 1
     assert [visit.seq_start for visit in server.visits] == [None, 3, 3], "asked once more"
@@ -623,33 +623,31 @@ def test_live_events_may_overtake_a_replay(option: str, run: Runner, serve: Serv
     assert len(server.visits) == 2
 
 
-def test_a_seq_that_does_not_exist_is_told(dsstail: Starter, serve: Serve) -> None:
+def test_a_seq_that_does_not_exist_is_told(run: Runner, serve: Serve) -> None:
     server = serve(opened(tell(3, 4, 5), Visit.stay))
-    done = dsstail("--url", server.url(), "--from-seq", "1000", "-c", "3").finish()
+    done = run("--url", server.url(), "--from-seq", "1000", "-c", "3")
     assert (done.code, done.out) == (0, lines([3, 4, 5]))
     assert "reset: asked for seq 1000 and on, the numbers go on from 3\n" in done.err
     assert "3 events, 0 reconnects, 0 gaps, 1 reset, 0 malformed" in done.err
     assert len(server.visits) == 1
 
 
-def test_a_replay_that_begins_before_the_first_event_is_no_reset(
-    dsstail: Starter, serve: Serve
-) -> None:
+def test_a_replay_that_begins_before_the_first_event_is_no_reset(run: Runner, serve: Serve) -> None:
     server = serve(opened(tell(3, 4), Visit.end), forgetful, newest=6)
-    done = dsstail("--url", server.url(), "-c", "7", "--strict").finish()
+    done = run("--url", server.url(), "-c", "7", "--strict")
     assert (done.code, done.out) == (0, lines([3, 4, 0, 1, 2, 5, 6]))
     assert "7 events, 1 reconnect, 0 gaps, 0 malformed" in done.err
     assert len(server.visits) == 2
 
 
-def test_a_lower_number_with_other_text_is_a_reset(dsstail: Starter, serve: Serve) -> None:
+def test_a_lower_number_with_other_text_is_a_reset(run: Runner, serve: Serve) -> None:
     anew = [unit(event(seq, b"anew")) for seq in (0, 1)]
     server = serve(
         working(Visit.end),
         opened(say(*anew), Visit.end),
         opened(say(unit(event(2, b"anew"))), Visit.stay),
     )
-    done = dsstail("--url", server.url(), "-c", "6").finish()
+    done = run("--url", server.url(), "-c", "6")
     new = b"".join(event(seq, b"anew") + b"\n" for seq in range(3))
     assert (done.code, done.out) == (0, lines(range(3)) + new)
     assert "reset: after seq 2 the numbers go on from 0" in done.err
@@ -657,7 +655,7 @@ def test_a_lower_number_with_other_text_is_a_reset(dsstail: Starter, serve: Serv
     assert "6 events, 2 reconnects, 0 gaps, 1 reset, 0 malformed" in done.err
 
 
-def test_what_a_new_numbering_began_with_is_asked_for(dsstail: Starter, serve: Serve) -> None:
+def test_what_a_new_numbering_began_with_is_asked_for(run: Runner, serve: Serve) -> None:
     def anew(numbers: Iterable[int]) -> list[bytes]:
         return [unit(event(seq, b"anew")) for seq in numbers]
 
@@ -666,7 +664,7 @@ def test_what_a_new_numbering_began_with_is_asked_for(dsstail: Starter, serve: S
         opened(lambda visit: say(*anew(visit.asked))(visit), Visit.stay),
         newest=36,
     )
-    done = dsstail("--url", server.url(), "-c", "42").finish()
+    done = run("--url", server.url(), "-c", "42")
     new = b"".join(event(seq, b"anew") + b"\n" for seq in range(39))
     assert (done.code, done.out) == (0, lines([50, 51, 52]) + new)
     assert "reset: after seq 52 the numbers go on from 37" in done.err
@@ -675,10 +673,10 @@ def test_what_a_new_numbering_began_with_is_asked_for(dsstail: Starter, serve: S
     assert "42 events, 0 reconnects, 0 gaps, 1 reset, 0 malformed" in done.err
 
 
-def test_one_odd_event_makes_no_gap(dsstail: Starter, serve: Serve) -> None:
+def test_one_odd_event_makes_no_gap(run: Runner, serve: Serve) -> None:
     odd = unit(event(3, b"odd"))
     server = serve(opened(tell(*range(6)), say(odd), tell(6, 7), Visit.stay))
-    done = dsstail("--url", server.url(), "-c", "9", "--no-fill-gaps").finish()
+    done = run("--url", server.url(), "-c", "9", "--no-fill-gaps")
     assert done.out == lines(range(6)) + event(3, b"odd") + b"\n" + lines([6, 7])
     assert "9 events, 0 reconnects, 0 gaps, 2 resets, 0 malformed" in done.err
 
@@ -710,17 +708,17 @@ def test_a_gap_in_a_live_stream_is_filled(dsstail: Starter, serve: Serve) -> Non
 
 
 def test_a_gap_is_filled_with_what_stands_within_the_length_of_another(
-    dsstail: Starter, serve: Serve
+    run: Runner, serve: Serve
 ) -> None:
     both = unit(event(1) + unit(event(2)))
     server = serve(opened(tell(0, 3), Visit.stay), opened(say(both), Visit.stay))
-    done = dsstail("--url", server.url(), "-c", "4").finish()
+    done = run("--url", server.url(), "-c", "4")
     assert (done.code, done.out) == (0, lines(range(4)))
 
 
-def test_a_gap_that_is_partly_filled_is_reported(dsstail: Starter, serve: Serve) -> None:
+def test_a_gap_that_is_partly_filled_is_reported(run: Runner, serve: Serve) -> None:
     server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), opened(tell(4), close(1000)))
-    done = dsstail("--url", server.url(), "-c", "6").finish()
+    done = run("--url", server.url(), "-c", "6")
     assert (done.code, done.out) == (0, lines([0, 1, 2, 4, 6, 7]))
     assert "gap: seq 3 (1 event) did not come back" in done.err
     assert "gap: seq 5 (1 event) did not come back" in done.err
@@ -728,10 +726,10 @@ def test_a_gap_that_is_partly_filled_is_reported(dsstail: Starter, serve: Serve)
     assert len(server.visits) == 2
 
 
-def test_a_replay_that_is_cut_is_asked_for_the_rest(dsstail: Starter, serve: Serve) -> None:
+def test_a_replay_that_is_cut_is_asked_for_the_rest(run: Runner, serve: Serve) -> None:
     live = opened(tell(0, 1, 2, 7, 8), Visit.stay)
     server = serve(live, opened(tell(3, 4), Visit.end), opened(tell(5, 6), Visit.stay))
-    done = dsstail("--url", server.url(), "-c", "9").finish()
+    done = run("--url", server.url(), "-c", "9")
     assert (done.code, done.out) == (0, lines(range(9)))
     assert "9 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
     windows = [(visit.query["seq_start"], visit.query["seq_end"]) for visit in server.visits[1:]]
@@ -781,7 +779,7 @@ def test_a_gap_is_filled_however_it_comes(name: str, run: Runner, serve: Serve) 
     assert len(server.visits) == 2
 
 
-def test_a_second_connection_that_only_beats_gives_nothing(dsstail: Starter, serve: Serve) -> None:
+def test_a_second_connection_that_only_beats_gives_nothing(run: Runner, serve: Serve) -> None:
     def beating(visit: Visit) -> None:
         opened()(visit)
         with contextlib.suppress(OSError):
@@ -791,7 +789,7 @@ def test_a_second_connection_that_only_beats_gives_nothing(dsstail: Starter, ser
                 time.sleep(100 * MS)
 
     server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), steps(beating))
-    done = dsstail("--url", server.url(), "-c", "5").finish()
+    done = run("--url", server.url(), "-c", "5")
     assert (done.code, done.out) == (0, lines([0, 1, 2, 6, 7]))
     assert "gap: seq 3–5 (3 events) did not come back" in done.err
     assert set(server.visits[1].heard) == {b"Z"}
@@ -826,7 +824,7 @@ def test_a_refused_second_connection_is_not_tried_again(
 
 
 def test_a_service_whose_numbers_begin_at_1_may_refuse_to_be_asked_for_0(
-    dsstail: Starter, serve: Serve
+    run: Runner, serve: Serve
 ) -> None:
     """That says nothing of what else a second connection may be asked for."""
 
@@ -837,7 +835,7 @@ def test_a_service_whose_numbers_begin_at_1_may_refuse_to_be_asked_for_0(
         visit.stay()
 
     server = serve(live, answer("400 Bad Request"), honest, newest=5)
-    done = dsstail("--url", server.url(), "-c", "7").finish()
+    done = run("--url", server.url(), "-c", "7")
     assert (done.code, done.out) == (
         0,
         lines([7, 8]) + event(1, b"anew") + b"\n" + lines([2, 3, 4, 5]),
@@ -947,7 +945,7 @@ def test_a_live_connection_that_ends_by_the_second_twice_is_not_risked_again(
 
 
 def test_a_live_connection_that_ends_with_the_second_once_may_do_so_by_chance(
-    dsstail: Starter, serve: Serve
+    run: Runner, serve: Serve
 ) -> None:
     server = serve(
         *ended_by_a_second(close(1001), 0, 1, 2, 5),
@@ -955,15 +953,13 @@ def test_a_live_connection_that_ends_with_the_second_once_may_do_so_by_chance(
         honest,
         newest=12,
     )
-    done = dsstail("--url", server.url(), "-c", "12").finish()
+    done = run("--url", server.url(), "-c", "12")
     assert (done.code, done.out) == (0, lines(range(12)))
     assert "seq 9–10 (2 events) came back into its place" in done.err
     assert "only reported" not in done.err
 
 
-def test_a_service_that_restarts_does_not_object_to_the_second(
-    dsstail: Starter, serve: Serve
-) -> None:
+def test_a_service_that_restarts_does_not_object_to_the_second(run: Runner, serve: Serve) -> None:
     opening, gone = threading.Event(), threading.Event()
 
     def live(visit: Visit) -> None:
@@ -986,14 +982,14 @@ def test_a_service_that_restarts_does_not_object_to_the_second(
         visit.stay()
 
     server = serve(live, second, later, newest=12)
-    done = dsstail("--url", server.url(), "-c", "13").finish()
+    done = run("--url", server.url(), "-c", "13")
     assert (done.code, done.out) == (0, lines(range(13)))
     assert "seq 9–10 (2 events) came back into its place" in done.err
     assert "gap:" not in done.err
 
 
 def test_a_network_that_cuts_both_connections_is_not_taken_for_a_refusal(
-    dsstail: Starter, serve: Serve
+    run: Runner, serve: Serve
 ) -> None:
     """The third connection brings the numbers that the second was cut for; it lacks 9 and 10."""
     opening = threading.Event()
@@ -1010,15 +1006,15 @@ def test_a_network_that_cuts_both_connections_is_not_taken_for_a_refusal(
 
     third = opened(tell(*range(3, 9), 11, 12), Visit.stay)
     server = serve(live, second, Visit.reset, Visit.reset, third, honest, newest=12)
-    done = dsstail("--url", server.url(), "-c", "13").finish()
+    done = run("--url", server.url(), "-c", "13")
     assert (done.code, done.out) == (0, lines(range(13)))
     assert "seq 3–4 (2 events) came back into its place" in done.err
     assert "seq 9–10 (2 events) came back into its place" in done.err
 
 
-def test_a_second_connection_is_not_made_for_mobile_keys(dsstail: Starter, serve: Serve) -> None:
+def test_a_second_connection_is_not_made_for_mobile_keys(run: Runner, serve: Serve) -> None:
     server = serve(opened(tell(0, 1, 2, 5), Visit.stay), honest)
-    done = dsstail("--url", server.url(), "--client-type", "mobile", "-c", "4").finish()
+    done = run("--url", server.url(), "--client-type", "mobile", "-c", "4")
     assert (done.code, done.out) == (0, lines([0, 1, 2, 5]))
     assert "gap: seq 3–4 (2 events) did not come back" in done.err
     assert len(server.visits) == 1
@@ -1049,9 +1045,9 @@ def test_numbers_with_holes_are_no_storm(options: list[str], run: Runner, serve:
     assert len(server.visits) <= 4
 
 
-def test_a_window_ends_after_its_last_event(dsstail: Starter, serve: Serve) -> None:
+def test_a_window_ends_after_its_last_event(run: Runner, serve: Serve) -> None:
     server = serve(opened(tell(2), Visit.reset), honest, newest=9)
-    done = dsstail("--url", server.url(), "--from-seq", "2", "--to-seq", "4").finish()
+    done = run("--url", server.url(), "--from-seq", "2", "--to-seq", "4")
     assert (done.code, done.out) == (0, lines([2, 3, 4]))
     asked = [(visit.query["seq_start"], visit.query["seq_end"]) for visit in server.visits]
     assert asked == [("2", "4"), ("3", "4")]
@@ -1375,14 +1371,11 @@ def test_a_quiet_stream_stays_connected_while_another_fills_the_memory(
 # It trusts nothing.
 
 
-def test_messages_have_a_limit(dsstail: Starter, serve: Serve) -> None:
+def test_messages_have_a_limit(run: Runner, serve: Serve) -> None:
     server = serve(
         opened(tell(0), say(unit(event(1, b"x" * 2000))), Visit.stay), opened(tell(2), Visit.stay)
     )
-    command = dsstail(
-        "--url", server.url(), "--max-message-size", "1k", "--no-fill-gaps", "-c", "2"
-    )
-    done = command.finish()
+    done = run("--url", server.url(), "--max-message-size", "1k", "--no-fill-gaps", "-c", "2")
     assert (done.code, done.out) == (0, lines([0, 2]))
     assert server.visits[0].close_code == 1009
     assert re.search(r"a message of 2\d{3} bytes is above the limit of 1024; retry 1 in", done.err)
@@ -1498,33 +1491,33 @@ HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\u2028\r\n\u200b"
 SHOWN = r"\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\u2028\r\n\u200b"
 
 
-def test_strict_names_the_stream_that_ended_it(dsstail: Starter, serve: Serve) -> None:
+def test_strict_names_the_stream_that_ended_it(run: Runner, serve: Serve) -> None:
     def service(visit: Visit) -> None:
         visit.shake_hands()
         if visit.query["stream_key"] == "stream-key-7":
             visit.send_text(b"nothing")
         visit.stay()
 
-    done = dsstail("--url", serve(service).url(), "-q", "--strict", *DOZEN, key=None).finish()
+    done = run("--url", serve(service).url(), "-q", "--strict", *DOZEN, key=None)
     assert done.code == 5
     assert done.lines == ["error: s7: malformed (no LENGTH| at its start): nothing (--strict)."]
 
 
-def test_a_close_reason_is_shown_escaped(dsstail: Starter, serve: Serve) -> None:
+def test_a_close_reason_is_shown_escaped(run: Runner, serve: Serve) -> None:
     server = serve(working(close(4000, HOSTILE.encode())), honest)
-    done = dsstail("--url", server.url(), "-c", "6").finish()
+    done = run("--url", server.url(), "-c", "6")
     assert f"the service closed the connection (code 4000 {SHOWN}); retry 1" in done.err
 
 
-def test_a_malformed_message_is_shown_escaped(dsstail: Starter, serve: Serve) -> None:
+def test_a_malformed_message_is_shown_escaped(run: Runner, serve: Serve) -> None:
     server = serve(opened(say(HOSTILE.encode()), tell(0), Visit.stay))
-    done = dsstail("--url", server.url(), "-c", "1").finish()
+    done = run("--url", server.url(), "-c", "1")
     assert f"warning: malformed (no LENGTH| at its start): {SHOWN}" in done.lines
 
 
-def test_a_reason_phrase_is_shown_escaped(dsstail: Starter, serve: Serve) -> None:
+def test_a_reason_phrase_is_shown_escaped(run: Runner, serve: Serve) -> None:
     server = serve(answer("503 \x1b[31mred\x9b\x7f"), honest)
-    done = dsstail("--url", server.url(), "-c", "6").finish()
+    done = run("--url", server.url(), "-c", "6")
     assert r"answered HTTP 503 \x1b[31mred\x9b\x7f; retry 1" in done.err
 
 
@@ -1567,9 +1560,9 @@ def test_the_key_is_encoded_on_the_wire(dsstail: Starter, serve: Serve) -> None:
     assert not [header for header in headers if header.lower().startswith(("origin", "cookie"))]
 
 
-def test_csv_carries_no_formula(dsstail: Starter, serve: Serve) -> None:
+def test_csv_carries_no_formula(run: Runner, serve: Serve) -> None:
     server = serve(opened(say(unit(event(0, b"=cmd|' /C calc'!A0"))), Visit.stay))
-    done = dsstail("--url", server.url(), "-c", "1", "-o", "csv").finish()
+    done = run("--url", server.url(), "-c", "1", "-o", "csv")
     assert b"'=cmd" in done.out
     assert b",=cmd" not in done.out
 
@@ -1594,12 +1587,12 @@ def test_an_unknown_authority_is_not_trusted(
 
 
 def test_a_certificate_for_another_host_is_not_trusted(
-    dsstail: Starter, serve: Serve, authority: trustme.CA, ca_file: str
+    run: Runner, serve: Serve, authority: trustme.CA, ca_file: str
 ) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("stream.example.com").configure_cert(tls)
     server = serve(honest, tls=tls)
-    done = dsstail("--url", server.url(), "--ca-file", ca_file, "--no-reconnect").finish()
+    done = run("--url", server.url(), "--ca-file", ca_file, "--no-reconnect")
     assert (done.code, done.out) == (3, b"")
     assert "the certificate of 127.0.0.1 is not trusted: " in done.err
     assert server.visits[0].request == ""
@@ -1625,9 +1618,9 @@ def test_plaintext_beyond_loopback_is_refused(host: str, run: Runner) -> None:
     assert "--allow-plaintext" in done.err
 
 
-def test_plaintext_beyond_loopback_can_be_allowed(dsstail: Starter) -> None:
+def test_plaintext_beyond_loopback_can_be_allowed(run: Runner) -> None:
     url = "ws://dsstail.invalid/stream"
-    done = dsstail("--url", url, "--allow-plaintext", "--no-reconnect").finish()
+    done = run("--url", url, "--allow-plaintext", "--no-reconnect")
     assert done.code == 3
     assert "cannot look up dsstail.invalid" in done.err
 
