@@ -62,7 +62,7 @@ def dsstail(tmp_path: Path) -> Iterator[Starter]:
     yield start
     for command in started:
         command.kill()
-    for key in {command.key for command in started} - {None}:
+    for key in {command.key for command in started if command.key is not None}:
         assert_no_key_in_files(tmp_path, key)
 
 

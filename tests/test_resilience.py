@@ -1415,6 +1415,7 @@ def test_a_flood_of_pings_is_survived(dsstail: Starter, serve: Serve) -> None:
     command.wait_for_events(1)
     done = command.stop()
     assert done.out == lines([0])
+    wait_until(lambda: len(server.visits[0].pongs) >= 20_000)
     assert server.visits[0].pongs == [b"p"] * 20_000
 
 
