@@ -37,11 +37,16 @@ def installed() -> str:
 
 
 def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
-    """Wait for something to become true, and fail after PATIENCE."""
+    """Wait for something to become true, and fail after PATIENCE.
+
+    The longer it takes the less often it looks, which takes the cores from what is waited for.
+    """
     deadline = time.monotonic() + PATIENCE
+    pause = MS
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come true"
-        time.sleep(2 * MS)
+        time.sleep(pause)
+        pause = min(1.25 * pause, 20 * MS)
 
 
 def most_memory(*argv: str, ends_with: int = 0) -> int:
@@ -69,6 +74,15 @@ def assert_no_key(text: bytes, key: str, where: str) -> None:
         assert part.encode() not in text, f"{part!r} of the key is in {where}: {text[-2000:]!r}"
 
 
+def variables(
+    directory: Path, key: str | None, more: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment of a command that is at home in this directory."""
+    usual = {"PATH": os.defpath, "HOME": str(directory), "LANG": "C.UTF-8"}
+    given = {} if key is None else {"DSSTAIL_KEY": f"stream={key}"}
+    return {**usual, **given, **(more or {})}
+
+
 @dataclass(frozen=True)
 class Finished:
     """How the command ended."""
@@ -81,6 +95,13 @@ class Finished:
     def lines(self) -> list[str]:
         """The lines on stderr."""
         return self.err.splitlines()
+
+    def assert_decent(self, key: str | None) -> None:
+        """The key has leaked nowhere, and it did not crash."""
+        if key is not None:
+            assert_no_key(self.out, key, "stdout")
+            assert_no_key(self.err.encode(), key, "stderr")
+        assert "Traceback" not in self.err, self.err
 
 
 class Command:
@@ -97,16 +118,13 @@ class Command:
         stderr: int | IO[Any] | None = None,
     ) -> None:
         self.key = key
-        variables = {"PATH": os.defpath, "HOME": str(directory), "LANG": "C.UTF-8"}
-        if key is not None:
-            variables["DSSTAIL_KEY"] = f"stream={key}"
         self.process = subprocess.Popen(
             [installed(), *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE if stderr is None else stderr,
             cwd=directory,
-            env={**variables, **(environment or {})},
+            env=variables(directory, key, environment),
         )
         self.out = bytearray()
         self.err = bytearray()
@@ -153,11 +171,9 @@ class Command:
             code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running: {bytes(self.err).decode()!r}") from None
-        if self.key is not None:
-            assert_no_key(bytes(self.out), self.key, "stdout")
-            assert_no_key(bytes(self.err), self.key, "stderr")
-        assert b"Traceback" not in self.err, self.err.decode()
-        return Finished(code, bytes(self.out), bytes(self.err).decode())
+        finished = Finished(code, bytes(self.out), bytes(self.err).decode())
+        finished.assert_decent(self.key)
+        return finished
 
     def end_soon(self, number: signal.Signals = signal.SIGINT) -> Finished:
         """Interrupt it, and see it end within the two seconds that a person waits."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shlex
+import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +16,7 @@ from unittest import mock
 
 import pytest
 import trustme
-from command import KEY, Command, Finished, assert_no_key, installed
+from command import KEY, PATIENCE, Command, Finished, assert_no_key, installed, variables
 from hypothesis import settings
 from scenarios import Script, Server
 from screen import Screen
@@ -32,6 +34,12 @@ settings.load_profile("steady")
 def pytest_xdist_auto_num_workers() -> int:
     """Two for each core with `-n auto`: what a test waits for is seldom a core."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt all that was imported and collected from the search for garbage, once and for all."""
+    gc.collect()
+    gc.freeze()
 
 
 class Starter(Protocol):
@@ -54,9 +62,30 @@ def dsstail(tmp_path: Path) -> Iterator[Starter]:
     yield start
     for command in started:
         command.kill()
-        for path in tmp_path.rglob("*"):
-            if command.key is not None and path.is_file():
-                assert_no_key(path.read_bytes(), command.key, str(path))
+    for key in {command.key for command in started if command.key is not None}:
+        assert_no_key_in_files(tmp_path, key)
+
+
+def assert_no_key_in_files(directory: Path, key: str) -> None:
+    for path in directory.rglob("*"):
+        if path.is_file():
+            assert_no_key(path.read_bytes(), key, str(path))
+
+
+@contextlib.contextmanager
+def patience() -> Iterator[None]:
+    """End what takes longer than PATIENCE."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("still running")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Here(Protocol):
@@ -77,10 +106,43 @@ def here(
 
     def run(*words: str, variables: Mapping[str, str]) -> Finished:
         console.choose(None, quiet=False)
-        with mock.patch.dict(os.environ, variables, clear=True), contextlib.chdir(tmp_path):
+        with (
+            mock.patch.dict(os.environ, variables, clear=True),
+            contextlib.chdir(tmp_path),
+            patience(),
+        ):
             code = cli.run(list(words))
         out, err = capfd.readouterr()
         return Finished(code, out.encode(), err)
+
+    return run
+
+
+class Runner(Protocol):
+    def __call__(
+        self, *words: str, key: str | None = KEY, environment: Mapping[str, str] | None = None
+    ) -> Finished: ...
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, dsstail: Starter, here: Here, tmp_path: Path) -> Runner:
+    """Run the command to its end, in a process of its own only for the first row of a table.
+
+    The others, and what is no table, are where a process proves nothing that others do not.
+    """
+    table = getattr(request.node, "callspec", None)
+    is_first_row = table is not None and not any(table.indices.values())
+
+    def run(
+        *words: str, key: str | None = KEY, environment: Mapping[str, str] | None = None
+    ) -> Finished:
+        if is_first_row:
+            return dsstail(*words, key=key, environment=environment).finish()
+        finished = here(*words, variables=variables(tmp_path, key, environment))
+        finished.assert_decent(key)
+        if key is not None:
+            assert_no_key_in_files(tmp_path, key)
+        return finished
 
     return run
 

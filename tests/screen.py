@@ -95,7 +95,13 @@ class Screen:
     def wait_for(self, *wanted: str | Callable[[list[str]], object]) -> list[str]:
         """Wait until all that is wanted is on the screen, which is returned."""
 
+        seen_of = -1
+
         def there() -> bool:
+            nonlocal seen_of
+            if seen_of == len(self.written):
+                return False  # drawing the screen takes much longer than to see that nothing came
+            seen_of = len(self.written)
             lines = self.lines
             text = "\n".join(lines)
             return all(one in text if isinstance(one, str) else one(lines) for one in wanted)

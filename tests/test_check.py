@@ -25,8 +25,17 @@ from typing import Any
 
 import pytest
 import trustme
-from command import KEY, MS, PATIENCE, Finished, assert_no_key, installed, wait_until
-from conftest import Here, Serve, Starter
+from command import (
+    KEY,
+    MS,
+    PATIENCE,
+    Finished,
+    assert_no_key,
+    installed,
+    variables,
+    wait_until,
+)
+from conftest import Here, Runner, Serve, Starter
 from hypothesis import given
 from hypothesis import strategies as st
 from scenarios import (
@@ -104,13 +113,9 @@ def check(monkeypatch: pytest.MonkeyPatch, here: Here, tmp_path: Path) -> Checke
         key: str | None = KEY,
         environment: Mapping[str, str] | None = None,
     ) -> Report:
-        variables = {"PATH": os.defpath, "HOME": str(tmp_path), "LANG": "C.UTF-8"}
-        if key is not None:
-            variables["DSSTAIL_KEY"] = f"stream={key}"
         words = ("check", "-o", "json", "--timeout", timeout, *arguments)
-        done = here(*words, variables=variables | dict(environment or {}))
-        if key is not None:
-            assert_no_key(done.out + done.err.encode(), key, "what is told")
+        done = here(*words, variables=variables(tmp_path, key, environment))
+        done.assert_decent(key)
         said = json.loads(done.out)
         assert said["exit_code"] == done.code
         return Report(done.code, said, done.err)
@@ -119,11 +124,16 @@ def check(monkeypatch: pytest.MonkeyPatch, here: Here, tmp_path: Path) -> Checke
 
 
 @pytest.fixture
-def read(dsstail: Starter) -> Callable[..., Finished]:
+def read(here: Here, tmp_path: Path) -> Callable[..., Finished]:
     """Run `dsstail check` to its end, for its words."""
 
-    def run(*arguments: str, timeout: str = "20s", **options: Any) -> Finished:
-        return dsstail("check", "--timeout", timeout, *arguments, **options).finish()
+    def run(
+        *arguments: str, timeout: str = "20s", environment: Mapping[str, str] | None = None
+    ) -> Finished:
+        given = variables(tmp_path, KEY, environment)
+        done = here("check", "--timeout", timeout, *arguments, variables=given)
+        done.assert_decent(KEY)
+        return done
 
     return run
 
@@ -628,17 +638,17 @@ def test_words_of_the_service_are_shown_escaped(
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_what_a_url_asks_for_beside_the_key_is_not_shown(
-    form: str, dsstail: Starter, serve: Serve
+    form: str, run: Runner, serve: Serve
 ) -> None:
     server = serve(honest)
-    done = dsstail("check", "--url", f"{server.url()}?token=hunter2", "-o", form).finish()
+    done = run("check", "--url", f"{server.url()}?token=hunter2", "-o", form)
     assert done.code == 0
     assert server.visits[0].query["token"] == "hunter2"
     assert b"hunter2" not in done.out
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_service_cannot_have_the_key_shown(form: str, dsstail: Starter, serve: Serve) -> None:
+def test_a_service_cannot_have_the_key_shown(form: str, run: Runner, serve: Serve) -> None:
     """Wherever it echoes it; `finish` looks for the key."""
 
     def echo_in_events(visit: Visit) -> None:
@@ -655,7 +665,7 @@ def test_a_service_cannot_have_the_key_shown(form: str, dsstail: Starter, serve:
 
     for script in (echo_in_events, echo_in_the_status):
         server = serve(script)
-        done = dsstail("check", "--url", server.url(), "-o", form).finish()
+        done = run("check", "--url", server.url(), "-o", form)
         assert done.code == 3
         assert "5tre" in done.out.decode()
 
@@ -962,10 +972,9 @@ def test_colors_are_those_that_are_asked_for(read: Callable[..., Finished], serv
     assert b"\x1b[1;31m\xe2\x9c\x97\x1b[0m handshake" in done.out
 
 
-def test_ascii_is_enough(read: Callable[..., Finished], serve: Serve) -> None:
-    done = read(
-        "--url", serve(silent).url(), timeout=BRIEFLY, environment={"PYTHONIOENCODING": "ascii"}
-    )
+def test_ascii_is_enough(dsstail: Starter, serve: Serve) -> None:
+    words = ("check", "--url", serve(silent).url(), "--timeout", BRIEFLY)
+    done = dsstail(*words, environment={"PYTHONIOENCODING": "ascii"}).finish()
     assert done.out.isascii()
     assert f"key {KEY[:4]}...{KEY[-4:]}" in done.out.decode()
     lines = done.out.decode().splitlines()
@@ -1011,8 +1020,9 @@ STUCK: dict[str, tuple[str, Script]] = {
 }
 
 
-@pytest.mark.parametrize("name", STUCK)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("name", "number"), [("TLS", signal.SIGINT), ("the handshake", signal.SIGTERM)]
+)
 def test_a_signal_ends_it_wherever_it_is(
     name: str, number: signal.Signals, dsstail: Starter, serve: Serve
 ) -> None:

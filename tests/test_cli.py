@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import typer
 from command import PATIENCE, installed, wait_until
-from conftest import Here
+from conftest import Here, Runner
 from terminal import Terminal
 
 from dsstail import __version__
@@ -92,10 +92,9 @@ def error(finished: subprocess.CompletedProcess[str]) -> str:
     "words",
     [["--version"], ["-V"], ["tail", "--version"], ["domains", "-V"], ["-r", "eu", "-V"], ["-qV"]],
 )
-def test_the_version_is_everywhere(words: list[str]) -> None:
-    finished = dsstail(*words)
-    assert (finished.stdout, finished.stderr) == ("dsstail 0.1.0\n", "")
-    assert finished.returncode == 0
+def test_the_version_is_everywhere(words: list[str], run: Runner) -> None:
+    done = run(*words)
+    assert (done.code, done.out, done.err) == (0, b"dsstail 0.1.0\n", "")
 
 
 def test_the_version_is_that_of_the_package() -> None:
@@ -145,8 +144,21 @@ def test_the_help_explains_only_what_the_command_has() -> None:
     assert "The fields of" not in dsstail("verify", "-h").stdout
 
 
-def test_help_before_a_command_is_the_help_of_the_command() -> None:
-    assert dsstail("--help", "domains").stdout == dsstail("domains", "--help").stdout
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["--help", "domains"], ["domains", "--help"]),
+        (["help", "domains"], ["domains", "--help"]),
+        (["help"], ["--help"]),
+        (["-o", "json", "domains"], ["domains", "-o", "json"]),
+    ],
+)
+def test_the_order_of_words_makes_no_difference(
+    words: list[str], same: list[str], here: Here
+) -> None:
+    done = here(*words, variables=environment())
+    assert (done.code, done.err) == (0, "")
+    assert done == here(*same, variables=environment())
 
 
 def test_values_in_the_help_and_completion_are_those_that_work() -> None:
@@ -217,12 +229,13 @@ def test_all_commands_agree_which_options_take_a_value() -> None:
         ["--region", "eu", "--dev"],
     ],
 )
-def test_options_work_before_and_after_the_command(words: list[str]) -> None:
-    assert error(dsstail(*words)) == (
+def test_options_work_before_and_after_the_command(words: list[str], run: Runner) -> None:
+    done = run(*words)
+    assert (done.code, done.out) == (2, b"")
+    assert done.err == (
         "error: there is no dev deployment in eu. "
-        "Deployments: us dev, field; cn dev, field; eu field."
+        "Deployments: us dev, field; cn dev, field; eu field.\n"
     )
-    assert dsstail("-o", "json", "domains").stdout == dsstail("domains", "-o", "json").stdout
 
 
 # What cannot work
@@ -290,14 +303,14 @@ def test_wrong_options_are_one_line_and_exit_2(words: list[str], message: str, h
     assert (done.code, done.out, done.err) == (2, b"", f"{message}\n")
 
 
-def test_variables_are_read_and_named() -> None:
-    assert error(dsstail(variables={"DSSTAIL_REGION": "jp"})) == (
-        'error: DSSTAIL_REGION: "jp" is none of us, eu, cn.'
-    )
-    assert error(dsstail("-r", "us", variables={"DSSTAIL_REGION": "jp"})) == NO_KEY
+def test_variables_are_read_and_named(here: Here) -> None:
+    done = here(variables=environment(DSSTAIL_REGION="jp"))
+    assert (done.code, done.err) == (2, 'error: DSSTAIL_REGION: "jp" is none of us, eu, cn.\n')
+    done = here("-r", "us", variables=environment(DSSTAIL_REGION="jp"))
+    assert (done.code, done.err) == (2, f"{NO_KEY}\n")
 
 
-def test_a_key_file_that_others_can_read_gets_a_warning(tmp_path: Path) -> None:
+def test_a_key_file_that_others_can_read_gets_a_warning(tmp_path: Path, here: Here) -> None:
     keys = tmp_path / "keys"
     keys.write_text(f"# mine\n\n{KEY}\n{KEY}\n")
     keys.chmod(0o644)
@@ -306,10 +319,11 @@ def test_a_key_file_that_others_can_read_gets_a_warning(tmp_path: Path) -> None:
         f"warning: others can read the keys in {keys}. To keep them out: chmod 600 {keys}\n"
         f"error: {keys} line 4: key 0123…cdef is there twice.\n"
     )
-    quiet = dsstail("--key-file", str(keys), "-q", "-t", "datapoints", "--annotate", "-o", "csv")
-    assert error(quiet).startswith("error: ")
+    unwarned = f"error: {keys} line 4: key 0123…cdef is there twice.\n"
+    quiet = ("-q", "-t", "datapoints", "--annotate", "-o", "csv")
+    assert here("--key-file", str(keys), *quiet, variables=environment()).err == unwarned
     keys.chmod(0o600)
-    assert error(dsstail("--key-file", str(keys))).startswith("error: ")
+    assert here("--key-file", str(keys), variables=environment()).err == unwarned
 
 
 def test_keys_come_from_stdin() -> None:
@@ -610,28 +624,24 @@ def test_a_paragraph_of_help_is_wrapped_as_a_whole(tmp_path: Path) -> None:
     ]
 
 
-def test_help_is_also_a_word() -> None:
-    assert dsstail("help").stdout == dsstail("--help").stdout
-    assert dsstail("help", "domains").stdout == dsstail("domains", "--help").stdout
-
-
 def test_headings_are_bold_on_a_terminal_unless_unwanted(
-    on_terminal: Callable[..., Terminal],
+    on_terminal: Callable[..., Terminal], here: Here
 ) -> None:
     _, printed = on_terminal("domains", "--help").finish()
     assert "\x1b[1mHelp:\x1b[0m" in printed
-    assert "\x1b" not in dsstail("domains", "--help").stdout
-    assert "\x1b[1m" in dsstail("domains", "--help", variables={"FORCE_COLOR": "1"}).stdout
+    assert b"\x1b" not in here("domains", "--help", variables=environment()).out
+    forced = here("domains", "--help", variables=environment(FORCE_COLOR="1"))
+    assert b"\x1b[1m" in forced.out
 
 
 # The commands
 
 
-def test_domains_prints_ten_places() -> None:
+def test_domains_prints_ten_places(here: Here) -> None:
     table = dsstail("domains").stdout
     assert max(map(len, table.splitlines())) <= 80
     assert len(re.findall(r"^(?:us|cn|eu) (?:dev|field) ", table, re.MULTILINE)) == 10
-    places = json.loads(dsstail("domains", "--output", "json").stdout)
+    places = json.loads(here("domains", "--output", "json", variables=environment()).out)
     assert len(places) == 10
     assert places[9] == {
         "client_type": "mobile",
@@ -684,10 +694,10 @@ def test_simulate_accepts_any_key_and_says_who_comes_unless_quiet() -> None:
         assert re.match(told, printed) if told else printed == ""
 
 
-def test_demo_has_the_same_devices_every_time_unless_seeded() -> None:
+def test_demo_has_the_same_devices_every_time_unless_seeded(here: Here) -> None:
     words = ["demo", "--rate", "500", "--count", "3", "-t", "datapoint", "-o", "text"]
-    first, second, other = (dsstail(*words, *seed) for seed in ([], [], ["--seed", "2"]))
-    devices = [re.findall(r"AC000W\d+", done.stdout) for done in (first, second, other)]
+    runs = [here(*words, *seed, variables=environment()) for seed in ([], [], ["--seed", "2"])]
+    devices = [re.findall(rb"AC000W\d+", done.out) for done in runs]
     assert len(devices[0]) == 3
     assert devices[0] == devices[1] != devices[2]
 

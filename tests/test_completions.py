@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command import PATIENCE, installed
+from conftest import Here
 from terminal import Terminal
 
 from dsstail.cli.commands import COMMANDS
@@ -18,54 +19,55 @@ PROJECT = Path(__file__).parent.parent
 DSSTAIL = Path(installed())
 SCRIPTS = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
 
-# What is typed, and what TAB must show of it: something that was not typed.
+# What is typed into a shell, and what TAB must show of it: something that was not typed.
 TYPED = [
     ("dsstail dom", "domains"),
     ("dsstail --regi", "--region"),
     ("dsstail --region e", "--region eu"),
     ("dsstail --region=e", "--region=eu"),
-    ("dsstail -r eu tail --client-type m", "--client-type mobile"),
-    ("dsstail --client-type m", "--client-type mobile"),
     ("dsstail tail --url ws://[::1]:80/x -t loc", "-t location"),
-    ("dsstail -t loc", "-t location"),
-    ("dsstail --event-type reg", "--event-type registration"),
-    ("dsstail -k name=KEY -o pre", "-o pretty"),
     ("dsstail tail --output 'js", "json"),
-    ("dsstail completion pow", "completion powershell"),
     ("A=1 dsstail --region c", "--region cn"),
     ("dsstail --ca-file cert", "--ca-file certificates.pem"),
     ("dsstail --ca-file=cert", "--ca-file=certificates.pem"),
-    ("dsstail stats x --svg cert", "--svg certificates.pem"),
-    ("dsstail stats x -o j", "-o json"),
     ("dsstail show cert", "show certificates.pem"),
     ("dsstail verify x ./cert", "x ./certificates.pem"),
-    ("dsstail watch -r eu cert", "-r eu certificates.pem"),
-    ("dsstail record cert", "record certificates.pem"),
     ("dsstail -t datapoint,reg", "-t datapoint,registration"),
     ("dsstail -t '!loc", "!location"),
     ("dsstail -t \\!loc", "!location"),
     ("dsstail -t '!location,!reg", "!location,!registration"),
-    ("dsstail help comp", "help completion"),
 ]
 
 OFFERED = [
     ("dsstail ", list(COMMANDS)),
     ("dsstail --region ", ["us", "eu", "cn"]),
-    ("dsstail tail --output ", ["text", "json", "pretty", "csv"]),
-    ("dsstail --event-type data", ["datapoint", "datapointack"]),
     ("dsstail --f", ["--field", "--from-seq", "--fill-gaps", "--format", "--fold"]),
-    ("dsstail completion ", ["bash", "zsh", "fish", "powershell"]),
-    ("dsstail help ", list(COMMANDS)),
     ("dsstail -t '!data", ["!datapoint", "!datapointack"]),
 ]
 
-NOTHING = [
-    "dsstail --key ",
-    "dsstail tail -k ",
-    "dsstail --url ",
-    "dsstail --region x",
-    "dsstail recrod ",
-    "dsstail help tail ",
+NOTHING = ["dsstail --key ", "dsstail --region x"]
+
+# What makes no difference to a shell: the line, and what the command answers its script.
+ANSWERED = [
+    ("dsstail -r eu tail --client-type m", ["mobile"]),
+    ("dsstail --client-type m", ["mobile"]),
+    ("dsstail -t loc", ["location"]),
+    ("dsstail --event-type reg", ["registration"]),
+    ("dsstail --event-type data", ["datapoint", "datapointack"]),
+    ("dsstail tail --output ", ["text", "json", "pretty", "csv"]),
+    ("dsstail -k name=KEY -o pre", ["pretty"]),
+    ("dsstail completion ", ["bash", "zsh", "fish", "powershell"]),
+    ("dsstail completion pow", ["powershell"]),
+    ("dsstail help ", list(COMMANDS)),
+    ("dsstail help comp", ["completion"]),
+    ("dsstail stats x --svg cert", [":files"]),
+    ("dsstail stats x -o j", ["json"]),
+    ("dsstail watch -r eu cert", [":files"]),
+    ("dsstail record cert", [":files"]),
+    ("dsstail tail -k ", []),
+    ("dsstail --url ", []),
+    ("dsstail recrod ", []),
+    ("dsstail help tail ", []),
 ]
 
 CLEAR = "\x15"
@@ -178,12 +180,15 @@ def test_zsh_loads_the_script_from_its_function_path(home: Path) -> None:
     terminal.hang_up()
 
 
-def fish(home: Path, typed: str) -> list[str]:
-    """What fish offers, without the explanations."""
+def fish(home: Path, lines: list[str]) -> list[list[str]]:
+    """What fish offers for each of these lines, without the explanations."""
     need("fish")
-    script = f"source {PROJECT}/completions/dsstail.fish; complete --do-complete $argv[1]"
+    script = (
+        f"source {PROJECT}/completions/dsstail.fish; "
+        "for line in $argv; complete --do-complete $line; echo; end"
+    )
     finished = subprocess.run(
-        ["fish", "--no-config", "--command", script, typed],
+        ["fish", "--no-config", "--command", script, *lines],
         cwd=home,
         env=environment(home),
         capture_output=True,
@@ -192,22 +197,34 @@ def fish(home: Path, typed: str) -> list[str]:
         check=True,
     )
     assert finished.stderr == ""
-    return [line.split("\t")[0] for line in finished.stdout.splitlines()]
+    offered: list[list[str]] = [[]]
+    for line in finished.stdout.splitlines():
+        if line:
+            offered[-1].append(line.split("\t")[0])
+        else:
+            offered.append([])
+    return offered[:-1]
 
 
-@pytest.mark.parametrize(("typed", "completed"), TYPED)
-def test_fish_completes_what_is_begun(home: Path, typed: str, completed: str) -> None:
-    assert fish(home, typed) == [completed.split(" ")[-1]]
+def test_fish_completes_what_is_begun(home: Path) -> None:
+    offered = fish(home, [typed for typed, _ in TYPED])
+    assert offered == [[completed.split(" ")[-1]] for _, completed in TYPED]
 
 
-@pytest.mark.parametrize(("typed", "offered"), OFFERED)
-def test_fish_offers_all_there_is(home: Path, typed: str, offered: list[str]) -> None:
-    assert sorted(fish(home, typed)) == sorted(offered)
+def test_fish_offers_all_there_is(home: Path) -> None:
+    offered = fish(home, [typed for typed, _ in OFFERED])
+    assert list(map(sorted, offered)) == [sorted(all_there_is) for _, all_there_is in OFFERED]
 
 
-@pytest.mark.parametrize("typed", NOTHING)
-def test_fish_invents_nothing(home: Path, typed: str) -> None:
-    assert fish(home, typed) == []
+def test_fish_invents_nothing(home: Path) -> None:
+    assert fish(home, NOTHING) == [[] for _ in NOTHING]
+
+
+@pytest.mark.parametrize(("line", "candidates"), ANSWERED)
+def test_any_shell_gets_the_candidates(line: str, candidates: list[str], here: Here) -> None:
+    done = here(variables={"_DSSTAIL_COMPLETE": "zsh", "_DSSTAIL_LINE": line})
+    assert (done.code, done.err) == (0, "")
+    assert [told.split("\t")[0] for told in done.out.decode().splitlines()] == candidates
 
 
 def test_explanations_come_along(home: Path) -> None:

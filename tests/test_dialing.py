@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import trustme
 from command import KEY, MS, PATIENCE, assert_no_key, wait_until
-from conftest import Serve, Starter
+from conftest import Runner, Serve, Starter
 from scenarios import Script, Visit, honest, lines, send, steps
 
 from dsstail import dialing
@@ -538,10 +538,10 @@ def test_ws_goes_through_the_proxy(tinyproxy: TinyProxy, dsstail: Starter, serve
     assert tinyproxy.connects == [f"127.0.0.1:{server.port}"]
 
 
-def test_no_proxy_goes_around_it(tinyproxy: TinyProxy, dsstail: Starter, serve: Serve) -> None:
+def test_no_proxy_goes_around_it(tinyproxy: TinyProxy, run: Runner, serve: Serve) -> None:
     server = serve(honest)
     environment = {"ALL_PROXY": f"http://127.0.0.1:{tinyproxy.port}", "NO_PROXY": "127.0.0.1"}
-    done = dsstail("--url", server.url(), "-c", "6", environment=environment).finish()
+    done = run("--url", server.url(), "-c", "6", environment=environment)
     assert (done.code, done.out) == (0, lines(range(6)))
     assert tinyproxy.connects == []
 
@@ -562,11 +562,11 @@ def test_the_proxy_may_want_a_password(
 
 
 def test_a_service_that_the_proxy_cannot_reach_is_retried(
-    tinyproxy: TinyProxy, dsstail: Starter, closed_port: int
+    tinyproxy: TinyProxy, run: Runner, closed_port: int
 ) -> None:
     environment = {"HTTP_PROXY": f"http://127.0.0.1:{tinyproxy.port}"}
     url = f"ws://127.0.0.1:{closed_port}/stream"
-    done = dsstail("--url", url, "--retry-for", "200ms", environment=environment).finish()
+    done = run("--url", url, "--retry-for", "200ms", environment=environment)
     assert done.code == 3
     assert f"proxy 127.0.0.1:{tinyproxy.port} answered '500" in done.err
 
@@ -584,10 +584,10 @@ def test_a_proxy_that_cannot_be_reached_is_told_as_one(dsstail: Starter, closed_
         assert done.err.endswith(" (the proxy that ALL_PROXY names).\n")
 
 
-def test_a_proxy_that_is_none_ends_with_2(dsstail: Starter, serve: Serve) -> None:
+def test_a_proxy_that_is_none_ends_with_2(run: Runner, serve: Serve) -> None:
     server = serve(honest)
     environment = {"HTTP_PROXY": "socks5://user:hunter2@127.0.0.1:1080"}
-    done = dsstail("--url", server.url(), environment=environment).finish()
+    done = run("--url", server.url(), environment=environment)
     assert done.code == 2
     assert "the proxy in the environment is not usable" in done.err
     assert "hunter2" not in done.err

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command import KEY, PATIENCE, installed
-from conftest import Here, Serve, Starter
+from conftest import Here, Runner, Serve, Starter
 from scenarios import Server, Visit, event, honest, lines, opened, say, unit
 
 
@@ -37,43 +37,43 @@ def test_124_when_it_did_not_come_in_time(dsstail: Starter, serve: Serve) -> Non
 
 
 @pytest.mark.parametrize("end", [["--count", "2"], ["--duration", "200ms"]])
-def test_124_when_something_else_ends_it(end: list[str], dsstail: Starter, serve: Serve) -> None:
+def test_124_when_something_else_ends_it(end: list[str], run: Runner, serve: Serve) -> None:
     server = serve(honest)
-    done = dsstail("--url", server.url(), "--expect", "value=x", *end, "-q").finish()
+    done = run("--url", server.url(), "--expect", "value=x", *end, "-q")
     assert done.code == 124
     assert done.err == "error: nothing came before the end that meets value=x.\n"
 
 
-def test_the_last_of_the_count_can_meet_it(dsstail: Starter, serve: Serve) -> None:
+def test_the_last_of_the_count_can_meet_it(run: Runner, serve: Serve) -> None:
     server = speaking(serve, b"off", b"on")
-    done = dsstail("--url", server.url(), "--expect", "value=on", "--count", "2").finish()
+    done = run("--url", server.url(), "--expect", "value=on", "--count", "2")
     assert (done.code, done.out.count(b"\n")) == (0, 2)
 
 
-def test_what_is_filtered_out_meets_nothing(dsstail: Starter, serve: Serve) -> None:
+def test_what_is_filtered_out_meets_nothing(run: Runner, serve: Serve) -> None:
     server = speaking(serve, b"on")
     words = ["--expect", "value=on", "--dsn", "!VD*", "--timeout", "300ms"]
-    done = dsstail("--url", server.url(), *words).finish()
+    done = run("--url", server.url(), *words)
     assert (done.code, done.out) == (124, b"")
 
 
-def test_without_a_connection_it_says_so_also_when_quiet(dsstail: Starter) -> None:
+def test_without_a_connection_it_says_so_also_when_quiet(run: Runner) -> None:
     words = ["--expect", "value=on", "--timeout", "300ms", "-q"]
-    done = dsstail("--url", "ws://127.0.0.1:1/stream", *words).finish()
+    done = run("--url", "ws://127.0.0.1:1/stream", *words)
     why = "cannot connect to 127.0.0.1:1: Connection refused"
     assert done.code == 124
     assert done.err == f"error: nothing came within 0.3 s that meets value=on; {why}.\n"
 
 
-def test_of_several_streams_it_says_which_has_no_connection(dsstail: Starter) -> None:
+def test_of_several_streams_it_says_which_has_no_connection(run: Runner) -> None:
     words = ["-k", f"in={KEY}", "-k", f"out={KEY[::-1]}", "--expect", "value=on", "--timeout", "1s"]
-    done = dsstail("--url", "ws://127.0.0.1:1/stream", *words, key=None).finish()
+    done = run("--url", "ws://127.0.0.1:1/stream", *words, key=None)
     assert re.search(r"; (in|out): cannot connect to 127\.0\.0\.1:1: ", done.err)
 
 
-def test_a_lost_connection_says_why(dsstail: Starter) -> None:
+def test_a_lost_connection_says_why(run: Runner) -> None:
     words = ["--expect", "value=on", "--timeout", "10m", "--no-reconnect"]
-    done = dsstail("--url", "ws://127.0.0.1:1/stream", *words).finish()
+    done = run("--url", "ws://127.0.0.1:1/stream", *words)
     assert done.code == 3
 
 

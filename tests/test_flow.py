@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import pytest
 from command import wait_until
-from conftest import Serve, Starter
+from conftest import Runner, Serve, Starter
 from scenarios import Script, Visit, event, event_frame, frame, lines, opened, send, tell, unit
 from test_resilience import wait_for_answers
 
@@ -218,20 +218,20 @@ def test_what_a_filter_leaves_out_is_counted(
         assert done.out == lines([2, 5])
 
 
-def test_events_that_are_the_same_are_counted_one_by_one(dsstail: Starter, serve: Serve) -> None:
+def test_events_that_are_the_same_are_counted_one_by_one(run: Runner, serve: Serve) -> None:
     server = serve(opened(send(frame(b"2|{}") * 5), Visit.stay))
-    done = dsstail("--url", server.url(), "--count", "3").finish()
+    done = run("--url", server.url(), "--count", "3")
     assert (done.code, done.out) == (0, b"{}\n" * 3)
     assert done.lines[-1].startswith("3 events, 0 reconnects")
 
 
 def test_what_comes_with_the_last_event_wanted_is_counted_where_a_filter_is(
-    dsstail: Starter, serve: Serve
+    run: Runner, serve: Serve
 ) -> None:
     """Which of what it left out came before cannot be told any more."""
     other = frame(unit(event(1).replace(b"VD0", b"AC0")))
     server = serve(opened(send(event_frame(0), other, event_frame(2), event_frame(3)), Visit.stay))
-    done = dsstail("--url", server.url(), "--dsn", "VD*", "--count", "1").finish()
+    done = run("--url", server.url(), "--dsn", "VD*", "--count", "1")
     assert (done.code, done.out) == (0, lines([0]))
     assert done.lines[-1].startswith("1 of 4 events, 0 reconnects")
 

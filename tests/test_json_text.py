@@ -253,8 +253,8 @@ RICH = {
 
 @pytest.mark.parametrize("name", RICH)
 def test_what_is_too_rich_is_checked_in_little_memory(name: str) -> None:
-    """Decoded, each of these texts would take tens of megabytes."""
-    many = RICH[name] * 200_000
+    """Decoded, each of these texts would take 8 MiB or more."""
+    many = RICH[name] * 110_000
     inner = b"{%b%b}" if name == "members" else b"[%b%b]"
     last = b'"a":1' if name == "members" else b"1"
     text = b'{"seq":"7","a":%b}' % (inner % (many, last))

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import KEY, MS, PATIENCE, Command, installed, read_slowly, wait_until
-from conftest import Here, Serve, Starter
+from command import KEY, MS, PATIENCE, Command, Finished, installed, read_slowly, wait_until
+from conftest import Here, Runner, Serve, Starter
 from scenarios import (
     Server,
     Visit,
@@ -51,6 +51,11 @@ from dsstail import stderr
 
 def record(dsstail: Starter, server: Server, *arguments: str, **options: Any) -> Command:
     return dsstail("record", "out.jsonl", "--url", server.url(), *arguments, **options)
+
+
+def record_all(run: Runner, server: Server, *arguments: str) -> Finished:
+    """The same to its end, wherever that is (see `run`)."""
+    return run("record", "out.jsonl", "--url", server.url(), *arguments)
 
 
 def read(path: Path) -> bytes:
@@ -86,11 +91,11 @@ def test_it_records_and_takes_up_where_the_file_ends(
 
 
 def test_a_torn_line_is_cut_off_and_asked_for_again(
-    dsstail: Starter, serve: Serve, tmp_path: Path
+    run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
     (tmp_path / "out.jsonl").write_bytes(lines(range(3)) + event(3)[:100])
     server = serve(honest)
-    done = record(dsstail, server, "-c", "3").finish()
+    done = record_all(run, server, "-c", "3")
     assert done.code == 0
     assert done.lines[0] == "warning: out.jsonl: cut off an incomplete last line of 100 bytes."
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
@@ -123,18 +128,18 @@ def test_what_was_missing_at_the_end_is_asked_for_at_the_next_start(
 
 
 def test_a_service_that_refuses_to_go_far_back_is_asked_for_less(
-    dsstail: Starter, serve: Serve, tmp_path: Path
+    run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
     (tmp_path / "out.jsonl").write_bytes(lines([0, 1, 2, 5]))
     server = serve(answer("400 Bad Request"), honest, newest=7)
-    done = record(dsstail, server, "-c", "2").finish()
+    done = record_all(run, server, "-c", "2")
     assert (done.code, "refuses to resume" in done.err) == (0, False)
     assert [visit.seq_start for visit in server.visits] == [3, 6]
     assert (tmp_path / "out.jsonl").read_bytes() == lines([0, 1, 2, 5, 6, 7])
 
 
 def test_a_service_that_replays_too_much_makes_no_duplicates(
-    dsstail: Starter, serve: Serve, tmp_path: Path
+    run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
     """Not even of texts that had to be put on one line."""
     spread = event(2).replace(b",", b",\n") + b"\r\n"
@@ -147,39 +152,39 @@ def test_a_service_that_replays_too_much_makes_no_duplicates(
         visit.stay()
 
     server = serve(all_again)
-    assert record(dsstail, server, "-c", "4").finish().code == 0
-    done = record(dsstail, server, "-c", "2").finish()
+    assert record_all(run, server, "-c", "4").code == 0
+    done = record_all(run, server, "-c", "2")
     assert (done.code, done.err.count("reset")) == (0, 0)
     first, second, third, *rest = (tmp_path / "out.jsonl").read_bytes().splitlines(keepends=True)
     assert first + second + b"".join(rest) == lines([0, 1, 3, 4, 5])
     assert json.loads(third) == json.loads(event(2))
 
 
-def test_no_resume_asks_for_nothing(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+def test_no_resume_asks_for_nothing(run: Runner, serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").write_bytes(lines([100]))
     server = serve(honest)
-    assert record(dsstail, server, "-c", "6", "--no-resume").finish().code == 0
+    assert record_all(run, server, "-c", "6", "--no-resume").code == 0
     assert (tmp_path / "out.jsonl").read_bytes() == lines([100, *range(6)])
     assert [visit.seq_start for visit in server.visits] == [None]
 
 
-def test_overwrite_begins_anew(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+def test_overwrite_begins_anew(run: Runner, serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").write_bytes(b"whatever it was")
     server = serve(honest)
-    assert record(dsstail, server, "-c", "6", "--overwrite").finish().code == 0
+    assert record_all(run, server, "-c", "6", "--overwrite").code == 0
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
     assert [visit.seq_start for visit in server.visits] == [None]
 
 
-def test_a_window_is_recorded_once(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+def test_a_window_is_recorded_once(run: Runner, serve: Serve, tmp_path: Path) -> None:
     server = serve(honest, newest=9)
     for _ in range(2):
-        assert record(dsstail, server, "--from-seq", "2", "--to-seq", "7").finish().code == 0
+        assert record_all(run, server, "--from-seq", "2", "--to-seq", "7").code == 0
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(2, 8))
 
 
 def test_a_narrow_filter_does_not_spoil_the_place(
-    dsstail: Starter, serve: Serve, tmp_path: Path
+    run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
     """After a break it asks for what came after the last event, not after the last recorded."""
 
@@ -191,19 +196,19 @@ def test_a_narrow_filter_does_not_spoil_the_place(
         visit.reset()
 
     server = serve(noisy, honest)
-    done = record(dsstail, server, "-d", "VD*", "-c", "3").finish()
+    done = record_all(run, server, "-d", "VD*", "-c", "3")
     assert done.code == 0
     assert (tmp_path / "out.jsonl").read_bytes() == lines([0, 4, 5])
     assert [visit.seq_start for visit in server.visits] == [None, 4]
 
 
 def test_a_narrow_filter_does_not_hide_that_the_numbering_began_anew(
-    dsstail: Starter, serve: Serve, tmp_path: Path
+    run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
     recorded = lines(range(0, 100, 7)) + event(9) + b"\n"
     (tmp_path / "out.jsonl").write_bytes(recorded)
     server = serve(honest, newest=12)
-    done = record(dsstail, server, "-d", "VD*", "-c", "3").finish()
+    done = record_all(run, server, "-d", "VD*", "-c", "3")
     assert done.code == 0
     assert [visit.seq_start for visit in server.visits] == [10]
     assert (tmp_path / "out.jsonl").read_bytes() == recorded + lines(range(10, 13))
@@ -230,9 +235,9 @@ def test_streams_in_one_file_resume_on_their_own(
         assert own == [event(seq)[:-1] + member for seq in range(8)]
 
 
-def test_annotations(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+def test_annotations(run: Runner, serve: Serve, tmp_path: Path) -> None:
     before = time.time()
-    assert record(dsstail, serve(honest), "-c", "6", "--annotate").finish().code == 0
+    assert record_all(run, serve(honest), "-c", "6", "--annotate").code == 0
     for seq, line in enumerate((tmp_path / "out.jsonl").read_bytes().splitlines()):
         found = re.fullmatch(
             rb'(.*),"_dsstail":\{"stream":"stream","received_at":"([-0-9T:]+\.\d{6}Z)"\}\}', line
@@ -259,9 +264,9 @@ def test_tee_shows_what_it_records(dsstail: Starter, serve: Serve, tmp_path: Pat
     ],
 )
 def test_what_changes_nothing_without_tee_is_said(
-    options: list[str], named: str, dsstail: Starter, serve: Serve, tmp_path: Path
+    options: list[str], named: str, run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
-    done = record(dsstail, serve(honest), "-c", "6", *options).finish()
+    done = record_all(run, serve(honest), "-c", "6", *options)
     assert done.code == 0
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
     warning = f"warning: a recording is JSON: without --tee there is no use for {named}."
@@ -270,9 +275,9 @@ def test_what_changes_nothing_without_tee_is_said(
 
 @pytest.mark.parametrize("ending", ["gz", "zst"])
 def test_a_name_that_promises_compression_gets_a_warning(
-    ending: str, dsstail: Starter, serve: Serve, tmp_path: Path
+    ending: str, run: Runner, serve: Serve, tmp_path: Path
 ) -> None:
-    done = dsstail("record", f"out.{ending}", "--url", serve(honest).url(), "-c", "6").finish()
+    done = run("record", f"out.{ending}", "--url", serve(honest).url(), "-c", "6")
     assert (done.code, (tmp_path / f"out.{ending}").read_bytes()) == (0, lines(range(6)))
     assert done.lines[0] == (
         f"warning: out.{ending} is not compressed while it is written: --compress does so later."
@@ -397,9 +402,9 @@ def test_no_slow_disk_is_left_alone_when_time_is_over(serve: Serve, tmp_path: Pa
     [(3, ["--no-reconnect"]), (124, ["--expect", "value=x", "--count", "3"])],
 )
 def test_a_failure_is_told_behind_where_the_recording_ends(
-    code: int, options: list[str], dsstail: Starter, serve: Serve
+    code: int, options: list[str], run: Runner, serve: Serve
 ) -> None:
-    done = record(dsstail, serve(opened(tell(0, 1, 2), Visit.reset)), *options).finish()
+    done = record_all(run, serve(opened(tell(0, 1, 2), Visit.reset)), *options)
     assert done.code == code
     assert done.lines[-2].endswith(", ends with seq 2")
     assert done.lines[-1].startswith("error: ")
@@ -608,9 +613,9 @@ def test_the_error_comes_behind_all_that_was_told(
     ]
 
 
-def test_elsewhere_it_is_silent_for_a_minute(dsstail: Starter, serve: Serve) -> None:
+def test_elsewhere_it_is_silent_for_a_minute(run: Runner, serve: Serve) -> None:
     server = serve(honest)
-    done = record(dsstail, server, "--duration", "1200ms").finish()
+    done = record_all(run, server, "--duration", "1200ms")
     assert done.code == 0
     assert [line.split(",")[0] for line in done.lines] == [
         f"connected to 127.0.0.1:{server.port}",
@@ -619,8 +624,8 @@ def test_elsewhere_it_is_silent_for_a_minute(dsstail: Starter, serve: Serve) -> 
     ]
 
 
-def test_quiet_tells_nothing(dsstail: Starter, serve: Serve) -> None:
-    assert record(dsstail, serve(honest), "-c", "6", "-q").finish().err == ""
+def test_quiet_tells_nothing(run: Runner, serve: Serve) -> None:
+    assert record_all(run, serve(honest), "-c", "6", "-q").err == ""
 
 
 # How it ends
@@ -637,16 +642,18 @@ def test_a_signal_ends_it_cleanly(
     assert "6 events, 0 reconnects" in done.err
 
 
-def test_a_second_recorder_ends_with_6(dsstail: Starter, serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--overwrite"], ["--no-resume"]])
+def test_a_second_recorder_ends_with_6(
+    options: list[str], dsstail: Starter, run: Runner, serve: Serve, tmp_path: Path
+) -> None:
     server = serve(honest)
     first = record(dsstail, server)
     wait_until(lambda: read(tmp_path / "out.jsonl") == lines(range(6)))
-    for options in ([], ["--overwrite"], ["--no-resume"]):
-        second = record(dsstail, server, *options).finish()
-        assert (second.code, second.err) == (
-            6,
-            f"error: process {first.pid} is recording to out.jsonl already.\n",
-        )
+    second = record_all(run, server, *options)
+    assert (second.code, second.err) == (
+        6,
+        f"error: process {first.pid} is recording to out.jsonl already.\n",
+    )
     assert first.stop().code == 0
     assert (tmp_path / "out.jsonl").read_bytes() == lines(range(6))
 
@@ -659,10 +666,8 @@ def test_a_second_recorder_ends_with_6(dsstail: Starter, serve: Serve, tmp_path:
         ("/dev/full", "cannot write /dev/full: No space left on device."),
     ],
 )
-def test_a_file_that_cannot_be_written(
-    file: str, error: str, dsstail: Starter, serve: Serve
-) -> None:
-    done = dsstail("record", file, "--url", serve(honest).url()).finish()
+def test_a_file_that_cannot_be_written(file: str, error: str, run: Runner, serve: Serve) -> None:
+    done = run("record", file, "--url", serve(honest).url())
     assert (done.code, done.lines[-1]) == (6, f"error: {error}")
 
 

@@ -89,18 +89,22 @@ def unpainted(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
-json_values = st.recursive(
+_SCALARS = (
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8"))
-    | st.sampled_from(["AC1,AC2", "2018-09-24T10:25:14Z", "datapoint", "\x1b[31m", "=1+1", "-1"]),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
-    ),
-    max_leaves=8,
+    | st.sampled_from(["AC1,AC2", "2018-09-24T10:25:14Z", "datapoint", "\x1b[31m", "=1+1", "-1"])
 )
+
+
+def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+
+
+# Much faster than st.recursive.
+json_values = _SCALARS | _nested(_SCALARS | _nested(_SCALARS | _nested(_SCALARS)))
 METADATA = ("event_type", "dsn", "property_name", "display_name", "base_type", "oem_model")
 BODY = ("value", "echo", "updated_at", "status", "ack_status", "ack_message", "lat", "registered")
 

@@ -436,8 +436,16 @@ def test_a_full_disk_ends_it(tmp_path: Path, dsstail: Starter) -> None:
     assert finished.err == "error: cannot write stdout: No space left on device.\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("where", ["following", "pausing", "searching", "blocked"])
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        ("following", signal.SIGINT),
+        ("following", signal.SIGTERM),
+        ("pausing", signal.SIGTERM),
+        ("searching", signal.SIGINT),
+        ("blocked", signal.SIGTERM),
+    ],
+)
 def test_a_signal_ends_it(
     tmp_path: Path, dsstail: Starter, where: str, number: signal.Signals
 ) -> None:

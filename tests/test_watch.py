@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from command import KEY, PATIENCE, wait_until
-from conftest import Serve, Starter
+from conftest import Runner, Serve
 from scenarios import (
     Visit,
     frame,
@@ -686,8 +686,8 @@ def test_it_ends_when_it_is_to(watch: Watch, serve: Serve) -> None:
         (["nowhere.jsonl"], ""),
     ],
 )
-def test_what_cannot_be_watched(dsstail: Starter, words: list[str], error: str) -> None:
-    finished = dsstail("watch", *words).finish()
+def test_what_cannot_be_watched(run: Runner, words: list[str], error: str) -> None:
+    finished = run("watch", *words)
     assert finished.code == 2
     assert error in finished.err
     assert finished.out == b""
