@@ -20,6 +20,7 @@ from scenarios import Server, event, honest, lines
 from terminal import Terminal
 
 from dsstail.annotation import annotated
+from dsstail.cli.show import period_of
 
 WIRE = Path(__file__).parent / "wire"
 DOCUMENTED = ["connectivity", "datapoint", "datapointack", "location", "registration"]
@@ -220,6 +221,22 @@ def test_times_ago_count_from_now(tmp_path: Path, show: Show) -> None:
     record(tmp_path, b"\n".join([*texts, b""]))
     assert show("out.jsonl", "--since", "-3h").out.splitlines() == texts[1:]
     assert show("out.jsonl", "--since", "3h", "--until", "-90m").out.splitlines() == texts[1:2]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("23:00", datetime(2026, 11, 23, 23, 0)),
+        ("2:05", datetime(2026, 11, 24, 2, 5)),
+        ("09:30:00", datetime(2026, 11, 24, 9, 30)),
+        ("09:30:01", datetime(2026, 11, 23, 9, 30, 1)),
+    ],
+)
+def test_a_time_of_day_is_the_last_that_was(written: str, expected: datetime) -> None:
+    now = datetime(2026, 11, 24, 9, 30)
+    for utc, zone in ((False, None), (True, UTC)):
+        since, _ = period_of({"since": written}, utc=utc, now=now.replace(tzinfo=zone).timestamp())
+        assert since == expected.replace(tzinfo=zone).timestamp()
 
 
 def test_merging_puts_several_files_in_the_order_of_time(tmp_path: Path, show: Show) -> None:

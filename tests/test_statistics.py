@@ -498,6 +498,26 @@ def test_a_short_number_is_the_number(number: float) -> None:
     assert float(digits) * size == pytest.approx(number, rel=0.06)
 
 
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (0.0, "0"),
+        (-45.25, "-45.25"),
+        (999.96, "999.96"),
+        (999.996, "1,000"),
+        (2071.0, "2,071"),
+        (2038.2, "2,038.2"),
+        (9999.96, "10,000"),
+        (123_456.7, "123,457"),
+        (-999_999_999.7, "-1e+09"),
+        (1e9, "1e+09"),
+    ],
+)
+def test_what_was_measured_is_written_one_way(number: float, told: str) -> None:
+    assert figures.measured(number) == told
+    assert len(told) <= 12
+
+
 def test_the_document_describes_every_member() -> None:
     text = (Path(__file__).parents[1] / "docs" / "stats.md").read_text(encoding="utf-8")
 

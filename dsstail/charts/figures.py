@@ -31,9 +31,10 @@ def short(number: float) -> str:
 
 
 def measured(number: float) -> str:
-    """What a device measured, on twelve cells at most."""
-    if abs(number) < 1e9 and number == int(number):
-        return f"{number:,.0f}"
+    """What a device measured, in five digits or up to the point, on twelve cells at most."""
+    if 999.995 <= abs(number) < 999_999_999.5:
+        digits = 1 if abs(number) < 9999.95 else 0
+        return f"{number:,.{digits}f}".removesuffix(".0")
     return f"{number:.5g}"
 
 

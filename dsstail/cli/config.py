@@ -44,7 +44,7 @@ TEMPLATE = """\
 # The keys, in one way or several: here, in a file, or printed by a command, one [NAME=]KEY a line.
 #keys = "KEY"                  # or ["in=KEY", "out=KEY"], or { in = "KEY", out = "KEY" }
 #key_file = "~/ayla.keys"
-#key_command = "pass show ayla/lab"
+#key_command = "pass show ayla/lab"   # without a shell; for a pipe ["sh", "-c", "a | b"]
 
 # How persistently.
 #reconnect = true

@@ -197,7 +197,7 @@ class Period:
     since: Annotated[
         str | None,
         _recordings(
-            "--since", metavar="TIME", help="from 2026-11-23T14:00 on, local time; or -3h, ago"
+            "--since", metavar="TIME", help="from 2026-11-23T14:00, 14:00 (local) or -3h on"
         ),
     ] = None
     until: Annotated[

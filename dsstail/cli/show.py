@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Annotated, Any
@@ -168,15 +168,25 @@ def _check_is_not_output(path: str) -> None:
 
 
 def _time(text: str, *, now: float, utc: bool, choose: Callable[[Iterable[float]], float]) -> float:
-    """From a time by RFC 3339, or from `-3h`, so long ago. Raises ValueError.
+    """From a time by RFC 3339, from `14:00`, the last there was, or from `-3h`, so long ago.
 
-    `choose` decides between the two that a local time can be where clocks change.
+    `choose` decides between the two that a local time can be where clocks change. Raises
+    ValueError.
     """
     with suppress(ValueError, OverflowError):
-        at = datetime.fromisoformat(text)
-        if utc and at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
+        at = _date_and_time(text, now, UTC if utc else None)
         return choose(at.replace(fold=fold).timestamp() for fold in (0, 1))
     with suppress(ValueError):
         return now - duration(text.removeprefix("-"))
-    raise ValueError(f'"{text}" is not a time such as 2026-11-23T14:00 or -3h, so long ago')
+    raise ValueError(f'"{text}" is not a time such as 2026-11-23T14:00, 14:00 or -3h, so long ago')
+
+
+def _date_and_time(text: str, now: float, zone: tzinfo | None) -> datetime:
+    """When that is, in a zone, or in local time without one. Raises ValueError, OverflowError."""
+    for form in ("%H:%M", "%H:%M:%S"):
+        with suppress(ValueError):
+            of_day = datetime.strptime(text, form).time()
+            at = datetime.combine(datetime.fromtimestamp(now, zone), of_day, zone)
+            return at if at.timestamp() <= now else at - timedelta(days=1)
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=zone)
