@@ -17,10 +17,11 @@ from dsstail.messages import HEARTBEAT_ANSWER, Event, Heartbeat
 from dsstail.session import HOLD_BYTES, Session
 
 SILENCE = 1.5
-"""Seconds without one of the missing events after which the second connection has given all."""
+"""Seconds without one of the missing events after which nothing waits for the second connection. It
+may still give what it was asked for, until there is another gap to ask for, or time runs out."""
 
 GRACE = 0.3
-"""The same after the last of them."""
+"""Seconds after the last of them in which others may come."""
 
 LIMIT = 10.0
 """Seconds that one may take."""
@@ -67,6 +68,8 @@ class Filling:
         """When there was a second connection; infinite as long as there may be one soon."""
         self.answered = False
         """Whether the service gave all that it has of them."""
+        self.silent = False
+        """Whether it gave nothing for so long that there may be nothing more."""
         self.failure: DsstailError | None = None
         """Why there was no second connection, if there was none."""
         self.ended = False
@@ -80,6 +83,7 @@ class Filling:
         self._over_at = inf  # when it is over, because that or a later one came
         self._room = Room(handover)
         self._stopping = stopping
+        self._unwanted = False
         self._texts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         try:
             threading.Thread(target=self._run, name="filling", daemon=True).start()
@@ -93,13 +97,17 @@ class Filling:
         self._taken += sum(map(len, texts))
         return texts
 
+    def leave(self) -> None:
+        """End it, if it is silent: something else is to be asked for."""
+        self._unwanted = True
+
     def _run(self) -> None:
         try:
             for _ in range(TRIES):
                 with self._opener(self._next, self._last, LIMIT, self._room.admit) as connection:
                     self.opened, self.opened_at = True, time.monotonic()
                     self.answered = self._read(connection)
-                if self.answered or self._stopping.is_set():
+                if self.answered or self._unwanted or self._stopping.is_set():
                     break
         except DsstailError as failure:
             if not self.opened:
@@ -113,16 +121,16 @@ class Filling:
         self.failure = failure
 
     def _read(self, connection: Connection) -> bool:
-        """Read until the last missing event came, or silence.
+        """Read until the last missing event came, or nothing for long.
 
-        False where the connection was cut before, or time ran out: what came counts, and the rest
-        is still to be asked for.
+        False where it ended before, or time ran out in the midst of them: what came counts, and the
+        rest is still to be asked for.
         """
         inbox = Inbox()
         bytes_then = 0
         limit = time.monotonic() + LIMIT
         silent_at = time.monotonic() + SILENCE
-        self._has_last, self._over_at = False, inf
+        self.silent, self._has_last, self._over_at = False, False, inf
         while (now := time.monotonic()) < limit and not self._stopping.is_set():
             if self._is_ahead(inbox.size + connection.admitted):
                 silent_at = now + SILENCE
@@ -138,11 +146,12 @@ class Filling:
             grows = connection.mid_message and connection.bytes_received > bytes_then
             if grows or inbox:
                 silent_at, bytes_then = now + SILENCE, connection.bytes_received
-            if self._take(inbox, connection) or now >= self._over_at:
+            if self._take(inbox, connection) or (self._has_last and now >= self._over_at):
                 return True
-            if not inbox and now >= silent_at:
-                return True
-        return False
+            self.silent = now >= self._over_at or (not inbox and now >= silent_at)
+            if self.silent and self._unwanted:
+                return False
+        return self.silent
 
     def _is_ahead(self, held: int) -> bool:
         """Whether the stream has to take events before more are read; count what waits for it."""
@@ -222,6 +231,10 @@ class Filler:
             self._put_all(self._session.take_replayed(self._filling.texts(), now))
             if ended:
                 self._end(self._filling, now)
+            elif self._filling.silent:
+                self._put_all(self._session.replay_is_late(now))
+                if self._session.wanted(now) is not None:
+                    self._filling.leave()
         elif (wanted := self._session.wanted(now)) is not None:
             self._ask_for(wanted, again=False)
             self._session.replay_started(now)

@@ -97,7 +97,8 @@ class Session:
         self._in_vain = 0  # gaps in a row that it passed over, and a second one did not fill
         self._wanted: Gap | None = None
         self._ask_at = 0.0
-        self._replaying: Gap | None = None  # what a second connection was asked for
+        self._replaying: Gap | None = None  # what a second connection was asked for, ...
+        self._overdue = False  # ... and whether nothing waits for that any more
         self._asked_again = False  # whether the first one that there is now was asked for it, too
         self._outdated: list[Gap] = []  # what it may still fill of the numbering before
         self._outdated_taken: set[int] = set()
@@ -207,7 +208,7 @@ class Session:
         """A second connection asks for `wanted`; its events come by `take_replayed`."""
         assert self._wanted is not None
         self._replaying, self._wanted = self._wanted, None
-        self._asked_again = False
+        self._overdue = self._asked_again = False
         self._filled_to = max(self._filled_to, self._replaying.last)
         self._asked_to = max(self._asked_to, self._filled_to)
         self._deadline = now + HOLD_LIMIT
@@ -216,7 +217,7 @@ class Session:
         """A second connection asks for this, which none could be asked for; None: nothing lacks."""
         owed = self._losses.next_owed()
         if owed is not None:
-            self._replaying, self._asked_again = owed, False
+            self._replaying, self._overdue, self._asked_again = owed, False, False
         return owed
 
     def take(self, texts: Sequence[bytes], now: float) -> list[Delivery]:
@@ -245,9 +246,20 @@ class Session:
             if asked is None:
                 self._take_outdated(seq, text)
             elif asked.first <= seq <= asked.last:
+                if self._is_late(seq):
+                    self._in_vain = 0
+                    self._holes.disprove()
                 self._place(seq, text, now)
         if texts and self._early and not self._cut and self._awaits(asked):
             self._deadline = now + HOLD_LIMIT
+        return self._delivered()
+
+    def replay_is_late(self, now: float) -> list[Delivery]:
+        """The second connection has given nothing for long: nothing waits for it any more."""
+        self._overdue = True
+        if self._awaits(self._replaying) and not self._cut and not self._asked_again:
+            self._deadline = None
+            self._advance(now)
         return self._delivered()
 
     def replay_ended(self, now: float, *, asked: bool) -> list[Delivery]:
@@ -738,7 +750,7 @@ class Session:
 
     def _ends(self, before: _Numbering, seq: int) -> bool:
         """Whether the numbering ends here, because the old one goes on; a replay may still tell."""
-        return self._follows(before, seq) and self._replaying is None
+        return self._follows(before, seq) and (self._replaying is None or self._overdue)
 
     def _lose(self, missing: Gap) -> None:
         self._awaited = None

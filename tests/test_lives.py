@@ -14,6 +14,7 @@ from math import inf
 import pytest
 
 from dsstail.deliveries import Delivery, Filled, Gap, Holes, Reset
+from dsstail.filling import GRACE, LIMIT, SILENCE
 from dsstail.session import Session
 
 STEP = 0.05
@@ -113,6 +114,7 @@ class Life:
         self.connects_at = self.now
         self.filling: tuple[Sending, float, bool] | None = None  # when it ends, with all or not
         self.fills_from = -inf
+        self.silent_at = inf  # when nothing waits for it any more
 
     def restart(self) -> None:
         self.put(self.session.flush())
@@ -175,11 +177,15 @@ class Life:
     def look_after_gaps(self) -> None:
         if self.filling is not None:
             sending, ends_at, answered = self.filling
-            self.put(self.session.take_replayed(sending.arrived(self.now), self.now))
+            if came := sending.arrived(self.now):
+                self.silent_at = self.now + SILENCE
+                self.put(self.session.take_replayed(came, self.now))
             if self.now >= ends_at:
-                self.filling = None
-                self.put(self.session.replay_ended(self.now, asked=answered))
-                self.fills_from = -inf if answered else self.now + 10
+                self.end_filling(answered=answered)
+            elif self.now >= self.silent_at:
+                self.put(self.session.replay_is_late(self.now))
+                if self.session.wanted(self.now) is not None:
+                    self.end_filling(answered=False)
         elif (missing := self.session.wanted(self.now)) is not None:
             self.session.replay_started(self.now)
             self.ask_for(missing)
@@ -189,14 +195,22 @@ class Life:
                 self.ask_for(owed)
         self.put(self.session.tick(self.now))
 
+    def end_filling(self, *, answered: bool) -> None:
+        self.filling = None
+        self.put(self.session.replay_ended(self.now, asked=answered))
+        self.fills_from = -inf if answered else self.now + 10
+
     def ask_for(self, missing: Gap) -> None:
         """Have a second connection ask; where it fails, it may have brought a half."""
         answered = self.random.random() >= self.failing
         count = missing.count if answered else self.random.choice([0, missing.count // 2])
         opened = self.now + (self.random.choice([0.1, 1, 8]) if self.dawdles else 0.1)
+        begins = opened + (self.random.choice([0, 0, 5]) if self.dawdles else 0)
         pauses = [0, 0, 0.1, 1] if self.dawdles else [0]
-        sending = self.service.given(missing.first, missing.first + count - 1, opened, pauses)
-        self.filling = sending, sending.ends_at(opened) + 0.3, answered
+        sending = self.service.given(missing.first, missing.first + count - 1, begins, pauses)
+        over = opened + LIMIT if answered and sending.is_over else sending.ends_at(opened) + GRACE
+        self.filling = sending, over, answered
+        self.silent_at = opened + SILENCE
 
     def put(self, deliveries: list[Delivery]) -> None:
         self.told += deliveries

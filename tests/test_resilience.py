@@ -795,6 +795,34 @@ def test_a_second_connection_that_only_beats_gives_nothing(run: Runner, serve: S
     assert set(server.visits[1].heard) == {b"Z"}
 
 
+def test_a_second_connection_may_take_its_time(dsstail: Starter, serve: Serve) -> None:
+    """Events do not wait for it any more then, and what it gives is late, not lost."""
+    waited = threading.Event()
+    slow = opened(lambda _: wait_until(waited.is_set), tell(3, 4, 5), Visit.stay)
+    server = serve(opened(tell(0, 1, 2, 6, 7), Visit.stay), slow)
+    command = dsstail("--url", server.url(), "-c", "8")
+    command.wait_for_events(5)
+    waited.set()
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 2, 6, 7, 3, 4, 5]))
+    assert "gap: seq 3–5 (3 events) did not come back" in done.err
+    assert "8 events, 0 reconnects, 0 gaps, 0 malformed" in done.err
+
+
+def test_a_gap_does_not_wait_for_a_second_connection_that_gives_nothing(
+    dsstail: Starter, serve: Serve
+) -> None:
+    live, tell_next = told_one_after_the_other(4, 7)
+    server = serve(live, silent, honest, newest=7)
+    command = dsstail("--url", server.url(), "-c", "6")
+    tell_next()
+    command.wait_for_events(3)
+    tell_next()
+    done = command.finish()
+    assert (done.code, done.out) == (0, lines([0, 1, 4, 5, 6, 7]))
+    assert [visit.seq_start for visit in server.visits] == [None, 2, 5]
+
+
 SECOND_REFUSALS = {
     "403": answer("403 Forbidden"),
     "409": answer("409 Conflict"),
