@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -172,11 +172,19 @@ def _time(text: str, *, now: float, utc: bool, choose: Callable[[Iterable[float]
 
     `choose` decides between the two that a local time can be where clocks change.
     """
-    with suppress(ValueError, OverflowError):
+    with suppress(ValueError):
         at = datetime.fromisoformat(text)
-        if utc and at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
-        return choose(at.replace(fold=fold).timestamp() for fold in (0, 1))
+        return choose(_instants(at.replace(tzinfo=UTC) if utc and at.tzinfo is None else at))
     with suppress(ValueError):
         return now - duration(text.removeprefix("-"))
     raise ValueError(f'"{text}" is not a time such as 2026-11-23T14:00 or -3h, so long ago')
+
+
+def _instants(at: datetime) -> Iterator[float]:
+    """The two that a local time can be where clocks change, elsewhere one twice.
+
+    At the ends of the calendar it is there once, or not at all.
+    """
+    for fold in (0, 1):
+        with suppress(ValueError, OverflowError):
+            yield at.replace(fold=fold).timestamp()
