@@ -135,8 +135,12 @@ def _is_rich(text: bytes) -> bool:
     """Whether the text may hold more values than `MOST_DECODED`."""
     if len(text) <= MOST_DECODED or _parts(text) <= MOST_DECODED:
         return False
-    # So many strings have more than half as many parts around them.
-    return _parts(_STRING.sub(b"", text, 2 * MOST_DECODED + 1)) > MOST_DECODED
+    found = 0
+    for piece in _SOME_STRINGS.finditer(text):
+        found += _parts(_STRING.sub(b"", piece[0]))
+        if found > MOST_DECODED:
+            return True
+    return False
 
 
 def _parts(text: bytes) -> int:
@@ -144,6 +148,9 @@ def _parts(text: bytes) -> int:
 
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_SOME_STRINGS = re.compile(rb'(?:[^"]*+"(?:[^"\\]++|\\.)*+"?){1,512}|[^"]++', re.DOTALL)
+"""Strings and what is before them, so many that it takes little memory; or what is behind them."""
+
 _BLANK = rb"[ \t\r\n]*+"
 _HEAD = re.compile(  # with blanks or without
     _BLANK.join(
