@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 
 
 class Held:
@@ -20,6 +21,10 @@ class Held:
 
     def __contains__(self, seq: int) -> bool:
         return seq in self._texts
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        """Numbers and texts, in the order in which they came."""
+        return iter(self._texts.items())
 
     @property
     def lowest(self) -> int:

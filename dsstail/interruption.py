@@ -72,17 +72,16 @@ def anew_after_suspension(ask: Callable[[], str]) -> str:
     """
     before = _heeded(_LEAVINGS)
     while True:
-        for number in before:
-            signal.signal(number, _break_off_to_leave)
         try:
+            for number in before:
+                signal.signal(number, _break_off_to_leave)
             return ask()
         except _Left as left:
-            [number] = left.args
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
+            [came] = left.args
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+        signal.raise_signal(came)
 
 
 @contextlib.contextmanager
@@ -151,6 +150,8 @@ def break_off(thread: int) -> None:
 
 
 def _break_off_to_leave(number: int, frame: object) -> None:
+    for other in _heeded(_LEAVINGS):  # pressed as well, it would break off what leaving takes
+        signal.signal(other, lambda *_: None)
     raise _Left(number)
 
 

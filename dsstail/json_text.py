@@ -136,8 +136,8 @@ def _is_rich(text: bytes) -> bool:
     if len(text) <= MOST_DECODED or _parts(text) <= MOST_DECODED:
         return False
     found = 0
-    for piece in _OUTSIDE_STRINGS.finditer(text):
-        found += _parts(piece[1])
+    for piece in _SOME_STRINGS.finditer(text):
+        found += _parts(_STRING.sub(b"", piece[0]))
         if found > MOST_DECODED:
             return True
     return False
@@ -147,8 +147,9 @@ def _parts(text: bytes) -> int:
     return sum(map(text.count, (b",", b"[", b"{")))
 
 
-_OUTSIDE_STRINGS = re.compile(rb'([^"]*+)(?:"(?:[^"\\]++|\\.)*+"?)?')
-"""What is before a string, and the string."""
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_SOME_STRINGS = re.compile(rb'(?:[^"]*+"(?:[^"\\]++|\\.)*+"?){1,512}|[^"]++', re.DOTALL)
+"""Strings and what is before them, so many that it takes little memory; or what is behind them."""
 
 _BLANK = rb"[ \t\r\n]*+"
 _HEAD = re.compile(  # with blanks or without

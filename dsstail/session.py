@@ -502,8 +502,7 @@ class Session:
         is_replay = self._goes_on
         if not is_replay:
             self._replay_until = 0.0
-        while older:
-            seq, text = older.pop()
+        for seq, text in older:
             if is_replay:
                 self._seen.add(seq, [text])
                 self._deliver([text])

@@ -574,6 +574,23 @@ def test_ctrl_backslash_at_the_prompt_leaves_the_terminal_as_it_was(tmp_path: Pa
     terminal.finish()
 
 
+def test_ctrl_backslash_again_does_not_keep_the_prompt_from_giving_the_terminal_back() -> None:
+    script = """if True:
+        import signal
+        from dsstail.interruption import anew_after_suspension
+        def ask():
+            try:
+                signal.raise_signal(signal.SIGQUIT)
+            finally:
+                signal.raise_signal(signal.SIGQUIT)
+                print("given back", flush=True)
+        anew_after_suspension(ask)
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (-signal.SIGQUIT, "given back\n")
+    assert done.stderr == ""
+
+
 def test_nobody_is_asked_for_a_key_before_the_other_options_are_fine(
     on_terminal: Callable[..., Terminal],
 ) -> None:

@@ -523,6 +523,11 @@ class TestText:
             "--:--:-- datapoint    AC000W000000001 x               4.2 kB, not shown      #1",
         ]
 
+    def test_so_they_are_of_one_that_is_too_rich_whatever_came_before(self) -> None:
+        texts = [compact(json.loads(datapoint(value))).encode() for value in (1, [1] * 70_000)]
+        line = show(*texts).splitlines()[-1]
+        assert " x               140 kB, not shown " in line
+
 
 UGLY = [
     datapoint("x" * 300, name="a_name_that_goes_on_and_on_until_it_has_sixty_characters_or_so"),

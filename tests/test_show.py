@@ -179,6 +179,7 @@ def test_filters_select(tmp_path: Path, show: Show) -> None:
         (["--until", "2017-03-12 21:01:23", "--utc"], []),
         (["--since", "-3h"], []),
         (["--until", "3h"], range(100)),
+        (["--until", "9999-12-31"], range(100)),
     ],
 )
 def test_windows_select(

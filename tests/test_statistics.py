@@ -239,6 +239,13 @@ def test_a_boolean_is_true_now_and_then() -> None:
     assert "60.0 % true" in shown(counted(*boolean))
 
 
+def test_an_ack_that_is_too_deep_to_be_decoded_is_no_failure() -> None:
+    deep = ack().replace(b'"value": 1', b'"value": ' + b"[" * 2000 + b"]" * 2000)
+    listed = told(counted(ack(), deep))
+    assert [one["events"] for one in listed["types"]["list"]] == [2]
+    assert (listed["acks"]["succeeded"], listed["acks"]["failed"]) == (1, 0)
+
+
 def test_true_is_1_where_numbers_are_listed() -> None:
     (listed,) = told(counted(datapoint(True), datapoint(False)))["properties"]["list"]
     assert json.dumps([listed["numbers"]["least"], listed["numbers"]["greatest"]]) == "[0, 1]"

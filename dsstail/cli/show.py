@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -173,16 +173,15 @@ def _time(text: str, *, now: float, utc: bool, choose: Callable[[Iterable[float]
     `choose` decides between the two that a local time can be where clocks change. Raises
     ValueError.
     """
-    with suppress(ValueError, OverflowError):
-        at = _date_and_time(text, now, UTC if utc else None)
-        return choose(at.replace(fold=fold).timestamp() for fold in (0, 1))
+    with suppress(ValueError):
+        return choose(_instants(_date_and_time(text, now, UTC if utc else None)))
     with suppress(ValueError):
         return now - duration(text.removeprefix("-"))
     raise ValueError(f'"{text}" is not a time such as 2026-11-23T14:00, 14:00 or -3h, so long ago')
 
 
 def _date_and_time(text: str, now: float, zone: tzinfo | None) -> datetime:
-    """When that is, in a zone, or in local time without one. Raises ValueError, OverflowError."""
+    """When that is, in a zone, or in local time without one. Raises ValueError."""
     for form in ("%H:%M", "%H:%M:%S"):
         with suppress(ValueError):
             of_day = datetime.strptime(text, form).time()
@@ -190,3 +189,13 @@ def _date_and_time(text: str, now: float, zone: tzinfo | None) -> datetime:
             return at if at.timestamp() <= now else at - timedelta(days=1)
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=zone)
+
+
+def _instants(at: datetime) -> Iterator[float]:
+    """The two that a local time can be where clocks change, elsewhere one twice.
+
+    At the ends of the calendar it is there once, or not at all.
+    """
+    for fold in (0, 1):
+        with suppress(ValueError, OverflowError):
+            yield at.replace(fold=fold).timestamp()

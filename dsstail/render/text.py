@@ -16,6 +16,7 @@ import orjson
 
 from dsstail.clock import Clock
 from dsstail.escaping import cut, cut_apart, fit, visible, width
+from dsstail.json_text import MOST_DECODED
 from dsstail.layout import LARGE, divided, metadata_of, skimmed
 from dsstail.messages import BODIES, TIMES, Event
 from dsstail.render import Renderer, Style
@@ -114,7 +115,8 @@ class TextLines(Renderer):
         loads, lines = orjson.loads, []
         for text, usual in zip(texts, map(divided, texts), strict=True):
             try:  # what has been seen before is not decoded again
-                digits, between, happened = usual.groups() if usual else _UNDIVIDED
+                small = usual if len(text) <= MOST_DECODED else None
+                digits, between, happened = small.groups() if small else _UNDIVIDED
                 source = sources[between]
                 body = loads(happened)
                 seq = f"#{digits.decode()}"

@@ -253,7 +253,7 @@ class Counting:
     def _take_ack(
         self, devices: list[Device], body: Members, at: float | None, event: Members
     ) -> None:
-        if not self._acks.take(body, received_at(event)):
+        if body and not self._acks.take(body, received_at(event)):  # it may be too rich to have one
             for device in devices:
                 device.failed += 1
 
