@@ -88,8 +88,8 @@ def test_numbers_are_as_written() -> None:
 
 def test_of_a_large_event_the_size_stands_for_the_value() -> None:
     assert lines("{property}={value}", datapoint("x" * LARGE)) == ["x=1.0 MB, not shown"]
-    deep = datapoint(0).replace(b": 0", b": " + b"[" * 2000 + b"]" * 2000)
-    assert lines("{dsn} {property}={value}", deep) == ["AC000W000000001 x=4.2 kB, not shown"]
+    deep = datapoint(0).replace(b": 0", b": " + b"[" * 60_000 + b"]" * 60_000)
+    assert lines("{dsn} {property}={value}", deep) == ["AC000W000000001 x=120 kB, not shown"]
 
 
 @pytest.mark.parametrize(

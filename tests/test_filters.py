@@ -141,7 +141,7 @@ def test_large_events_are_selected_by_metadata_wherever_it_is() -> None:
 
 
 UNDECODED = {
-    "too deep": b"[" * 2000 + b"{}" + b"]" * 2000,
+    "too deep": b"[" * 60_000 + b"{}" + b"]" * 60_000,
     "too rich": b"[%b{}]" % (b"1," * 70_000),
 }
 
