@@ -98,7 +98,7 @@ class Filling:
         return texts
 
     def leave(self) -> None:
-        """End it, if it is silent: something else is to be asked for."""
+        """End it, if it is silent: something else is to be asked for, or it does harm."""
         self._unwanted = True
 
     def _run(self) -> None:
@@ -123,11 +123,11 @@ class Filling:
     def _read(self, connection: Connection) -> bool:
         """Read until the last missing event came, or nothing for long.
 
-        False where it ended before, or time ran out in the midst of them: what came counts, and the
-        rest is still to be asked for.
+        False where it ended before, or time ran out in the midst of them, which slow ones may seem
+        to be silent in: what came counts, and the rest is still to be asked for.
         """
         inbox = Inbox()
-        bytes_then = 0
+        asked_from, bytes_then = self._next, 0
         limit = time.monotonic() + LIMIT
         silent_at = time.monotonic() + SILENCE
         self.silent, self._has_last, self._over_at = False, False, inf
@@ -151,7 +151,7 @@ class Filling:
             self.silent = now >= self._over_at or (not inbox and now >= silent_at)
             if self.silent and self._unwanted:
                 return False
-        return self.silent
+        return self.silent and self._next == asked_from
 
     def _is_ahead(self, held: int) -> bool:
         """Whether the stream has to take events before more are read; count what waits for it."""
@@ -233,7 +233,7 @@ class Filler:
                 self._end(self._filling, now)
             elif self._filling.silent:
                 self._put_all(self._session.replay_is_late(now))
-                if self._session.wanted(now) is not None:
+                if self._session.wanted(now) is not None or self._cut:
                     self._filling.leave()
         elif (wanted := self._session.wanted(now)) is not None:
             self._ask_for(wanted, again=False)

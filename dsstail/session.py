@@ -100,8 +100,7 @@ class Session:
         self._replaying: Gap | None = None  # what a second connection was asked for, ...
         self._overdue = False  # ... and whether nothing waits for that any more
         self._asked_again = False  # whether the first one that there is now was asked for it, too
-        self._outdated: list[Gap] = []  # what it may still fill of the numbering before
-        self._outdated_taken: set[int] = set()
+        self._outdated: _Numbering | None = None  # an earlier numbering, if it may still fill that
         self._cut = False  # there was a connection, and there is none
         self._breaks: set[int] = set()  # after which numbers another connection began, of late
         self._answers_request = False  # no event has come since this connection was asked for some
@@ -244,7 +243,7 @@ class Session:
             if seq is None:
                 continue
             if asked is None:
-                self._take_outdated(seq, text)
+                self._take_outdated(self._outdated, seq, text)
             elif asked.first <= seq <= asked.last:
                 if self._is_late(seq):
                     self._in_vain = 0
@@ -269,8 +268,7 @@ class Session:
         its way, or asked already, everything waits for it.
         """
         replaying, self._replaying = self._replaying, None
-        self._outdated = []
-        self._outdated_taken.clear()
+        self._outdated = None
         if replaying is None:
             return self._delivered()
         is_awaited = self._awaits(replaying)
@@ -530,14 +528,22 @@ class Session:
         gaps = self._losses.find(seq)
         self.counts.gaps += gaps if is_counted else 0
 
-    def _take_outdated(self, seq: int, text: bytes) -> None:
-        """What was missing in the numbering before this one comes after all: it has no place."""
-        is_missing = any(gap.first <= seq <= gap.last for gap in self._outdated)
-        if is_missing and seq not in self._outdated_taken:
-            self._outdated_taken.add(seq)
+    def _take_outdated(self, before: _Numbering | None, seq: int, text: bytes) -> None:
+        """What was missing in an earlier numbering comes after all: it has no place.
+
+        Unless it is of this one, where the service began that before it answered.
+        """
+        if before is None or not before.losses.have(seq) or self._is_known(seq, text):
+            return
+        gaps = before.losses.find(seq)
+        if seq > 0 or not before.spared:
             self.counts.missing -= 1
-            self._deliver([text])
-            self._out.append(Filled(seq, seq, late=True))
+            self.counts.gaps += gaps
+            before.missing -= 1
+            before.gaps += gaps
+        self._seen.add(seq, [text])
+        self._deliver([text])
+        self._out.append(Filled(seq, seq, late=True))
 
     def _append(self, seq: int, text: bytes) -> None:
         self._last = seq
@@ -568,18 +574,13 @@ class Session:
             self._seen.forgotten_to,
             self._spared,
             self._replaying,
-            self._losses.gaps,
+            Losses(self._losses.gaps),
             self.counts.events,
             self.counts.gaps,
             self.counts.missing,
         )
-        if (filling := self._replaying) is not None:
-            self._outdated = [
-                gap
-                for gap in self._losses.gaps
-                if gap.last >= filling.first and gap.first <= filling.last
-            ]
-            self._replaying = None
+        if self._replaying is not None:
+            self._outdated, self._replaying = self._before, None
         start = seq if asked and seq > 1 else 0
         self._begin(start, start - 1)
         if seq > 1 and not asked:
@@ -617,10 +618,10 @@ class Session:
         self._begin(before.start, before.last)
         self._uncounted_to = before.uncounted_to
         self._seen.forgotten_to = before.forgotten_to
-        self._spared, self._losses = before.spared, Losses(before.lost)
+        self._spared, self._losses = before.spared, before.losses
         self._before = None
-        if before.replaying is not None and self._outdated:  # it was asked for this numbering
-            self._replaying, self._outdated = before.replaying, []
+        if self._outdated is before:  # a second connection was asked for this numbering
+            self._replaying, self._outdated = before.replaying, None
 
     def _begin(self, start: int, last: int) -> None:
         """Go on after `last` in a numbering that began with `start`; nothing was asked for yet."""
@@ -793,7 +794,7 @@ def _recorded(text: bytes) -> bytes:
     return json_text.on_one_line(text).strip()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Numbering:
     """What was known of a numbering when it ended, so that it can go on."""
 
@@ -803,7 +804,7 @@ class _Numbering:
     forgotten_to: int
     spared: bool
     replaying: Gap | None
-    lost: list[Gap]
+    losses: Losses
     events: int
     gaps: int
     missing: int

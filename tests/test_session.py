@@ -1237,7 +1237,43 @@ def test_what_was_asked_for_before_a_reset_has_no_place_after_it() -> None:
     assert one_by_one(given) == one_by_one([texts(10, 11, 12), Filled(10, 12, late=True)])
     assert session.replay_ended(1.2, asked=True) == []
     assert session.take(anew[3:], 1.3) == [anew[3:]]
-    assert (session.counts.missing, session.counts.resets, session.last) == (0, 1, 3)
+    counts = session.counts
+    assert (counts.gaps, counts.missing, counts.resets, session.last) == (0, 0, 1, 3)
+
+
+def test_what_was_asked_for_before_a_reset_may_be_of_the_new_numbering() -> None:
+    """Then it is delivered once, whichever connection gives it first."""
+    session = live(*range(10))
+    session.take(texts(13), 0.0)
+    assert ask(session, 0.0) == Gap(10, 12)
+    anew = [text(seq, 1) for seq in range(13)]
+    session.take(anew[:11], 1.0)
+    assert session.take_replayed(anew[10:11], 1.1) == []
+    assert (session.counts.gaps, session.counts.missing) == (1, 3)
+    assert events_in(session.take_replayed(anew[11:12], 1.2)) == anew[11:12]
+    assert events_in(session.take(anew[11:], 1.3)) == anew[12:]
+    assert session.last == 12
+
+
+def test_what_comes_after_a_reset_is_not_missing_where_the_old_numbering_goes_on() -> None:
+    session = live(0, 1)
+    session.take(texts(4), 0.0)
+    assert ask(session, 0.0) == Gap(2, 3)
+    session.take([text(0, 1)], 1.0)
+    assert session.take_replayed(texts(2), 1.1) == [texts(2), Filled(2, 2, late=True)]
+    assert session.take(texts(5), 1.2) == [Reset(0, 5), texts(5)]
+    assert (session.counts.gaps, session.counts.missing) == (1, 1)
+    assert session.take_replayed(texts(2, 3), 1.3) == [texts(3), Filled(3, 3, late=True)]
+    assert (session.counts.gaps, session.counts.missing) == (0, 0)
+
+
+def test_a_zero_that_comes_after_another_reset_was_not_missing() -> None:
+    session = live(0, 1, 2)
+    session.take([text(1, 1)], 0.0)
+    assert session.replay_again() == Gap(0, 0)
+    session.take([text(1, 2)], 1.0)
+    assert session.take_replayed([text(0, 1)], 1.1) == [[text(0, 1)], Filled(0, 0, late=True)]
+    assert (session.counts.gaps, session.counts.missing) == (0, 0)
 
 
 def test_a_gap_that_is_filled_shows_that_there_are_no_holes() -> None:

@@ -171,6 +171,19 @@ def test_a_second_connection_that_fails_is_tried_again(
     assert [visit.seq_start for visit in server.visits] == [None, 2, 2, 2, 5]
 
 
+def test_what_time_did_not_suffice_for_is_asked_for_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the events come so slowly that the second connection seemed to have given all."""
+    monkeypatch.setattr(filling, "SILENCE", 0.1)
+    monkeypatch.setattr(filling, "LIMIT", 1.0)
+    monkeypatch.setattr(filling, "FIRST_PAUSE", 0.05)
+    slow = opened(tell(2), Visit.stay)
+    server = serve(opened(tell(0, 1, 5), Visit.stay), slow, honest)
+    assert sorted(event.seq or 0 for event in read(server, 6)) == [*range(6)]
+    assert [visit.seq_start for visit in server.visits[:3]] == [None, 2, 3]
+
+
 def test_who_comes_after_a_second_connection_that_failed_is_asked_for_the_same(
     serve: Serve,
 ) -> None:
@@ -185,6 +198,29 @@ def test_who_comes_after_a_second_connection_that_failed_is_asked_for_the_same(
     server = serve(live, answer("503 Service Unavailable"), honest)
     assert [event.seq for event in read(server, 6, told.append)] == [0, 1, 4, 2, 3, 5]
     assert [visit.seq_start for visit in server.visits] == [None, 2, 2]
+
+
+def test_a_second_connection_that_ended_the_live_one_is_left_as_soon_as_it_is_silent(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, longest_pauses: list[float]
+) -> None:
+    """Or else the live one, which comes back, ends it, and it the live one in turn."""
+    monkeypatch.setattr(filling, "SILENCE", 0.1)
+    monkeypatch.setattr(filling, "LIMIT", PATIENCE)
+    monkeypatch.setattr(filling, "BLAME_FOR_A_CUT", PATIENCE)
+    left: list[bool] = []
+
+    def live(visit: Visit) -> None:
+        opened(tell(0, 1, 4))(visit)
+        wait_until(lambda: len(visit.server.visits) == 2 and visit.server.visits[1].request)
+
+    def live_again(visit: Visit) -> None:
+        wait_until(lambda: visit.server.visits[1].left)
+        left.append(True)
+        honest(visit)
+
+    server = serve(live, silent, live_again)
+    assert [event.seq for event in read(server, 6)] == [*range(6)]
+    assert left
 
 
 def test_two_connections_that_end_each_other_do_not_go_on_like_that(
