@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from dsstail.errors import ConfigurationError
-from dsstail.json_text import beginning
-from dsstail.layout import LARGE, divided, is_flat
+from dsstail.layout import LARGE, divided, is_flat, skimmed
 from dsstail.messages import Event
 
 _SEPARATOR = b"\0"  # which no JSON text holds
@@ -121,11 +120,8 @@ EVERYTHING = Filter(None, None, None, None)
 
 def _read(text: bytes) -> Event:
     """The event, of which only the metadata is decoded if it is large and that can be had."""
-    if len(text) > LARGE:
-        leading = beginning(text)
-        if "metadata" in leading:
-            return Event(text, leading)
-    return Event(text)
+    event = skimmed(text)
+    return event if event.is_whole or "metadata" in event.data else Event(text)
 
 
 def build(

@@ -243,7 +243,7 @@ class Session:
             if seq is None:
                 continue
             if asked is None:
-                self._take_outdated(self._outdated, seq, text)
+                self._take_outdated(seq, text)
             elif asked.first <= seq <= asked.last:
                 if self._is_late(seq):
                     self._in_vain = 0
@@ -528,11 +528,12 @@ class Session:
         gaps = self._losses.find(seq)
         self.counts.gaps += gaps if is_counted else 0
 
-    def _take_outdated(self, before: _Numbering | None, seq: int, text: bytes) -> None:
+    def _take_outdated(self, seq: int, text: bytes) -> None:
         """What was missing in an earlier numbering comes after all: it has no place.
 
         Unless it is of this one, where the service began that before it answered.
         """
+        before = self._outdated
         if before is None or not before.losses.have(seq) or self._is_known(seq, text):
             return
         gaps = before.losses.find(seq)
